@@ -1,0 +1,110 @@
+"""Contracts of the catalogue tables (`core_*`)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from exo_assets.contracts import Column, TableContract
+
+F, I, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
+
+MISSIONS = ("kepler", "k2", "tess")
+DISPOSITIONS = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
+
+_IDENTITY = (
+    Column("signal_id", S, "Name of the signal: KOI (K00752.01), TOI (TOI-1000.01) or K2 planet or candidate name", nullable=False),
+    Column("mission", S, "Mission that the catalogue entry comes from", nullable=False, allowed=MISSIONS),
+    Column("mission_star_id", S, "Host in the mission's own naming: 'KIC 10797460', 'TIC 50365310', or the K2 host name", nullable=False),
+    Column("kic_id", I, "Kepler Input Catalog number"),
+    Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number, where the name carries it"),
+    Column("tic_id", I, "TESS Input Catalog number"),
+    Column("planet_name", S, "Name of the confirmed planet (not a feature: known only for planets)"),
+    Column("disposition_archive", S, "Disposition exactly as the archive wrote it (label)"),
+    Column("disposition", S, "Harmonised disposition (label)", allowed=DISPOSITIONS),
+)
+
+# Measured quantities that a feature may use. Errors are the mean of the absolute upper and lower uncertainties.
+_TRANSIT = (
+    Column("period_days", F, "Orbital period", "d", low=0, low_open=True),
+    Column("period_err_days", F, "Uncertainty of the period", "d", low=0),
+    Column("t0_bjd", F, "Time of a mid-transit, barycentric (TDB) Julian date", "d", low=2_000_000, high=3_000_000),
+    Column("t0_err_days", F, "Uncertainty of the epoch", "d", low=0),
+    Column("duration_hours", F, "Transit duration, first to last contact", "h", low=0, low_open=True),
+    Column("duration_err_hours", F, "Uncertainty of the duration", "h", low=0),
+    Column("depth_ppm", F, "Transit depth", "ppm", low=0, low_open=True, high=1e6),
+    Column("depth_err_ppm", F, "Uncertainty of the depth", "ppm", low=0),
+    Column("radius_earth", F, "Planet radius", "R_Earth", low=0, low_open=True),
+    Column("radius_err_earth", F, "Uncertainty of the planet radius", "R_Earth", low=0),
+    Column("radius_ratio", F, "Planet radius over star radius, fitted", low=0, low_open=True),
+    Column("radius_ratio_err", F, "Uncertainty of the radius ratio", low=0),
+    Column("impact", F, "Impact parameter, fitted", low=0),
+    Column("impact_err", F, "Uncertainty of the impact parameter", low=0),
+    Column("insolation_earth", F, "Insolation", "S_Earth", low=0),
+    Column("insolation_err_earth", F, "Uncertainty of the insolation", "S_Earth", low=0),
+    Column("teq_k", F, "Equilibrium temperature", "K", low=0, low_open=True),
+    Column("teq_err_k", F, "Uncertainty of the equilibrium temperature", "K", low=0),
+    Column("snr", F, "Signal to noise of the transit model", low=0),
+)
+
+# Pipeline diagnostics that only the DR25 KOI table (and the full live cumulative table) publish.
+_DIAGNOSTICS = (
+    Column("mes", F, "Maximum multiple-event statistic (koi_max_mult_ev)"),
+    Column("ses", F, "Maximum single-event statistic (koi_max_sngle_ev)"),
+    Column("n_transits", F, "Number of transits expected in the data (koi_num_transits)", low=0),
+    Column("fit_stellar_density_gcc", F, "Stellar density that the transit fit implies (koi_srho)", "g/cm3", low=0, low_open=True),
+    Column("a_over_rs", F, "Planet-star distance over star radius, fitted (koi_dor)", low=0, low_open=True),
+    Column("inclination_deg", F, "Inclination, fitted (koi_incl)", "deg", low=0, high=180),
+    Column("odd_even_sig", F, "Odd-even depth comparison statistic (koi_bin_oedp_sig)"),
+    Column("model_chisq", F, "Chi-square of the transit model (koi_model_chisq)", low=0),
+    Column("model_dof", F, "Degrees of freedom of the transit model (koi_model_dof)", low=0),
+    Column("centroid_motion_sig", F, "Flux-weighted centroid motion significance (koi_fwm_stat_sig)"),
+    Column("centroid_offset_oot_arcsec", F, "Difference-image offset from the out-of-transit centroid (koi_dicco_msky)", "arcsec", low=0),
+    Column("centroid_offset_oot_err_arcsec", F, "Its uncertainty", "arcsec", low=0),
+    Column("centroid_offset_kic_arcsec", F, "Difference-image offset from the KIC position (koi_dikco_msky)", "arcsec", low=0),
+    Column("centroid_offset_kic_err_arcsec", F, "Its uncertainty", "arcsec", low=0),
+    Column("fw_offset_ra_arcsec", F, "Flux-weighted source offset in right ascension (koi_fwm_srao)", "arcsec"),
+    Column("fw_offset_dec_arcsec", F, "Flux-weighted source offset in declination (koi_fwm_sdeco)", "arcsec"),
+)
+
+_STAR = (
+    Column("star_teff_k", F, "Effective temperature", "K", low=0, low_open=True, high=250_000),
+    Column("star_teff_err_k", F, "Its uncertainty", "K", low=0),
+    Column("star_logg_cgs", F, "Surface gravity, log10", "cm/s2", low=-2, high=9),
+    Column("star_logg_err_cgs", F, "Its uncertainty", "dex", low=0),
+    Column("star_radius_sun", F, "Radius", "R_Sun", low=0, low_open=True, high=2000),
+    Column("star_radius_err_sun", F, "Its uncertainty", "R_Sun", low=0),
+    Column("star_mass_sun", F, "Mass", "M_Sun", low=0, low_open=True, high=300),
+    Column("star_mass_err_sun", F, "Its uncertainty", "M_Sun", low=0),
+    Column("star_metallicity_dex", F, "Metallicity [Fe/H] or [M/H]", "dex", low=-6, high=3),
+    Column("star_metallicity_err_dex", F, "Its uncertainty", "dex", low=0),
+    Column("distance_pc", F, "Distance", "pc", low=0, low_open=True),
+    Column("magnitude", F, "Brightness in the mission's band: Kepler, TESS, or Gaia G for K2", "mag", low=-30, high=40),
+    Column("ra_deg", F, "Right ascension, ICRS", "deg", nullable=False, low=0, high=360),
+    Column("dec_deg", F, "Declination, ICRS", "deg", nullable=False, low=-90, high=90),
+    Column("pm_ra_mas_yr", F, "Proper motion in right ascension (times cos dec)", "mas/yr"),
+    Column("pm_dec_mas_yr", F, "Proper motion in declination", "mas/yr"),
+)
+
+_PROVENANCE = (
+    Column("source_table", S, "Archive table that the row was read from", nullable=False),
+    Column("has_diagnostics", B, "Whether pipeline diagnostics are attached", nullable=False),
+)
+
+CORE_SIGNALS = TableContract(
+    "core_signals",
+    "Transit signals of Kepler, K2 and TESS under one set of names, units and times; one row per signal.",
+    (
+        *_IDENTITY,
+        Column("star_id", S, "Host star across missions (key of core_stars)", nullable=False),
+        *_TRANSIT,
+        *_DIAGNOSTICS,
+        *_STAR,
+        *_PROVENANCE,
+    ),
+    key=("signal_id",),
+)
+"""The table that every later stage starts from."""
+
+MEASURED_COLUMNS = tuple(c.name for c in (*_TRANSIT, *_DIAGNOSTICS, *_STAR))
+"""Columns of `core_signals` that a request may carry and a feature may use; identity and labels are not among them."""
+DIAGNOSTIC_COLUMNS = tuple(c.name for c in _DIAGNOSTICS)

@@ -1,0 +1,178 @@
+"""`@table_asset`: a function from tables to a table, as a Dagster asset.
+
+Belongs here: the policy that all tables share: inputs read from the lake, nothing recomputed that did not change, the
+contract held before anything is written, metadata the same everywhere.
+Does not belong here: anything about one table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.code_version import code_version
+from exo_assets.contracts import ContractError, TableContract
+
+if TYPE_CHECKING:
+    from exo_resources.lake import Lake, TableVersion
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table function may return instead of a bare frame.
+
+    `metadata` is shown in the UI; `notes` (JSON values) travel with the table in the lake.
+    """
+
+    frame: pl.DataFrame
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class TableConfig(dg.Config):
+    """Run-time settings that every table asset takes."""
+
+    force: bool = False
+
+
+def table_asset(
+    contract: TableContract,
+    *,
+    group: str,
+    code: Sequence[str],
+    kinds: Sequence[str] = ("polars", "parquet"),
+    always: bool = False,
+    also_after: Sequence[str] = (),
+    pool: str | None = None,
+    retry_policy: dg.RetryPolicy | None = None,
+) -> Callable[[Callable[..., pl.DataFrame | Table]], dg.AssetsDefinition]:
+    """Make an asset named as its contract from a function.
+
+    Parameters of the function annotated `pl.DataFrame` are read from the lake tables of the same name and become
+    upstream assets; `context` is Dagster's; every other parameter is a resource key (or, when its annotation is a
+    `TableConfig`, the run config). `code` names the folders or files below `exo_assets` whose change recomputes the
+    table. `always` runs the function each time (the outside world may have changed); otherwise it runs only when an
+    input, the code or a `salt` differs. `also_after` adds lineage without reading the table.
+    """
+
+    def decorate(function: Callable[..., pl.DataFrame | Table]) -> dg.AssetsDefinition:
+        signature = inspect.signature(function, eval_str=True)
+        inputs = [n for n, p in signature.parameters.items() if p.annotation is pl.DataFrame]
+        takes_context = "context" in signature.parameters
+        resources = [n for n in signature.parameters if n not in inputs and n != "context"]
+        upstream = [*inputs, *also_after]
+
+        @dg.asset(
+            name=contract.name,
+            group_name=group,
+            description=contract.description,
+            deps=upstream,
+            kinds=set(kinds),
+            required_resource_keys={"lake", *resources},
+            check_specs=[
+                dg.AssetCheckSpec(
+                    "contract", asset=contract.name, blocking=True, description="Columns, types, ranges and key."
+                )
+            ],
+            metadata={"dagster/column_schema": column_schema(contract)},
+            pool=pool,
+            retry_policy=retry_policy,
+        )
+        def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult[None]:
+            lake: Lake = context.resources.lake
+            versions = {name: _digest(lake, name) for name in upstream}
+            code_digest = code_version("contracts.py", "table_asset.py", *code)
+            fingerprint = _fingerprint(code_digest, versions)
+            present = lake.version(contract.name)
+            if present and present.fingerprint == fingerprint and not (always or config.force):
+                context.log.info("%s: inputs and code unchanged, kept as it is", contract.name)
+                return _result(present, contract, recomputed=False, uri=lake.path(lake.table_key(contract.name)))
+            started = time.perf_counter()
+            arguments: dict[str, Any] = {name: lake.read(name) for name in inputs}
+            arguments |= {name: getattr(context.resources, name) for name in resources}
+            if takes_context:
+                arguments["context"] = context
+            made = function(**arguments)
+            table = made if isinstance(made, Table) else Table(made)
+            try:
+                contract.check(table.frame)
+            except ContractError as broken:
+                raise dg.Failure(str(broken), metadata={"problems": broken.problems}, allow_retries=False) from broken
+            version = lake.write(
+                contract.name,
+                table.frame,
+                fingerprint=fingerprint,
+                code_version=code_digest,
+                inputs=versions,
+                notes=table.notes,
+            )
+            changed = present is None or present.digest != version.digest
+            context.log.info(
+                "%s: %d rows in %.1f s (%s)",
+                contract.name,
+                version.rows,
+                time.perf_counter() - started,
+                "new content" if changed else "same content as before",
+            )
+            uri = lake.path(lake.table_key(contract.name))
+            return _result(version, contract, recomputed=True, uri=uri, extra=table.metadata)
+
+        return asset
+
+    return decorate
+
+
+def column_schema(contract: TableContract) -> dg.TableSchema:
+    """Dagster's column schema of a contract, units in the descriptions."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                c.name,
+                type=str(c.dtype),
+                description=f"{c.description}{f' [{c.unit}]' if c.unit else ''}",
+                constraints=dg.TableColumnConstraints(nullable=c.nullable, unique=contract.key == (c.name,)),
+            )
+            for c in contract.columns
+        ]
+    )
+
+
+def _digest(lake: Lake, table: str) -> str:
+    version = lake.version(table)
+    return version.digest if version else "absent"
+
+
+def _fingerprint(code_digest: str, versions: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps([code_digest, dict(versions)], sort_keys=True).encode()).hexdigest()
+
+
+def _result(
+    version: TableVersion,
+    contract: TableContract,
+    *,
+    recomputed: bool,
+    uri: str,
+    extra: Mapping[str, Any] | None = None,
+) -> dg.MaterializeResult[None]:
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version.digest),
+        metadata={
+            "dagster/row_count": version.rows,
+            "dagster/uri": uri,
+            "recomputed": recomputed,
+            "written_at": version.written_at,
+            **{name: dg.MetadataValue.json(value) for name, value in version.notes.items()},
+            **(extra or {}),
+        },
+        check_results=[
+            dg.AssetCheckResult(check_name="contract", passed=True, metadata={"columns": len(contract.columns)})
+        ],
+    )

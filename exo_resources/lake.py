@@ -1,0 +1,176 @@
+"""The lake: one Parquet file per table, in a folder or an S3-compatible bucket.
+
+Belongs here: reading and atomically writing tables and small blobs, and the version that each table carries.
+Does not belong here: what a table means (contracts) or how it is made (stages).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+_META_KEY = b"exo"
+
+
+class TableMissingError(LookupError):
+    """A table was asked for that has never been written."""
+
+    def __init__(self, table: str, root: str) -> None:
+        super().__init__(
+            f"table {table!r} is not in the lake at {root}; materialise the asset {table!r} first "
+            "(`exo run` builds the whole lineage)"
+        )
+        self.table = table
+
+
+@dataclass(frozen=True)
+class TableVersion:
+    """What is known of a stored table without reading its rows.
+
+    `digest` is the SHA-256 of the content; `fingerprint` says what it was computed from (code, inputs, settings).
+    """
+
+    table: str
+    digest: str
+    rows: int
+    fingerprint: str = ""
+    written_at: str = ""
+    code_version: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Lake:
+    """Tables and blobs below one root, a folder or `s3://bucket/prefix`.
+
+    A local write goes to a temporary name, is flushed to disk and renamed; on S3 it is a single put. A reader sees
+    the old table or the new one, never a part.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        if "://" in root:
+            self._fs, self._base = pafs.FileSystem.from_uri(root)
+        else:
+            self._fs, self._base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
+        self._local = isinstance(self._fs, pafs.LocalFileSystem)
+
+    # -- blobs -------------------------------------------------------------------------------------------------
+
+    def path(self, key: str) -> str:
+        """Full path of a key inside the store."""
+        return f"{self._base}/{key}"
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write bytes under `key`, atomically."""
+        path = self.path(key)
+        if not self._local:
+            with self._fs.open_output_stream(path) as out:
+                out.write(data)
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+        try:
+            with open(temporary, "wb") as out:
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            os.replace(temporary, path)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+    def get(self, key: str) -> bytes:
+        """Bytes under `key`; FileNotFoundError when there are none."""
+        with self._fs.open_input_stream(self.path(key), compression=None) as source:
+            data: bytes = source.read()
+        return data
+
+    def has(self, key: str) -> bool:
+        """Whether `key` exists."""
+        return bool(self._fs.get_file_info(self.path(key)).type == pafs.FileType.File)
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys below the folder `prefix`, sorted; leftovers of interrupted writes are not listed."""
+        selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
+        found = [i.path for i in self._fs.get_file_info(selector) if i.type == pafs.FileType.File]
+        return sorted(p[len(self._base) + 1 :] for p in found if not p.endswith(".tmp"))
+
+    # -- tables ------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def table_key(table: str) -> str:
+        """Key of a table's Parquet file."""
+        return f"tables/{table}.parquet"
+
+    def version(self, table: str) -> TableVersion | None:
+        """The stored version of `table`, or None when it was never written."""
+        if not self.has(self.table_key(table)):
+            return None
+        with self._fs.open_input_file(self.path(self.table_key(table))) as source:
+            meta = pq.read_metadata(source)
+        stored = (meta.metadata or {}).get(_META_KEY)
+        if stored is None:
+            raise ValueError(f"{self.path(self.table_key(table))} was not written by Exo; move it away and re-run")
+        return TableVersion(**json.loads(stored))
+
+    def tables(self) -> list[str]:
+        """Names of the tables present."""
+        return [k.removeprefix("tables/").removesuffix(".parquet") for k in self.keys("tables")]
+
+    def read(self, table: str) -> pl.DataFrame:
+        """All rows of `table`."""
+        if not self.has(self.table_key(table)):
+            raise TableMissingError(table, self.root)
+        return pl.read_parquet(io.BytesIO(self.get(self.table_key(table))))
+
+    def write(
+        self,
+        table: str,
+        frame: pl.DataFrame,
+        *,
+        fingerprint: str = "",
+        code_version: str = "",
+        inputs: Mapping[str, str] | None = None,
+        notes: Mapping[str, Any] | None = None,
+    ) -> TableVersion:
+        """Store `frame` as `table`. Equal content and provenance leave the file untouched."""
+        arrow = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).replace_schema_metadata(None)
+        version = TableVersion(
+            table=table,
+            digest=hashlib.sha256(_parquet(arrow)).hexdigest(),
+            rows=frame.height,
+            fingerprint=fingerprint,
+            written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            code_version=code_version,
+            inputs=dict(inputs or {}),
+            notes=dict(notes or {}),
+        )
+        present = self.version(table)
+        if present is not None and _same(present, version):
+            return present
+        meta = {_META_KEY: json.dumps(asdict(version), sort_keys=True, default=str).encode()}
+        self.put(self.table_key(table), _parquet(arrow.replace_schema_metadata(meta)))
+        return version
+
+
+def _same(a: TableVersion, b: TableVersion) -> bool:
+    return (a.digest, a.fingerprint, a.inputs, a.notes) == (b.digest, b.fingerprint, b.inputs, b.notes)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()

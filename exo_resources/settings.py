@@ -1,0 +1,83 @@
+"""The one place that reads the environment.
+
+Belongs here: every `EXO_*` setting, its default and its meaning, and the paths derived from them.
+Does not belong here: anything that opens a file or a connection.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+ArchiveMode = Literal["auto", "live", "mirror", "snapshot"]
+Profile = Literal["fast", "full"]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside, as `EXO_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="EXO_", extra="ignore", frozen=True)
+
+    home: Path = Field(CHECKOUT / ".exo", description="Folder that holds all state.")
+    archive: ArchiveMode = Field("auto", description="Where the archive's tables come from.")
+    archive_url: str = Field(
+        "https://exoplanetarchive.ipac.caltech.edu",
+        description="Root of the NASA Exoplanet Archive; its TAP service is below /TAP/sync.",
+    )
+    archive_mirror: str | None = Field(
+        None, description="A folder, http(s):// or s3:// URL laid out like the archive (tap/<table>.csv.gz)."
+    )
+    archive_timeout_s: float = Field(120.0, gt=0, description="Longest wait for one table, seconds.")
+    archive_connect_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a connection, seconds.")
+    archive_attempts: int = Field(4, ge=1, le=20, description="Tries per request before giving up.")
+    lake_url: str | None = Field(None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake.")
+    mlflow_url: str | None = Field(None, description="MLflow store (sqlite:/// or postgresql://); default <home>/mlflow.")
+    profile: Profile = Field("fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
+    seed: int = Field(20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
+    ray_address: str | None = Field(None, description="Ray cluster to join; default: a Ray on this machine.")
+    serve_host: str = Field("127.0.0.1", description="Interface the endpoint listens on.")
+    serve_port: int = Field(8100, ge=1, le=65535, description="Port of the endpoint.")
+    releases_kept: int = Field(5, ge=2, description="How many DuckDB releases stay on disk.")
+    webhook_url: str | None = Field(None, description="Alerts are also posted here as JSON.")
+    timezone: str = Field("UTC", description="Time zone of the schedules.")
+
+    @field_validator("archive_mirror", "lake_url", "mlflow_url", "ray_address", "webhook_url", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @cached_property
+    def lake(self) -> str:
+        """URL or folder of the lake."""
+        return self.lake_url or str(self.home / "lake")
+
+    @cached_property
+    def mlflow(self) -> str:
+        """MLflow tracking and registry store."""
+        return self.mlflow_url or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @cached_property
+    def mlflow_artifacts(self) -> Path:
+        """Folder of MLflow's artifacts."""
+        return self.home / "mlflow" / "artifacts"
+
+    @cached_property
+    def releases(self) -> Path:
+        """Folder of the DuckDB releases; `current` inside it names the live one."""
+        return self.home / "releases"
+
+    @cached_property
+    def endpoint(self) -> str:
+        """Root URL of the live endpoint."""
+        return f"http://{self.serve_host}:{self.serve_port}"
