@@ -82,7 +82,7 @@ def table_asset(
                     "contract", asset=contract.name, blocking=True, description="Columns, types, ranges and key."
                 )
             ],
-            metadata={"dagster/column_schema": column_schema(contract)},
+            metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
             pool=pool,
             retry_policy=retry_policy,
         )

@@ -1,0 +1,80 @@
+"""The composition root: the one place that binds stages, resources, jobs, schedules and sensors.
+
+Belongs here: which parts make up a deployment, and the policies that hold for all assets alike.
+Does not belong here: what any part does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from deployments.resources import build_resources
+from exo_assets.archive import assets as archive
+from exo_assets.archive import checks as archive_checks
+from exo_assets.catalogs import assets as catalogs
+from exo_assets.catalogs import checks as catalog_checks
+from exo_assets.code_version import code_version
+from exo_assets.evaluation import assets as evaluation
+from exo_assets.evaluation import checks as evaluation_checks
+from exo_assets.features import assets as features
+from exo_assets.scoring import assets as scoring
+from exo_assets.scoring import checks as scoring_checks
+from exo_assets.serving import assets as serving
+from exo_assets.training import assets as training
+from exo_assets.warehouse import assets as warehouse
+from exo_resources.settings import Settings
+from jobs import build_jobs_and_schedules
+from sensors import build_sensors
+
+OWNER = "team:exo"
+
+ASSETS = (
+    *archive.ASSETS,
+    *catalogs.ASSETS,
+    *features.ASSETS,
+    *training.ASSETS,
+    *evaluation.ASSETS,
+    *scoring.ASSETS,
+    *warehouse.ASSETS,
+    *serving.ASSETS,
+)
+CHECKS = (
+    *archive_checks.CHECKS,
+    *catalog_checks.CHECKS,
+    *evaluation_checks.CHECKS,
+    *scoring_checks.CHECKS,
+    *warehouse.CHECKS,
+)
+
+
+def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Everything Dagster loads.
+
+    `resource_overrides` replaces resources by key; tests pass fakes or small real parts.
+    """
+    settings = settings or Settings()
+    jobs, schedules = build_jobs_and_schedules(settings)
+    return dg.Definitions(
+        assets=[asset.map_asset_specs(_policy) for asset in ASSETS],
+        asset_checks=list(CHECKS),
+        resources={**build_resources(settings), **(resource_overrides or {})},
+        jobs=jobs,
+        schedules=schedules,
+        sensors=build_sensors(settings),
+        executor=dg.in_process_executor,
+    )
+
+
+def _policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """What holds for every asset: an owner, and the code version of the modules it names."""
+    code = spec.metadata.get("exo/code")
+    return spec.replace_attributes(
+        owners=[OWNER],
+        code_version=code_version(*code) if code else spec.code_version,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,70 @@
+"""Resource keys and the domain objects behind them.
+
+Belongs here: turning `Settings` into the objects that assets receive. Each is built when a run first needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from exo_resources.settings import Settings
+
+
+def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
+    """Resource definitions by key. Nothing is opened or connected here."""
+
+    def lake() -> object:
+        from exo_resources.lake import Lake
+
+        return Lake(settings.lake)
+
+    def archive() -> object:
+        from exo_resources.archive import ArchiveSource
+
+        return ArchiveSource(settings)
+
+    def ray_runtime() -> object:
+        from exo_resources.ray_runtime import RayRuntime
+
+        return RayRuntime(settings.ray_address, settings.home)
+
+    def registry() -> object:
+        from exo_resources.registry import ModelRegistry
+
+        return ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
+
+    def releases() -> object:
+        from exo_resources.releases import ReleaseStore
+
+        return ReleaseStore(settings.releases, settings.releases_kept)
+
+    def serve() -> object:
+        from exo_resources.serve_client import ServeClient
+
+        return ServeClient(settings)
+
+    def notifier() -> object:
+        from exo_resources.notifier import Notifier
+
+        return Notifier(settings.home / "logs" / "alerts.jsonl", settings.webhook_url)
+
+    return {
+        "settings": dg.ResourceDefinition.hardcoded_resource(settings, "Exo's settings (EXO_*)"),
+        "lake": _lazy(lake, "Parquet tables and blobs"),
+        "archive": _lazy(archive, "NASA Exoplanet Archive, live, mirrored or shipped"),
+        "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
+        "registry": _lazy(registry, "MLflow model registry"),
+        "releases": _lazy(releases, "DuckDB releases"),
+        "serve": _lazy(serve, "The live endpoint"),
+        "notifier": _lazy(notifier, "Alerts: log file and webhook"),
+    }
+
+
+def _lazy(make: Callable[[], object], description: str) -> dg.ResourceDefinition:
+    def create(_context: Any) -> object:
+        return make()
+
+    return dg.ResourceDefinition(create, description=description)
