@@ -4,6 +4,7 @@ Belongs here: what a feature is. Does not belong here: how it is computed (tabul
 model (transformer.py).
 """
 
+# ruff: noqa: E501  (one feature a line reads as a table)
 from __future__ import annotations
 
 from dataclasses import dataclass
