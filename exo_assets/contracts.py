@@ -47,7 +47,9 @@ class Column:
             rules.append((f"{self.name}_not_finite", value.is_not_null() & ~value.is_finite()))
         if self.low is not None:
             below = value <= self.low if self.low_open else value < self.low
-            rules.append((f"{self.name}_{'not_above' if self.low_open else 'below'}_{self.low:g}", below.fill_null(False)))
+            rules.append(
+                (f"{self.name}_{'not_above' if self.low_open else 'below'}_{self.low:g}", below.fill_null(False))
+            )
         if self.high is not None:
             rules.append((f"{self.name}_above_{self.high:g}", (value > self.high).fill_null(False)))
         if self.allowed:
@@ -82,9 +84,7 @@ class TableContract:
 
     def reasons(self) -> pl.Expr:
         """Expression: the reasons for which a row breaks the ranges, joined by ';', null when it does not."""
-        hits = [
-            pl.when(expr).then(pl.lit(reason)) for column in self.columns for reason, expr in column.broken()
-        ]
+        hits = [pl.when(expr).then(pl.lit(reason)) for column in self.columns for reason, expr in column.broken()]
         joined = pl.concat_str(hits, separator=";", ignore_nulls=True) if hits else pl.lit("")
         return pl.when(joined != "").then(joined)
 

@@ -3,9 +3,9 @@
 Belongs here: the policy that all tables share: inputs read from the lake, nothing recomputed that did not change, the
 contract held before anything is written, metadata the same everywhere.
 Does not belong here: anything about one table.
-"""
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads those of the asset function at definition time.
+"""
 
 import hashlib
 import inspect
@@ -86,8 +86,8 @@ def table_asset(
             pool=pool,
             retry_policy=retry_policy,
         )
-        def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult[None]:
-            lake: Lake = context.resources.lake
+        def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
+            lake: "Lake" = context.resources.lake
             versions = {name: _digest(lake, name) for name in upstream}
             code_digest = code_version("contracts.py", "table_asset.py", *code)
             fingerprint = _fingerprint(code_digest, versions)
@@ -145,7 +145,7 @@ def column_schema(contract: TableContract) -> dg.TableSchema:
     )
 
 
-def _digest(lake: Lake, table: str) -> str:
+def _digest(lake: "Lake", table: str) -> str:
     version = lake.version(table)
     return version.digest if version else "absent"
 
@@ -155,13 +155,13 @@ def _fingerprint(code_digest: str, versions: Mapping[str, str]) -> str:
 
 
 def _result(
-    version: TableVersion,
+    version: "TableVersion",
     contract: TableContract,
     *,
     recomputed: bool,
     uri: str,
     extra: Mapping[str, Any] | None = None,
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version.digest),
         metadata={

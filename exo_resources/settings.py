@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     archive_connect_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a connection, seconds.")
     archive_attempts: int = Field(4, ge=1, le=20, description="Tries per request before giving up.")
     lake_url: str | None = Field(None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake.")
-    mlflow_url: str | None = Field(None, description="MLflow store (sqlite:/// or postgresql://); default <home>/mlflow.")
+    mlflow_url: str | None = Field(
+        None, description="MLflow store (sqlite:/// or postgresql://); default <home>/mlflow."
+    )
     profile: Profile = Field("fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
     seed: int = Field(20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
     ray_address: str | None = Field(None, description="Ray cluster to join; default: a Ray on this machine.")

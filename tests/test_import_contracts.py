@@ -55,10 +55,7 @@ def test_heavy_libraries_are_imported_inside_functions(package: str) -> None:
 
 
 def test_definitions_load_without_heavy_libraries() -> None:
-    code = (
-        "import sys, deployments.definitions; "
-        f"print(','.join(sorted({HEAVY | {'duckdb'}!r} & set(sys.modules))))"
-    )
+    code = f"import sys, deployments.definitions; print(','.join(sorted({HEAVY | {'duckdb'}!r} & set(sys.modules))))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
     assert done.stdout.strip() == ""
 
@@ -68,6 +65,6 @@ def test_environment_is_read_in_one_place() -> None:
         path.relative_to(CHECKOUT).as_posix()
         for package in ("exo_assets", "exo_resources", "jobs", "sensors", "deployments")
         for path in (CHECKOUT / package).rglob("*.py")
-        if "environ.get(\"EXO_" in path.read_text(encoding="utf-8") or "getenv(\"EXO_" in path.read_text(encoding="utf-8")
+        if 'environ.get("EXO_' in path.read_text(encoding="utf-8") or 'getenv("EXO_' in path.read_text(encoding="utf-8")
     ]
     assert readers == []

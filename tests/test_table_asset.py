@@ -1,0 +1,82 @@
+"""The policy of table assets: nothing recomputed that did not change, nothing written that breaks its contract."""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from exo_assets.contracts import Column, TableContract
+from exo_assets.table_asset import Table, table_asset
+from exo_resources.lake import Lake
+
+SOURCE = TableContract("source", "Source.", (Column("x", pl.Int64, "X", low=0),), key=("x",))
+DOUBLED = TableContract("doubled", "Doubled.", (Column("y", pl.Int64, "Y"),))
+
+
+class _Numbers:
+    def __init__(self, values: list[int]) -> None:
+        self.values, self.calls = values, 0
+
+
+@table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+def source(numbers: _Numbers) -> pl.DataFrame:
+    return pl.DataFrame({"x": numbers.values}, schema=SOURCE.schema)
+
+
+@table_asset(DOUBLED, group="test", code=["contracts.py"])
+def doubled(source: pl.DataFrame, numbers: _Numbers) -> Table:
+    numbers.calls += 1
+    return Table(source.select(y=pl.col("x") * 2), notes={"unit": "none"})
+
+
+def _run(lake: Lake, numbers: _Numbers, **config: object) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [source, doubled],
+        resources={"lake": lake, "numbers": numbers},
+        run_config={"ops": {"doubled": {"config": config}}} if config else None,
+        raise_on_error=False,
+    )
+
+
+def _recomputed(result: dg.ExecuteInProcessResult, name: str) -> bool:
+    return bool(result.asset_materializations_for_node(name)[0].metadata["recomputed"].value)
+
+
+def test_unchanged_input_recomputes_nothing(lake: Lake) -> None:
+    numbers = _Numbers([1, 2])
+    assert _run(lake, numbers).success
+    again = _run(lake, numbers)
+    assert again.success and numbers.calls == 1
+    assert not _recomputed(again, "doubled")
+    assert lake.read("doubled")["y"].to_list() == [2, 4]
+
+
+def test_changed_input_or_force_recomputes(lake: Lake) -> None:
+    numbers = _Numbers([1])
+    _run(lake, numbers)
+    numbers.values = [5]
+    assert _recomputed(_run(lake, numbers), "doubled") and numbers.calls == 2
+    assert _recomputed(_run(lake, numbers, force=True), "doubled") and numbers.calls == 3
+    assert lake.read("doubled")["y"].to_list() == [10]
+
+
+def test_a_broken_contract_keeps_the_last_good_table(lake: Lake) -> None:
+    numbers = _Numbers([1])
+    _run(lake, numbers)
+    numbers.values = [-1]
+    result = _run(lake, numbers)
+    assert not result.success and numbers.calls == 1
+    failure = result.failure_data_for_node("source")
+    assert failure is not None and "x_below_0: 1 rows" in str(failure.user_failure_data)
+    assert lake.read("source")["x"].to_list() == [1]
+
+
+@pytest.mark.parametrize("name", ["source", "doubled"])
+def test_materialisations_carry_version_rows_and_schema(lake: Lake, name: str) -> None:
+    result = _run(lake, _Numbers([1, 2, 3]))
+    event = result.asset_materializations_for_node(name)[0]
+    assert event.metadata["dagster/row_count"].value == 3
+    version = lake.version(name)
+    assert version is not None
+    assert event.tags is not None and event.tags["dagster/data_version"] == version.digest
