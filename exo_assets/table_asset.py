@@ -87,7 +87,7 @@ def table_asset(
             retry_policy=retry_policy,
         )
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
-            lake: "Lake" = context.resources.lake
+            lake: Lake = context.resources.lake
             versions = {name: _digest(lake, name) for name in upstream}
             code_digest = code_version("contracts.py", "table_asset.py", *code)
             fingerprint = _fingerprint(code_digest, versions)
