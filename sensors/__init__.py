@@ -1,1 +1,38 @@
-"""sensors"""
+"""Sensors: reactions to what happened.
+
+Belongs here: noticing an event and asking for a job, or telling people. Does not belong here: the jobs themselves.
+Every evaluation is cheap; what cannot be asked is a skipped tick with the reason, not an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sensors.archive_changed import archive_changed_sensor
+from sensors.champion_moved import champion_moved
+from sensors.check_failed import check_failed
+from sensors.gate_refused import gate_refused
+from sensors.run_failed import run_failed
+from sensors.served_version import served_version
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from exo_resources.settings import Settings
+
+__all__ = ["ARCHIVE_TABLES", "build_sensors"]
+
+ARCHIVE_TABLES = ("cumulative", "toi", "k2pandc", "pscomppars", "q1_q17_dr25_koi")
+
+
+def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
+    """Every sensor. All are RUNNING from the start: an installation does its work without a click."""
+    del settings  # sensors reach the world through resources, which carry the settings
+    return [
+        archive_changed_sensor(ARCHIVE_TABLES),
+        champion_moved,
+        gate_refused,
+        run_failed,
+        check_failed,
+        served_version,
+    ]

@@ -1,0 +1,19 @@
+"""Which assets each job materialises.
+
+Belongs here: selections by stage. Does not belong here: jobs, schedules.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+EVERYTHING = dg.AssetSelection.all()
+
+RETRAINED = ("ml_training_comparison", "ml_vetter_candidate")
+"""Assets that `weekly_retrain` recomputes although no input changed; the rest follow when these come out different."""
+
+FROM_TRAINING = dg.AssetSelection.groups("training", "evaluation", "scoring", "warehouse", "serving")
+
+RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
+
+DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")

@@ -1,0 +1,78 @@
+"""Reading back, from a run's events, which asset checks did not pass.
+
+Belongs here: the facts of one run. Does not belong here: what to do about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster import EventLogEntry
+
+GATES = "ml_vetter_gates"
+"""The asset whose blocking checks stand between a candidate and the champion."""
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """One evaluation of an asset check that did not pass."""
+
+    run_id: str
+    asset: str
+    check: str
+    blocking: bool
+    severity: str
+    description: str
+    metadata: dict[str, Any]
+
+    @property
+    def refuses_candidate(self) -> bool:
+        """Whether this kept a candidate from becoming the champion."""
+        return self.asset == GATES and self.blocking and self.severity == "ERROR"
+
+    def __str__(self) -> str:
+        return f"{self.asset}: {self.check}" + (f" ({self.description})" if self.description else "")
+
+
+def failed_check(entry: EventLogEntry) -> FailedCheck | None:
+    """The failed check that a log entry tells of, or None when it tells of something else."""
+    event = entry.dagster_event
+    if event is None or event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        return None
+    found = event.asset_check_evaluation_data
+    if found.passed:
+        return None
+    return FailedCheck(
+        run_id=entry.run_id,
+        asset=found.asset_key.to_user_string(),
+        check=found.check_name,
+        blocking=bool(found.blocking),
+        severity=found.severity.value,
+        description=found.description or "",
+        metadata={name: value.value for name, value in found.metadata.items()},
+    )
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[FailedCheck]:
+    """The failed checks of one run, in order."""
+    cursor: str | None = None
+    more = True
+    while more:
+        page = instance.get_records_for_run(
+            run_id, cursor=cursor, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1000
+        )
+        for record in page.records:
+            found = failed_check(record.event_log_entry)
+            if found is not None:
+                yield found
+        cursor, more = page.cursor, page.has_more
+
+
+def gate_refusals(instance: dg.DagsterInstance, run_id: str) -> list[FailedCheck]:
+    """The blocking gates that refused the candidate in one run."""
+    return [found for found in failed_checks(instance, run_id) if found.refuses_candidate]

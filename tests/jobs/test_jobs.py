@@ -1,0 +1,147 @@
+"""Jobs and schedules: what they select, how they run, and that none of it changes silently."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from exo_assets.training.model_ref import ModelRef
+from exo_resources.settings import Settings
+from jobs import build_jobs_and_schedules
+from jobs.definitions import NIGHTLY_REFRESH
+from jobs.selections import RETRAINED
+
+STAGES = {
+    "archive": ("raw_nea__toi", ()),
+    "catalogs": ("core_signals", ("raw_nea__toi",)),
+    "features": ("feat_signals", ("core_signals",)),
+    "training": ("ml_vetter_candidate", ("feat_signals", "ml_training_comparison")),
+    "evaluation": ("ml_vetter_champion", ("ml_vetter_candidate",)),
+    "scoring": ("out_scores", ("ml_vetter_champion", "feat_signals")),
+    "warehouse": ("out_warehouse", ("out_scores",)),
+    "serving": ("serve_vetter", ("out_warehouse",)),
+}
+
+
+class Force(dg.Config):
+    force: bool = False
+
+
+def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
+    """One asset per stage, in the stages' groups, that only records what it was asked."""
+
+    def make(name: str, group: str, deps: tuple[str, ...]) -> dg.AssetsDefinition:
+        @dg.asset(name=name, group_name=group, deps=deps)
+        def stage(config: Force) -> None:
+            if config.force and forced is not None:
+                forced.append(name)
+
+        return stage
+
+    return [
+        *(make(name, group, deps) for group, (name, deps) in STAGES.items()),
+        make("ml_training_comparison", "training", ("feat_signals",)),
+    ]
+
+
+def definitions(forced: list[str] | None = None, **resources: Any) -> dg.Definitions:
+    jobs, schedules = build_jobs_and_schedules(Settings(timezone="Europe/Rome"))
+    given = {"registry": object(), "lake": object(), **resources}
+    return dg.Definitions(assets=lineage(forced), jobs=jobs, schedules=schedules, resources=given)
+
+
+def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
+    return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+
+
+EXPECTED = {
+    "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison"},
+    "weekly_retrain": {
+        "ml_training_comparison",
+        "ml_vetter_candidate",
+        "ml_vetter_champion",
+        "out_scores",
+        "out_warehouse",
+        "serve_vetter",
+    },
+    "publish_release": {"out_scores", "out_warehouse"},
+    "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
+}
+
+
+@pytest.mark.parametrize("job", EXPECTED)
+def test_each_job_materialises_its_stages_and_no_other(job: str) -> None:
+    result = definitions().resolve_job_def(job).execute_in_process()
+    assert result.success
+    assert materialised(result) == EXPECTED[job]
+
+
+def test_only_the_weekly_job_forces_training() -> None:
+    forced: list[str] = []
+    defs = definitions(forced)
+    defs.resolve_job_def("nightly_refresh").execute_in_process()
+    assert forced == []
+    defs.resolve_job_def("weekly_retrain").execute_in_process()
+    assert sorted(forced) == sorted(RETRAINED)
+
+
+def test_runs_that_write_the_lineage_carry_the_tag_that_the_instances_limit() -> None:
+    jobs, _ = build_jobs_and_schedules(Settings())
+    assert {job.name: dict(job.tags or {}).get("exo/writes") for job in jobs} == dict.fromkeys(
+        [*EXPECTED, "rollback_champion"], "lineage"
+    )
+
+
+def test_schedules_run_from_the_start_in_the_time_zone_of_the_settings() -> None:
+    _, schedules = build_jobs_and_schedules(Settings(timezone="Europe/Rome"))
+    assert {(s.job_name, s.cron_schedule, s.execution_timezone, s.default_status.value) for s in schedules} == {
+        ("nightly_refresh", "0 2 * * *", "Europe/Rome", "RUNNING"),
+        ("weekly_retrain", "0 5 * * 0", "Europe/Rome", "RUNNING"),
+    }
+
+
+def test_the_nightly_schedule_asks_for_its_job() -> None:
+    schedule = definitions().resolve_schedule_def("nightly_refresh_schedule")
+    with dg.DagsterInstance.ephemeral() as instance:
+        tick = schedule.evaluate_tick(
+            dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
+        )
+    assert tick.run_requests is not None and len(tick.run_requests) == 1
+    assert schedule.job_name == NIGHTLY_REFRESH.name
+
+
+def test_rollback_runs_the_rollback_with_registry_and_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, object]] = []
+    registry, lake = object(), object()
+
+    def roll_back(*given: object) -> ModelRef:
+        calls.append((given[0], given[1]))
+        return ModelRef("exo-vetter", "1", "r", "d" * 64)
+
+    stand_in(monkeypatch, roll_back)
+    job = definitions(registry=registry, lake=lake).resolve_job_def("rollback_champion")
+    assert job.execute_in_process().success
+    assert calls == [(registry, lake)]
+
+
+def test_rollback_without_a_previous_champion_fails_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def roll_back(*_given: object) -> ModelRef:
+        raise LookupError("there is no previous champion")
+
+    stand_in(monkeypatch, roll_back)
+    result = definitions().resolve_job_def("rollback_champion").execute_in_process(raise_on_error=False)
+    assert not result.success
+    [failure] = result.get_step_failure_events()
+    assert "no previous champion" in str(failure.step_failure_data.user_failure_data)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, roll_back: Any) -> None:
+    """Replace the champion module, whose own tests cover the rollback itself."""
+    import sys
+
+    monkeypatch.setitem(
+        sys.modules,
+        "exo_assets.evaluation.champion",
+        SimpleNamespace(rollback_champion=roll_back),  # type: ignore[arg-type]
+    )

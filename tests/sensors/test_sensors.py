@@ -1,0 +1,342 @@
+"""Sensors against a real (in-memory) instance: cursors, run keys, alerts, and outages that are no errors."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from exo_assets.training.model_ref import ModelRef
+from exo_resources.notifier import Notifier
+from exo_resources.settings import Settings
+from sensors import build_sensors
+from sensors.common import HANDLED_TAG
+
+V1 = ModelRef("exo-vetter", "1", "run1", "a" * 64)
+V2 = ModelRef("exo-vetter", "2", "run2", "b" * 64)
+NAMES = ["archive_changed", "champion_moved", "gate_refused", "run_failed", "check_failed", "served_version"]
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """In memory (one log for all runs), and on disk as the embedded deployment has it (one log per run)."""
+    if request.param == "memory":
+        with dg.DagsterInstance.ephemeral() as made:
+            yield made
+    else:
+        (tmp_path / "dagster").mkdir()
+        with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as made:
+            yield made
+
+
+def sensor(name: str) -> dg.SensorDefinition:
+    return {s.name: s for s in build_sensors(Settings())}[name]
+
+
+class Ticks:
+    """Evaluates one sensor again and again, carrying its cursor as the daemon does."""
+
+    def __init__(self, name: str, instance: dg.DagsterInstance, **resources: Any) -> None:
+        self.sensor, self.instance, self.resources = sensor(name), instance, resources
+        self.cursor: str | None = None
+
+    def tick(self) -> Any:
+        with dg.build_sensor_context(self.instance, cursor=self.cursor, resources=self.resources) as context:
+            data = self.sensor.evaluate_tick(context)
+        self.cursor = data.cursor
+        return data
+
+
+# -- archive_changed -------------------------------------------------------------------------------------------------
+
+
+class Archive:
+    def __init__(self) -> None:
+        self.state = dict.fromkeys(["cumulative", "toi", "k2pandc", "pscomppars", "q1_q17_dr25_koi"], "2026-01-01")
+        self.down: set[str] = set()
+
+    def fingerprint(self, table: str) -> str:
+        if table in self.down:
+            raise ConnectionError(f"no route to the archive for {table}")
+        return self.state[table]
+
+
+def test_a_table_that_moved_asks_for_one_nightly_run(instance: dg.DagsterInstance) -> None:
+    archive = Archive()
+    ticks = Ticks("archive_changed", instance, archive=archive)
+    first = ticks.tick()
+    assert first.run_requests == [] and "first look" in first.skip_message
+    assert ticks.tick().run_requests == []
+    archive.state["toi"] = "2026-01-02"
+    [request] = ticks.tick().run_requests
+    assert request.tags["exo/archive_changed"] == "toi"
+    assert ticks.tick().run_requests == []
+
+
+def test_run_keys_are_the_same_for_the_same_change_and_differ_for_another(instance: dg.DagsterInstance) -> None:
+    archive = Archive()
+    ticks = Ticks("archive_changed", instance, archive=archive)
+    ticks.tick()
+    before = ticks.cursor
+    archive.state["toi"] = "2026-01-02"
+    [one] = ticks.tick().run_requests
+    ticks.cursor = before  # as after a crash between the request and the saved cursor
+    [again] = ticks.tick().run_requests
+    archive.state["toi"] = "2026-01-01"
+    [back] = ticks.tick().run_requests
+    assert one.run_key == again.run_key != back.run_key
+
+
+def test_an_archive_that_is_down_is_skipped_with_the_reason(instance: dg.DagsterInstance) -> None:
+    archive = Archive()
+    ticks = Ticks("archive_changed", instance, archive=archive)
+    ticks.tick()
+    known, archive.down = ticks.cursor, set(archive.state)
+    skipped = ticks.tick()
+    assert "no route to the archive" in skipped.skip_message and skipped.run_requests == []
+    assert ticks.cursor == known
+
+
+def test_one_silent_table_does_not_hide_the_others(instance: dg.DagsterInstance) -> None:
+    archive = Archive()
+    ticks = Ticks("archive_changed", instance, archive=archive)
+    ticks.tick()
+    archive.down = {"cumulative"}
+    archive.state |= {"cumulative": "2026-01-02", "toi": "2026-01-02"}
+    assert ticks.tick().run_requests[0].tags["exo/archive_changed"] == "toi"
+    archive.down = set()
+    assert ticks.tick().run_requests[0].tags["exo/archive_changed"] == "cumulative"
+
+
+# -- champion_moved --------------------------------------------------------------------------------------------------
+
+
+class Registry:
+    def __init__(self, champion: ModelRef | None) -> None:
+        self.current, self.broken = champion, False
+
+    def champion(self) -> ModelRef | None:
+        if self.broken:
+            raise OSError("database is locked")
+        return self.current
+
+
+def deployed(instance: dg.DagsterInstance, ref: ModelRef) -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization("serve_vetter", metadata={"model_digest": ref.digest}))
+
+
+def test_a_champion_that_moved_is_deployed_once_and_again_after_a_rollback(instance: dg.DagsterInstance) -> None:
+    registry = Registry(V1)
+    ticks = Ticks("champion_moved", instance, registry=registry)
+    deployed(instance, V1)
+    assert ticks.tick().run_requests == []
+    registry.current = V2
+    [forward] = ticks.tick().run_requests
+    assert ticks.tick().run_requests == []
+    deployed(instance, V2)
+    registry.current = V1
+    [back] = ticks.tick().run_requests
+    deployed(instance, V1)
+    registry.current = V2
+    [forward_again] = ticks.tick().run_requests
+    assert len({forward.run_key, back.run_key, forward_again.run_key}) == 3
+
+
+def test_a_run_that_deploys_by_itself_is_waited_for(instance: dg.DagsterInstance) -> None:
+    registry = Registry(V1)
+    ticks = Ticks("champion_moved", instance, registry=registry)
+    run = instance.create_run_for_job(a_job("nightly_refresh"))
+    waiting = ticks.tick()
+    assert "waiting for nightly_refresh" in waiting.skip_message and ticks.cursor is None
+    deployed(instance, V1)
+    instance.report_run_canceled(run)
+    assert ticks.tick().run_requests == []
+    assert json.loads(ticks.cursor or "")["champion"].startswith("1:")
+
+
+def test_no_champion_and_a_registry_that_is_down_are_skipped(instance: dg.DagsterInstance) -> None:
+    registry = Registry(None)
+    ticks = Ticks("champion_moved", instance, registry=registry)
+    assert "no champion yet" in ticks.tick().skip_message
+    registry.broken = True
+    assert "database is locked" in ticks.tick().skip_message
+
+
+# -- failures --------------------------------------------------------------------------------------------------------
+
+
+def a_job(name: str, *, gate: str = "pass", asset: str = "ml_vetter_gates") -> dg.JobDefinition:
+    """A job whose one asset has a blocking and a plain check; `gate` is pass, refuse, warn or crash."""
+
+    @dg.asset(
+        name=asset,
+        check_specs=[
+            dg.AssetCheckSpec("auc", asset=asset, blocking=True),
+            dg.AssetCheckSpec("drift", asset=asset),
+        ],
+    )
+    def gates() -> dg.MaterializeResult:
+        if gate == "crash":
+            raise RuntimeError("the disk is full")
+        return dg.MaterializeResult(
+            check_results=[
+                dg.AssetCheckResult(check_name="auc", passed=gate != "refuse", description="AUC 0.91 is below 0.95"),
+                dg.AssetCheckResult(check_name="drift", passed=gate != "warn", severity=dg.AssetCheckSeverity.WARN),
+            ]
+        )
+
+    @dg.asset(name="ml_vetter_champion", deps=[gates])
+    def champion() -> None: ...
+
+    return dg.Definitions(
+        assets=[gates, champion], jobs=[dg.define_asset_job(name, executor_def=dg.in_process_executor)]
+    ).resolve_job_def(name)
+
+
+def alerts(notifier: Notifier) -> list[dict[str, Any]]:
+    log = notifier.log_file
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def run(instance: dg.DagsterInstance, name: str, gate: str, asset: str = "ml_vetter_gates", **tags: str) -> str:
+    job = a_job(name, gate=gate, asset=asset)
+    return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags).run_id
+
+
+def test_a_failed_run_is_told_once_with_its_step_and_cause(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    notifier = Notifier(tmp_path / "alerts.jsonl")
+    ticks = Ticks("run_failed", instance, notifier=notifier)
+    ticks.tick()
+    failed = run(instance, "nightly_refresh", "crash")
+    run(instance, "nightly_refresh", "pass")
+    for _ in range(3):
+        ticks.tick()
+    [alert] = alerts(notifier)
+    assert alert["kind"] == "run_failed" and "nightly_refresh failed in ml_vetter_gates" in alert["text"]
+    assert alert["details"]["run_id"] == failed
+    assert alert["details"]["steps"] == {"ml_vetter_gates": "RuntimeError: the disk is full"}
+
+
+@pytest.mark.parametrize(("gate", "blocking"), [("refuse", True), ("warn", False)])
+def test_a_failed_check_is_told_once_even_when_the_run_went_well(
+    instance: dg.DagsterInstance, tmp_path: Path, gate: str, blocking: bool
+) -> None:
+    notifier = Notifier(tmp_path / "alerts.jsonl")
+    ticks = Ticks("check_failed", instance, notifier=notifier)
+    ticks.tick()
+    run(instance, "nightly_refresh", "pass")
+    failed = run(instance, "nightly_refresh", gate)
+    for _ in range(3):
+        ticks.tick()
+    [alert] = alerts(notifier)
+    assert alert["kind"] == "check_failed"
+    assert (alert["details"]["run_id"], alert["details"]["blocking"]) == (failed, blocking)
+    again = run(instance, "nightly_refresh", gate)
+    ticks.tick()
+    assert [a["details"]["run_id"] for a in alerts(notifier)] == [failed, again]
+
+
+def test_a_check_that_fails_in_a_run_still_going_is_told_before_it_ends(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    notifier = Notifier(tmp_path / "alerts.jsonl")
+    ticks = Ticks("check_failed", instance, notifier=notifier)
+    ticks.tick()
+    seen = list[int]()
+
+    @dg.asset(name="early", check_specs=[dg.AssetCheckSpec("rows", asset="early")])
+    def early() -> dg.MaterializeResult:
+        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="rows", passed=False)])
+
+    @dg.asset(deps=[early])
+    def late() -> None:
+        ticks.tick()
+        seen.append(len(alerts(notifier)))
+
+    defs = dg.Definitions(assets=[early, late], jobs=[dg.define_asset_job("nightly_refresh")])
+    defs.resolve_job_def("nightly_refresh").execute_in_process(instance=instance)
+    ticks.tick()
+    assert seen == [1] and len(alerts(notifier)) == 1
+
+
+def test_a_refusal_with_a_champion_asks_for_a_release_once(instance: dg.DagsterInstance) -> None:
+    ticks = Ticks("gate_refused", instance, registry=Registry(V1))
+    ticks.tick()
+    refused = run(instance, "nightly_refresh", "refuse")
+    [request] = ticks.tick().run_requests
+    assert request.run_key == f"gate_refused:{refused}" and request.tags["exo/refused_by"] == "auc"
+    assert ticks.tick().run_requests == []
+
+
+@pytest.mark.parametrize(
+    ("job", "gate", "asset", "tags"),
+    [
+        ("nightly_refresh", "crash", "ml_vetter_gates", {}),
+        ("nightly_refresh", "warn", "ml_vetter_gates", {}),
+        ("nightly_refresh", "refuse", "core_signals", {}),
+        ("publish_release", "refuse", "ml_vetter_gates", {}),
+        ("nightly_refresh", "refuse", "ml_vetter_gates", {HANDLED_TAG: "exo run"}),
+    ],
+)
+def test_any_other_failure_asks_for_nothing(
+    instance: dg.DagsterInstance, job: str, gate: str, asset: str, tags: dict[str, str]
+) -> None:
+    ticks = Ticks("gate_refused", instance, registry=Registry(V1))
+    ticks.tick()
+    run(instance, job, gate, asset, **tags)
+    assert ticks.tick().run_requests == []
+
+
+def test_a_refused_first_candidate_has_nothing_to_publish_with(instance: dg.DagsterInstance) -> None:
+    ticks = Ticks("gate_refused", instance, registry=Registry(None))
+    ticks.tick()
+    run(instance, "nightly_refresh", "refuse")
+    skipped = ticks.tick()
+    assert skipped.run_requests == [] and "no champion to publish with" in skipped.skip_message
+
+
+def test_a_registry_that_is_down_delays_the_release_and_loses_nothing(instance: dg.DagsterInstance) -> None:
+    registry = Registry(V1)
+    registry.broken = True
+    ticks = Ticks("gate_refused", instance, registry=registry)
+    ticks.tick()
+    run(instance, "nightly_refresh", "refuse")
+    assert "database is locked" in ticks.tick().skip_message
+    registry.broken = False
+    assert len(ticks.tick().run_requests) == 1
+
+
+# -- served_version --------------------------------------------------------------------------------------------------
+
+
+class Endpoint:
+    def __init__(self) -> None:
+        self.answer: dict[str, Any] | None = None
+
+    def model(self) -> dict[str, Any]:
+        if self.answer is None:
+            raise ConnectionError("connection refused")
+        return self.answer
+
+
+def test_the_served_version_is_observed_when_it_changes(instance: dg.DagsterInstance) -> None:
+    endpoint = Endpoint()
+    ticks = Ticks("served_version", instance, serve=endpoint)
+    assert "connection refused" in ticks.tick().skip_message
+    endpoint.answer = {"version": "3"}
+    [observed] = ticks.tick().asset_events
+    assert observed.asset_key == dg.AssetKey("serve_vetter")
+    assert observed.metadata["model_version"].value == "3"
+    assert ticks.tick().asset_events == []
+    endpoint.answer = None
+    [down] = ticks.tick().asset_events
+    assert down.metadata["answers"].value is False
+    assert ticks.tick().asset_events == []
+
+
+def test_every_sensor_is_built_and_runs_from_the_start() -> None:
+    built = build_sensors(Settings())
+    assert [s.name for s in built] == NAMES
+    assert {s.default_status for s in built} == {dg.DefaultSensorStatus.RUNNING}
