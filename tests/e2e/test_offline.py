@@ -1,0 +1,81 @@
+"""What a newcomer gets on a machine without network: `exo run`, twice, then each door."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+
+import polars as pl
+import pytest
+
+from tests.e2e.conftest import Installation
+
+pytestmark = pytest.mark.ray
+
+
+@pytest.fixture(scope="module")
+def nightly(offline: Installation) -> dict[str, object]:
+    summary: dict[str, object] = offline.json("run")
+    return summary
+
+
+def test_the_first_night_builds_everything(offline: Installation, nightly: dict[str, object]) -> None:
+    assert nightly["success"] is True
+    status = offline.json("status")
+    assert status["sources"]["q1_q17_dr25_koi"]["source"] == "snapshot"
+    assert status["sources"]["toi"]["source"] == "absent"
+    assert status["champion"]["version"]
+    assert status["endpoint"]["healthy"] is True
+    counted = offline.json("query", "select count(*) as n from core_signals")[0]["n"]
+    assert 7_900 < counted <= 8_054
+
+
+def test_a_second_night_with_nothing_new_recomputes_nothing(offline: Installation, nightly: dict[str, object]) -> None:
+    release = os.readlink(offline.home / "releases" / "current")
+    again = offline.json("run")
+    assert again["success"] is True
+    assert again["recomputed"] == []
+    assert os.readlink(offline.home / "releases" / "current") == release
+
+
+def test_score_and_endpoint_agree(offline: Installation, nightly: dict[str, object], tmp_path) -> None:
+    rows = offline.json("query", "select signal_id, period_days, duration_hours, depth_ppm, star_radius_sun from core_signals where depth_ppm is not null limit 3")
+    catalogue = pl.DataFrame(
+        {
+            "kepoi_name": [r["signal_id"] for r in rows],
+            "koi_period": [r["period_days"] for r in rows],
+            "koi_duration": [r["duration_hours"] for r in rows],
+            "koi_depth": [r["depth_ppm"] for r in rows],
+            "koi_srad": [r["star_radius_sun"] for r in rows],
+        }
+    )
+    source, target = tmp_path / "mine.csv", tmp_path / "scored.csv"
+    catalogue.write_csv(source)
+    offline.exo("score", str(source), "-o", str(target))
+    scored = pl.read_csv(target)
+    assert scored.columns[:5] == catalogue.columns and scored.height == 3
+    endpoint = f"http://127.0.0.1:{offline.env['EXO_SERVE_PORT']}/v1/predict"
+    for row, mine in zip(rows, scored.iter_rows(named=True), strict=True):
+        body = {"mission": "kepler"} | {k: v for k, v in row.items() if k != "signal_id" and v is not None}
+        request = urllib.request.Request(
+            endpoint, json.dumps(body).encode(), {"content-type": "application/json"}, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            answer = json.load(reply)
+        assert answer["probability_planet"] == pytest.approx(mine["probability_planet"], abs=1e-9)
+        assert str(answer["model_version"]) == str(mine["model_version"])
+
+
+def test_labels_in_the_file_change_no_probability(offline: Installation, nightly: dict[str, object], tmp_path) -> None:
+    shipped = pl.read_parquet("exo_assets/archive/snapshot/q1_q17_dr25_koi.parquet").head(50)
+    honest, lying = tmp_path / "honest.csv", tmp_path / "lying.csv"
+    shipped.write_csv(honest)
+    flipped = {"koi_disposition": "FALSE POSITIVE", "koi_pdisposition": "FALSE POSITIVE", "kepler_name": "Kepler-0 x"}
+    present = [pl.lit(v).alias(k) for k, v in flipped.items() if k in shipped.columns]
+    shipped.with_columns(present).write_csv(lying)
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    offline.exo("score", str(honest), "-o", str(a))
+    offline.exo("score", str(lying), "-o", str(b))
+    columns = ["probability_planet", "disposition_confirmed", "disposition_candidate", "disposition_false_positive"]
+    assert pl.read_csv(a).select(columns).equals(pl.read_csv(b).select(columns))
