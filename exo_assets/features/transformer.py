@@ -1,0 +1,187 @@
+"""The one transformer from signals to model input: training, batch scoring and serving use this object and no other.
+
+Belongs here: what is withheld from the model because only its presence would speak, the features, their order, and
+imputation and scaling for the models that need them. Does not belong here: formulas (tabular.py) or models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.features.registry import FEATURE_NAMES, FEATURES, NUMERIC
+from exo_assets.features.tabular import build_features
+
+Matrix = npt.NDArray[np.float64]
+
+PIPELINE_BLOCK: Mapping[str, tuple[str, ...]] = {
+    "kepler": (
+        *DIAGNOSTIC_COLUMNS,
+        "radius_ratio",
+        "radius_ratio_err",
+        "star_mass_sun",
+        "star_mass_err_sun",
+        "star_metallicity_dex",
+        "star_metallicity_err_dex",
+    )
+}
+"""Columns that come together or not at all, because another table supplies them (for KOIs the DR25 table).
+
+Whether a signal is in that table says a lot about its label (older KOIs that DR25 lost are mostly false positives), so
+inside the block fill rates are compared among signals that have it, and training shows every signal without it too.
+"""
+
+FILL_GAP = 0.25
+"""Largest difference between the classes in the share of rows that have a column before it is withheld."""
+
+_JUDGED = tuple(f.name for f in FEATURES if f.group not in ("system", "mission"))
+"""Features whose fill rates are compared. A star without a second signal has no period ratio: that is the system, not
+the paperwork."""
+
+
+def has_block(signals: pl.DataFrame) -> pl.Expr:
+    """Expression: whether a signal carries any pipeline diagnostic."""
+    present = [c for c in DIAGNOSTIC_COLUMNS if c in signals.columns]
+    return pl.any_horizontal(pl.col(c).is_not_null() for c in present) if present else pl.lit(False)
+
+
+@dataclass(frozen=True)
+class SignalTransformer:
+    """Fitted on training rows; afterwards a pure function of a signal and its star's other signals.
+
+    `withheld` maps mission -> column or feature -> why it is nulled there. `centre` and `scale` (median and
+    interquartile range per feature, mode for the mission) serve `dense` only.
+    """
+
+    withheld: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    centre: Mapping[str, float] = field(default_factory=dict)
+    scale: Mapping[str, float] = field(default_factory=dict)
+    mode_mission: str = "kepler"
+
+    @classmethod
+    def fit(
+        cls,
+        signals: pl.DataFrame,
+        is_planet: pl.Series,
+        star_counts: pl.DataFrame | None = None,
+        fill_gap: float = FILL_GAP,
+    ) -> SignalTransformer:
+        """Fit on resolved training signals; `is_planet` (boolean) is used for the comparison of fill rates only."""
+        if signals.height != is_planet.len():
+            raise ValueError(f"{signals.height} signals but {is_planet.len()} labels")
+        if signals.height == 0:
+            raise ValueError("the transformer cannot be fitted on no signals")
+        columns = [c for c in MEASURED_COLUMNS if c in signals.columns]
+        block = signals.select(has_block(signals).alias("b")).to_series()
+        withheld = _uneven(signals.select("mission", *columns), is_planet, block, fill_gap)
+        first = cls(withheld={m: dict(w) for m, w in withheld.items()})
+        features = first.features(signals, star_counts)
+        for mission, found in _uneven(features.select("mission", *_JUDGED), is_planet, block, fill_gap).items():
+            withheld.setdefault(mission, {}).update(found)
+        features = cls(withheld=withheld).features(signals, star_counts)
+        numeric = features.select(NUMERIC)
+        centre, low, high = (numeric.quantile(q).row(0, named=True) for q in (0.5, 0.25, 0.75))
+        return cls(
+            withheld=withheld,
+            centre={n: float(centre[n] or 0.0) for n in NUMERIC},
+            scale={n: float((high[n] or 0.0) - (low[n] or 0.0)) or 1.0 for n in NUMERIC},
+            mode_mission=str(features["mission"].cast(pl.String).mode().sort()[0]),
+        )
+
+    def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
+        """`signal_id`, `mission_star_id` and every feature, rows in the order given; unknown and withheld are null."""
+        features = build_features(self._nulled(signals, MEASURED_COLUMNS), star_counts)
+        return self._nulled(features, NUMERIC)
+
+    def _nulled(self, frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+        hidden: dict[str, list[str]] = {}
+        allowed = set(names) & set(frame.columns)
+        for mission, columns in self.withheld.items():
+            for column in sorted(allowed & set(columns)):
+                hidden.setdefault(column, []).append(mission)
+        if not hidden:
+            return frame
+        mission = pl.col("mission").cast(pl.String)
+        return frame.with_columns(pl.when(~mission.is_in(ms)).then(pl.col(c)).alias(c) for c, ms in hidden.items())
+
+    @staticmethod
+    def matrix(features: pl.DataFrame) -> Matrix:
+        """Model input for LightGBM: columns in the order of FEATURES, mission as its code, unknown as NaN."""
+        return (
+            features.select(
+                (pl.col(n).to_physical() if n == "mission" else pl.col(n)).cast(pl.Float64).alias(n)
+                for n in FEATURE_NAMES
+            )
+            .to_numpy(order="c")
+            .astype(np.float64, copy=False)
+        )
+
+    def dense(self, features: pl.DataFrame) -> Matrix:
+        """Model input for models that need it: medians for unknowns, robust scaling, the mission one-hot."""
+        mission = pl.col("mission").cast(pl.String).fill_null(self.mode_mission)
+        scaled = [
+            ((pl.col(n).fill_null(self.centre[n]) - self.centre[n]) / self.scale[n]).clip(-20.0, 20.0) for n in NUMERIC
+        ]
+        return (
+            features.select(*scaled, *((mission == m).cast(pl.Float64).alias(f"mission={m}") for m in MISSIONS))
+            .to_numpy(order="c")
+            .astype(np.float64, copy=False)
+        )
+
+    def to_json(self) -> str:
+        """Everything fitted, as JSON with sorted keys."""
+        return json.dumps(
+            {
+                "features": list(FEATURE_NAMES),
+                "withheld": {m: dict(w) for m, w in self.withheld.items()},
+                "centre": dict(self.centre),
+                "scale": dict(self.scale),
+                "mode_mission": self.mode_mission,
+            },
+            sort_keys=True,
+            indent=1,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> SignalTransformer:
+        """The transformer that `to_json` wrote; ValueError when it was written for other features."""
+        stored: dict[str, Any] = json.loads(text)
+        if stored["features"] != list(FEATURE_NAMES):
+            changed = sorted(set(stored["features"]) ^ set(FEATURE_NAMES)) or ["their order"]
+            raise ValueError(
+                f"this model was trained on other features than this code computes ({', '.join(changed)}); "
+                "retrain it (`exo run`) or use the code version it was logged with"
+            )
+        return cls(stored["withheld"], stored["centre"], stored["scale"], stored["mode_mission"])
+
+
+def _uneven(frame: pl.DataFrame, is_planet: pl.Series, block: pl.Series, fill_gap: float) -> dict[str, dict[str, str]]:
+    """Columns per mission whose fill rates differ between planets and false positives by more than `fill_gap`."""
+    out: dict[str, dict[str, str]] = {}
+    names = [c for c in frame.columns if c != "mission"]
+    marked = frame.with_columns(is_planet.alias("_planet"), block.alias("_block"))
+    for mission in MISSIONS:
+        rows = marked.filter((pl.col("mission").cast(pl.String) == mission) & pl.col("_planet").is_not_null())
+        inside = rows.filter("_block") if mission in PIPELINE_BLOCK else rows
+        if mission in PIPELINE_BLOCK and inside.height:
+            rows = inside
+        planets, others = rows.filter("_planet"), rows.filter(~pl.col("_planet"))
+        if not planets.height or not others.height:
+            continue
+        a = planets.select(pl.col(names).is_not_null().mean()).row(0, named=True)
+        b = others.select(pl.col(names).is_not_null().mean()).row(0, named=True)
+        found = {
+            n: f"known for {a[n]:.0%} of planets but {b[n]:.0%} of false positives"
+            for n in names
+            if abs(a[n] - b[n]) > fill_gap
+        }
+        if found:
+            out[mission] = found
+    return out

@@ -1,0 +1,109 @@
+"""Masked copies of the training signals, so that what is missing carries no label.
+
+Belongs here: which columns are hidden in which copy and with what weight. Does not belong here: features or models.
+
+A user's file may lack the pipeline diagnostics, the uncertainties, or any other column. Every training signal is
+shown as it is and with such columns hidden; copies share the signal's weight. A Kepler signal that never had the
+diagnostics appears only among the copies without them, with the weight of any other signal there: within "no
+diagnostics" the shares of the classes are those of the whole catalogue, and absence says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
+
+ERRORS = tuple(c for c in MEASURED_COLUMNS if "_err" in c)
+
+COLUMN_GROUPS: tuple[tuple[str, ...], ...] = (
+    ("depth_ppm", "depth_err_ppm"),
+    ("duration_hours", "duration_err_hours"),
+    ("radius_earth", "radius_err_earth"),
+    ("impact", "impact_err"),
+    ("snr",),
+    ("insolation_earth", "insolation_err_earth", "teq_k", "teq_err_k"),
+    ("period_err_days", "t0_err_days"),
+    ("star_teff_k", "star_teff_err_k"),
+    ("star_logg_cgs", "star_logg_err_cgs"),
+    ("star_radius_sun", "star_radius_err_sun"),
+    ("star_mass_sun", "star_mass_err_sun"),
+    ("star_metallicity_dex", "star_metallicity_err_dex"),
+    ("distance_pc",),
+    ("magnitude",),
+    ("pm_ra_mas_yr", "pm_dec_mas_yr"),
+)
+"""Columns that a file has or lacks together."""
+
+
+def hide(signals: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """`signals` with `columns` unknown."""
+    return signals.with_columns(pl.lit(None, pl.Float64).alias(c) for c in columns if c in signals.columns)
+
+
+def hide_block(signals: pl.DataFrame) -> pl.DataFrame:
+    """`signals` as a table without pipeline diagnostics would have them."""
+    mission = pl.col("mission").cast(pl.String)
+    hidden: dict[str, list[str]] = {}
+    for name, columns in PIPELINE_BLOCK.items():
+        for column in columns:
+            if column in signals.columns:
+                hidden.setdefault(column, []).append(name)
+    return signals.with_columns(pl.when(~mission.is_in(ms)).then(pl.col(c)).alias(c) for c, ms in hidden.items())
+
+
+def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generator) -> pl.DataFrame:
+    """`signals` with each column group unknown with probability `chance`, independently per signal."""
+    out = []
+    for group in COLUMN_GROUPS:
+        keep = pl.lit(pl.Series(rng.random(signals.height) >= chance))
+        out += [pl.when(keep).then(pl.col(c)).alias(c) for c in group if c in signals.columns]
+    return signals.with_columns(out)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Stacked model input: `row` says which training signal a copy is of, `weight` its share."""
+
+    x: Matrix
+    row: np.ndarray
+    weight: np.ndarray
+
+
+def masked_copies(
+    signals: pl.DataFrame,
+    transformer: SignalTransformer,
+    star_counts: pl.DataFrame | None,
+    chance: float,
+    seed: int,
+) -> Copies:
+    """Every signal as it is and with columns hidden (see the module's text)."""
+    rng = np.random.default_rng(seed)
+    block = signals.select(has_block(signals).alias("b")).to_series().to_numpy()
+    kepler = signals["mission"].cast(pl.String).is_in(list(PIPELINE_BLOCK)).to_numpy()
+    basic = hide_block(signals)
+    coin = rng.random(signals.height) < 0.5
+    other = ~kepler
+
+    plan: list[tuple[pl.DataFrame, np.ndarray]] = [
+        # As it is: only rows that have the block (or whose mission has none).
+        (signals, np.where(kepler, 0.35 * block, 0.6)),
+        (basic, np.where(kepler, 0.35, 0.0)),
+        (hide(signals, ERRORS), np.where(kepler, 0.15 * (block & coin), 0.2 * other)),
+        (hide(basic, ERRORS), np.where(kepler, 0.15 * ~coin, 0.0)),
+        (hide_at_random(signals, chance, rng), np.where(kepler, 0.15 * (block & ~coin), 0.2 * other)),
+        (hide_at_random(basic, chance, rng), np.where(kepler, 0.15 * coin, 0.0)),
+    ]
+    xs, rows, weights = [], [], []
+    for frame, weight in plan:
+        chosen = np.flatnonzero(weight > 0)
+        # Features are built on the whole frame, so that a signal keeps its neighbours, then cut.
+        xs.append(transformer.matrix(transformer.features(frame, star_counts))[chosen])
+        rows.append(chosen)
+        weights.append(weight[chosen])
+    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights))

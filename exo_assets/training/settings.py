@@ -1,0 +1,57 @@
+"""How the vetter is trained: every number that is not learned.
+
+Belongs here: the frozen settings and where their values come from. Does not belong here: settings of the platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+def _planet() -> Mapping[str, float | int | bool]:
+    return {
+        "learning_rate": 0.03,
+        "num_leaves": 12,
+        "min_child_samples": 20,
+        "feature_fraction": 0.3,
+        "lambda_l2": 1.0,
+        "extra_trees": True,
+    }
+
+
+def _archive() -> Mapping[str, float | int | bool]:
+    return {
+        "learning_rate": 0.05,
+        "num_leaves": 12,
+        "min_child_samples": 20,
+        "feature_fraction": 0.3,
+        "lambda_l2": 1.0,
+        "extra_trees": True,
+    }
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one training. The defaults are the fixed ("fast") ones, chosen by star-grouped cross-validation."""
+
+    seed: int = 20090307
+    folds: int = 5
+    bags: int = 3
+    planet_rounds: int = 500
+    planet: Mapping[str, float | int | bool] = field(default_factory=_planet)
+    archive_rounds: int = 250
+    archive: Mapping[str, float | int | bool] = field(default_factory=_archive)
+    archive_bags: int = 2
+    other_missions: tuple[float, ...] = (0.0, 0.25, 1.0)
+    selection_rounds: int = 250
+    random_mask: float = 0.25
+    least_per_class: int = 40
+    precision: float = 0.95
+    certainty: float = 0.8
+
+
+"""`other_missions`: weights tried for rows of the other missions. `random_mask`: chance that a group of columns is
+hidden in a masked copy. `least_per_class`: signals of each class below which a mission gets no expert of its own.
+`precision`: what the verdicts planet and false positive promise on out-of-fold predictions.
+`certainty`: probability below which no verdict but candidate is given, however good the mission's record."""

@@ -1,0 +1,287 @@
+"""The vetter: from transit signals to calibrated probabilities, a verdict and reasons.
+
+Belongs here: scoring, explaining, and the vetter's plain files. Does not belong here: how it is trained
+(vetter_training.py) or where it is kept (the registry).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.features.transformer import Matrix, SignalTransformer, has_block
+from exo_assets.training.calibration import Calibrator, softmax
+
+VERDICTS = ("planet", "candidate", "false positive")
+CLASSES = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
+DISPOSITION_COLUMNS = ("disposition_confirmed", "disposition_candidate", "disposition_false_positive")
+LAYOUTS = ("full", "basic")
+"""Whether a signal carries pipeline diagnostics (full) or not (basic); each has its own calibration."""
+
+REASONS = 5
+CAUTIOUS = (0.02, 0.98)
+"""Verdict thresholds for a mission that the vetter has no resolved signals of: nearly everything stays a candidate."""
+
+REASON = pl.Struct({"feature": pl.String, "value": pl.Float64, "contribution": pl.Float64})
+SCORE_SCHEMA = pl.Schema(
+    {
+        "signal_id": pl.String,
+        "probability_planet": pl.Float64,
+        **dict.fromkeys(DISPOSITION_COLUMNS, pl.Float64),
+        "verdict": pl.String,
+        "reasons": pl.List(REASON),
+    }
+)
+_FILE = "vetter.json"
+
+
+@dataclass(frozen=True)
+class Expert:
+    """What judges the signals of one mission: LightGBM models (text), bagged, and what turns them into a verdict.
+
+    `calibration` is by layout; `low` and `high` are the probabilities at and below (above) which the verdict is false
+    positive (planet).
+    """
+
+    models: tuple[str, ...]
+    calibration: Mapping[str, Calibrator]
+    low: float
+    high: float
+    other_missions: float = 0.0
+
+
+@dataclass(frozen=True)
+class Vetter:
+    """A trained vetter. Scoring uses `threads` of LightGBM, one by default: callers run in parallel themselves.
+
+    `experts` is by mission; a mission without one is judged by `fallback`'s, with verdicts far more reserved.
+    `temperature` is by mission, of the three-class head `archive` (LightGBM models, bagged).
+    """
+
+    transformer: SignalTransformer
+    experts: Mapping[str, Expert]
+    fallback: str
+    archive: tuple[str, ...]
+    temperature: Mapping[str, float]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    # -- scoring -------------------------------------------------------------------------------------------------
+
+    def score(
+        self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None, *, threads: int = 1
+    ) -> pl.DataFrame:
+        """One row per signal, in order: probabilities, verdict, the strongest reasons (see SCORE_SCHEMA).
+
+        `signals` are rows with any of the columns of `core_signals`, `mission` among them; absent columns count as
+        unknown, labels and identity are never read. Signals of one star must come together, or be counted in
+        `star_counts` [mission_star_id, n_signals]. ValueError on an unknown mission.
+        """
+        return self.score_features(self.features(signals, star_counts), threads=threads)
+
+    def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Features of `signals` as the vetter sees them; rows can be scored apart from each other afterwards."""
+        features = self.transformer.features(signals, star_counts)
+        layout = signals.select(pl.when(has_block(signals)).then(pl.lit("full")).otherwise(pl.lit("basic")).alias("l"))
+        return features.with_columns(layout.to_series().alias("layout"))
+
+    def score_features(self, features: pl.DataFrame, *, threads: int = 1) -> pl.DataFrame:
+        """`score` from what `features` returned."""
+        if features.height == 0:
+            return pl.DataFrame(schema=SCORE_SCHEMA)
+        x = self.transformer.matrix(features)
+        missions = features["mission"].cast(pl.String).to_numpy()
+        layouts = features["layout"].to_numpy()
+        contributions = self._contributions(x, missions, threads)
+        raw = contributions.sum(axis=1)
+        probability, verdict = np.empty(len(x)), np.empty(len(x), dtype=object)
+        for mission in np.unique(missions):
+            rows = missions == mission
+            expert = self.experts.get(mission, self.experts[self.fallback])
+            low, high = (expert.low, expert.high) if mission in self.experts else CAUTIOUS
+            for layout in LAYOUTS:
+                here = rows & (layouts == layout)
+                if here.any():
+                    probability[here] = expert.calibration[layout](raw[here])
+            p = probability[rows]
+            verdict[rows] = np.where(p >= high, VERDICTS[0], np.where(p <= low, VERDICTS[2], VERDICTS[1]))
+        archive = self._archive(x, missions, threads)
+        return pl.DataFrame(
+            {
+                "signal_id": features["signal_id"],
+                "probability_planet": probability,
+                **{name: archive[:, i] for i, name in enumerate(DISPOSITION_COLUMNS)},
+                "verdict": pl.Series(verdict.tolist(), dtype=pl.String),
+                "reasons": _reasons(x, contributions),
+            },
+            schema=SCORE_SCHEMA,
+        )
+
+    def contributions(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> Matrix:
+        """SHAP values (log-odds before calibration) per signal and feature, the expected value last; rows sum to the
+        raw score. They are LightGBM's `pred_contrib` (equal to shap's tree explainer), averaged over the bags."""
+        features = self.features(signals, star_counts)
+        return self._contributions(self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy(), 1)
+
+    def raw_score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> np.ndarray:
+        """Log-odds before calibration, averaged over the bags."""
+        features = self.features(signals, star_counts)
+        x, missions = self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy()
+        out = np.empty(len(x))
+        for mission, rows in _by_mission(missions):
+            bags = self._expert_boosters(mission)
+            out[rows] = np.mean([b.predict(x[rows], raw_score=True, num_threads=1) for b in bags], axis=0)
+        return out
+
+    def _contributions(self, x: Matrix, missions: np.ndarray, threads: int) -> Matrix:
+        out = np.zeros((len(x), len(FEATURE_NAMES) + 1))
+        for mission, rows in _by_mission(missions):
+            bags = self._expert_boosters(mission)
+            for booster in bags:
+                out[rows] += booster.predict(x[rows], pred_contrib=True, num_threads=threads) / len(bags)
+        return out
+
+    def _archive(self, x: Matrix, missions: np.ndarray, threads: int) -> Matrix:
+        z = np.zeros((len(x), len(CLASSES)))
+        for booster in self._archive_boosters:
+            z += booster.predict(x, raw_score=True, num_threads=threads) / len(self.archive)
+        default = self.temperature[self.fallback]
+        t = np.array([self.temperature.get(m, default) for m in missions])
+        return softmax(z / t[:, None])
+
+    def _expert_boosters(self, mission: str) -> list[Any]:
+        return self._boosters[mission if mission in self.experts else self.fallback]
+
+    @cached_property
+    def _boosters(self) -> dict[str, list[Any]]:
+        return {mission: [_booster(text) for text in expert.models] for mission, expert in self.experts.items()}
+
+    @cached_property
+    def _archive_boosters(self) -> list[Any]:
+        return [_booster(text) for text in self.archive]
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the vetter's files: the same data, code and seed give the same digest."""
+        return digest_of({name: text.encode() for name, text in self._files().items()})
+
+    @property
+    def version(self) -> str:
+        """The first twelve characters of the digest."""
+        return self.digest[:12]
+
+    def save(self, folder: Path) -> None:
+        """Write the vetter's files (LightGBM text and JSON) into `folder`, which is made."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in self._files().items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> Vetter:
+        """The vetter in `folder`; FileNotFoundError naming the file that is missing."""
+        folder = Path(folder)
+        if not (folder / _FILE).is_file():
+            raise FileNotFoundError(f"there is no vetter in {folder}: {_FILE} is missing")
+        stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+
+        def models(names: Sequence[str]) -> tuple[str, ...]:
+            return tuple((folder / n).read_text(encoding="utf-8") for n in names)
+
+        experts = {
+            mission: Expert(
+                models=models(e["models"]),
+                calibration={k: Calibrator.from_dict(c) for k, c in e["calibration"].items()},
+                low=e["low"],
+                high=e["high"],
+                other_missions=e["other_missions"],
+            )
+            for mission, e in stored["experts"].items()
+        }
+        return cls(
+            SignalTransformer.from_json(json.dumps(stored["transformer"])),
+            experts,
+            stored["fallback"],
+            models(stored["archive"]),
+            stored["temperature"],
+            stored["facts"],
+        )
+
+    def _files(self) -> dict[str, str]:
+        files: dict[str, str] = {}
+
+        def add(stem: str, texts: Sequence[str]) -> list[str]:
+            names = [f"{stem}_{i}.txt" for i in range(len(texts))]
+            files.update(zip(names, texts, strict=True))
+            return names
+
+        experts = {
+            mission: {
+                "models": add(f"planet_{mission}", e.models),
+                "calibration": {k: c.to_dict() for k, c in e.calibration.items()},
+                "low": e.low,
+                "high": e.high,
+                "other_missions": e.other_missions,
+            }
+            for mission, e in self.experts.items()
+        }
+        content = {
+            "transformer": json.loads(self.transformer.to_json()),
+            "experts": experts,
+            "fallback": self.fallback,
+            "archive": add("archive", self.archive),
+            "temperature": dict(self.temperature),
+            "facts": dict(self.facts),
+        }
+        files[_FILE] = json.dumps(content, sort_keys=True, indent=1, allow_nan=False)
+        return files
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """SHA-256 over names and contents, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.hexdigest()
+
+
+def digest_of_folder(folder: Path) -> str:
+    """`Vetter.digest` of the files in `folder`, without loading a model."""
+    return digest_of({p.name: p.read_bytes() for p in sorted(Path(folder).iterdir()) if p.suffix in (".txt", ".json")})
+
+
+def _booster(text: str) -> Any:
+    import lightgbm
+
+    return lightgbm.Booster(model_str=text)
+
+
+def _by_mission(missions: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    return [(str(m), np.flatnonzero(missions == m)) for m in np.unique(missions)]
+
+
+def _reasons(x: Matrix, contributions: Matrix) -> pl.Series:
+    """The strongest features per row. The mission is left out: it is where a signal was seen, nothing about it."""
+    strength = np.abs(contributions[:, :-1])
+    strength[:, FEATURE_NAMES.index("mission")] = -1.0
+    top = np.argsort(-strength, axis=1, kind="stable")[:, :REASONS]
+    rows = np.arange(len(x))[:, None]
+    flat = pl.DataFrame(
+        {
+            "feature": pl.Series(np.array(FEATURE_NAMES, dtype=object)[top].ravel().tolist(), dtype=pl.String),
+            "value": pl.Series(x[rows, top].ravel(), dtype=pl.Float64).fill_nan(None),
+            "contribution": contributions[rows, top].ravel(),
+        }
+    )
+    return flat.to_struct("reasons").reshape((len(x), REASONS)).arr.to_list()

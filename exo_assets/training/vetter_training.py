@@ -1,0 +1,353 @@
+"""Training of the vetter: fits as independent tasks, out-of-fold predictions, the choice among them.
+
+Belongs here: the whole recipe as pure functions of a table of labelled signals; `run` decides where tasks are computed.
+Does not belong here: Ray, MLflow, files.
+
+The test stars never reach this module: callers pass training stars only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from exo_assets.catalogs.contracts import MISSIONS
+from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
+from exo_assets.training.augmentation import Copies, hide_block, masked_copies
+from exo_assets.training.calibration import Calibrator, choose, fit_temperature, log_loss, softmax, threshold
+from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.vetter import CLASSES, LAYOUTS, Expert, Vetter
+
+Ints = npt.NDArray[np.int64]
+
+
+class Runner(Protocol):
+    """Computes `function(shared, task)` for each task, in order of the tasks; serial or on a cluster."""
+
+    def __call__(self, function: Callable[[Any, Any], Any], shared: Any, tasks: Sequence[Any]) -> list[Any]:
+        """Results in the order of `tasks`."""
+        ...
+
+
+def serial(function: Callable[[Any, Any], Any], shared: Any, tasks: Sequence[Any]) -> list[Any]:
+    """The runner that computes here, one after the other."""
+    return [function(shared, task) for task in tasks]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What every task needs: masked copies of all training signals and each signal in both layouts."""
+
+    copies: Copies
+    x: Mapping[str, Matrix]
+    label: Ints
+    mission: npt.NDArray[np.str_]
+    fold: Ints
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit. `head` is planet or archive; `target` the mission it is for; `holdout` the fold left out (None: none).
+
+    Rows of other missions weigh `other`. With `plain`, only unmasked copies are used (for choosing `other` cheaply).
+    """
+
+    head: str
+    target: str | None
+    other: float
+    holdout: int | None
+    seed: int
+    rounds: int
+    params: Mapping[str, float | int | bool]
+    plain: bool = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model as text and, for the held-out signals, row numbers and raw scores by layout."""
+
+    model: str
+    rows: Ints
+    raw: Mapping[str, Matrix]
+
+
+def fit_task(data: Data, task: Task) -> Fit:
+    """Fit one task (single-threaded, deterministic) and predict what it held out."""
+    import lightgbm
+
+    row = data.copies.row
+    weight = data.copies.weight.copy()
+    if task.plain:
+        first = np.zeros(len(row), dtype=bool)
+        first[: _plain_count(data)] = True
+        weight *= first
+    if task.target is not None:
+        weight *= np.where(data.mission[row] == task.target, 1.0, task.other)
+    if task.head == "planet":
+        weight *= data.label[row] != 1
+    if task.holdout is not None:
+        weight *= data.fold[row] != task.holdout
+    used = np.flatnonzero(weight > 0)
+    label = data.label[row[used]]
+    binary = task.head == "planet"
+    params = {
+        **task.params,
+        "objective": "binary" if binary else "multiclass",
+        **({} if binary else {"num_class": len(CLASSES)}),
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": task.seed,
+        "verbosity": -1,
+    }
+    dataset = lightgbm.Dataset(
+        data.copies.x[used],
+        (label == 0).astype(np.float64) if binary else label,
+        weight=weight[used],
+        feature_name=list(FEATURE_NAMES),
+        categorical_feature=["mission"],
+        params={"verbosity": -1},
+    )
+    booster = lightgbm.train(params, dataset, task.rounds)
+    held = np.zeros(len(data.label), dtype=bool)
+    if task.holdout is not None:
+        held = data.fold == task.holdout
+        if task.target is not None:
+            held &= data.mission == task.target
+    rows = np.flatnonzero(held)
+    raw = {
+        layout: np.asarray(booster.predict(x[rows], raw_score=True, num_threads=1)).reshape(len(rows), -1)
+        for layout, x in data.x.items()
+        if len(rows)
+    }
+    return Fit(booster.model_to_string(), rows, raw)
+
+
+def _plain_count(data: Data) -> int:
+    """Copies at the front that hide nothing but the block: as it is, then without the block."""
+    n = np.flatnonzero(np.diff(data.copies.row) < 0)
+    return int(n[1] + 1) if len(n) > 1 else len(data.copies.row)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A vetter, its out-of-fold predictions [signal_id, mission, label, probability_planet, disposition_*, fold,
+    layout], and what was tried on the way."""
+
+    vetter: Vetter
+    out_of_fold: pl.DataFrame
+    tried: pl.DataFrame
+
+
+def prepare(
+    signals: pl.DataFrame, star_counts: pl.DataFrame | None, settings: TrainingSettings
+) -> tuple[SignalTransformer, Data]:
+    """The fitted transformer and the input of all tasks, from labelled training signals (with `fold`)."""
+    label = signals["disposition"].replace_strict(dict(zip(CLASSES, range(3), strict=True)), return_dtype=pl.Int64)
+    resolved = label != 1
+    transformer = SignalTransformer.fit(signals.filter(resolved), (label == 0).filter(resolved), star_counts)
+    x = {
+        "full": transformer.matrix(transformer.features(signals, star_counts)),
+        "basic": transformer.matrix(transformer.features(hide_block(signals), star_counts)),
+    }
+    data = Data(
+        copies=masked_copies(signals, transformer, star_counts, settings.random_mask, settings.seed),
+        x=x,
+        label=label.to_numpy(),
+        mission=signals["mission"].cast(pl.String).to_numpy().astype(str),
+        fold=signals["fold"].to_numpy().astype(np.int64),
+    )
+    return transformer, data
+
+
+def train_vetter(
+    signals: pl.DataFrame,
+    settings: TrainingSettings,
+    star_counts: pl.DataFrame | None = None,
+    run: Runner = serial,
+    facts: Mapping[str, Any] | None = None,
+) -> Trained:
+    """Train on `signals`: columns of `core_signals` with a disposition and `fold`, training stars only.
+
+    ValueError when no mission has `least_per_class` planets and false positives.
+    """
+    signals = signals.sort("signal_id")
+    transformer, data = prepare(signals, star_counts, settings)
+    block = signals.select(has_block(signals).alias("b")).to_series().to_numpy()
+    missions = [m for m in MISSIONS if min(_class_counts(data, m)) >= settings.least_per_class]
+    if not missions:
+        raise ValueError(
+            f"no mission has {settings.least_per_class} planets and as many false positives to learn from: "
+            + ", ".join(f"{m} {_class_counts(data, m)}" for m in MISSIONS)
+        )
+    others, tried = _choose_others(data, missions, settings, run)
+    tasks = [t for m in missions for t in _planet_tasks(m, others[m], settings)] + _archive_tasks(settings)
+    fits = run(fit_task, data, tasks)
+    done = list(zip(tasks, fits, strict=True))
+
+    raw = {layout: np.full(len(data.label), np.nan) for layout in LAYOUTS}
+    z = {layout: np.full((len(data.label), len(CLASSES)), np.nan) for layout in LAYOUTS}
+    for task, fit in done:
+        if task.holdout is not None:
+            for layout in LAYOUTS:
+                if task.head == "planet" and len(fit.rows):
+                    raw[layout][fit.rows] = fit.raw[layout][:, 0]
+                elif len(fit.rows):
+                    z[layout][fit.rows] = fit.raw[layout]
+
+    experts, probability = {}, {layout: np.full(len(data.label), np.nan) for layout in LAYOUTS}
+    for m in missions:
+        models = tuple(f.model for t, f in done if t.head == "planet" and t.target == m and t.holdout is None)
+        experts[m], p = _expert(models, data, raw, block, m, others[m], settings)
+        for layout in LAYOUTS:
+            probability[layout][data.mission == m] = p[layout]
+    temperature = {
+        m: fit_temperature(z["full"][data.mission == m], data.label[data.mission == m])
+        for m in MISSIONS
+        if (data.mission == m).any()
+    }
+    vetter = Vetter(
+        transformer=transformer,
+        experts=experts,
+        fallback=max(missions, key=lambda m: (sum(_class_counts(data, m)), m)),
+        archive=tuple(f.model for t, f in done if t.head == "archive" and t.holdout is None),
+        temperature=temperature,
+        facts=dict(facts or {}),
+    )
+    return Trained(vetter, _out_of_fold(signals, data, probability, z, temperature, block), tried)
+
+
+def _class_counts(data: Data, mission: str) -> tuple[int, int]:
+    here = data.label[data.mission == mission]
+    return int((here == 0).sum()), int((here == 2).sum())
+
+
+def _planet_tasks(mission: str, other: float, s: TrainingSettings) -> list[Task]:
+    held: list[int | None] = list(range(s.folds))
+    return [Task("planet", mission, other, f, s.seed, s.planet_rounds, s.planet) for f in held] + [
+        Task("planet", mission, other, None, s.seed + b, s.planet_rounds, s.planet) for b in range(s.bags)
+    ]
+
+
+def _archive_tasks(s: TrainingSettings) -> list[Task]:
+    return [Task("archive", None, 1.0, f, s.seed, s.archive_rounds, s.archive) for f in range(s.folds)] + [
+        Task("archive", None, 1.0, None, s.seed + b, s.archive_rounds, s.archive) for b in range(s.archive_bags)
+    ]
+
+
+def _choose_others(
+    data: Data, missions: Sequence[str], s: TrainingSettings, run: Runner
+) -> tuple[dict[str, float], pl.DataFrame]:
+    """Weight of the other missions' rows for each expert: the least out-of-fold log loss, on unmasked copies."""
+    present = {m for m in MISSIONS if min(_class_counts(data, m))}
+    choices = {m: s.other_missions if present - {m} else (0.0,) for m in missions}
+    tasks = [
+        Task("planet", m, w, f, s.seed, s.selection_rounds, s.planet, plain=True)
+        for m in missions
+        for w in choices[m]
+        if len(choices[m]) > 1
+        for f in range(s.folds)
+    ]
+    fits = run(fit_task, data, tasks) if tasks else []
+    scores: dict[tuple[str, float], list[tuple[Ints, Matrix]]] = {}
+    for task, fit in zip(tasks, fits, strict=True):
+        if len(fit.rows):
+            scores.setdefault((str(task.target), task.other), []).append((fit.rows, fit.raw["basic"][:, 0]))
+    rows = []
+    for (mission, weight), parts in scores.items():
+        at, raw = np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+        keep = data.label[at] != 1
+        y = (data.label[at[keep]] == 0).astype(np.float64)
+        # Rows of other missions shift the class shares; calibration will undo that, so it is undone here too.
+        rows.append((mission, weight, log_loss(y, Calibrator.fit("platt", raw[keep], y)(raw[keep]))))
+    tried = pl.DataFrame(
+        rows, schema={"mission": pl.String, "other_missions": pl.Float64, "log_loss": pl.Float64}, orient="row"
+    )
+    best = {m: 0.0 for m in missions}
+    for mission in missions:
+        mine = tried.filter(mission=mission).sort("log_loss", "other_missions")
+        if mine.height:
+            best[mission] = float(mine["other_missions"][0])
+    return best, tried
+
+
+def _expert(
+    models: tuple[str, ...],
+    data: Data,
+    raw: Mapping[str, Matrix],
+    block: npt.NDArray[np.bool_],
+    mission: str,
+    other: float,
+    s: TrainingSettings,
+) -> tuple[Expert, dict[str, Matrix]]:
+    """The expert of a mission and the calibrated out-of-fold probabilities of its signals, by layout.
+
+    The probabilities come from calibrations that did not see the fold; the expert's are fitted on all of it.
+    """
+    here = data.mission == mission
+    resolved, fold = data.label[here] != 1, data.fold[here]
+    y = (data.label[here] == 0).astype(np.float64)
+    with_block = block[here]
+    calibration, honest = {}, {}
+    for layout in LAYOUTS:
+        score = raw[layout][here]
+        fitted = resolved & with_block if layout == "full" and mission in PIPELINE_BLOCK else resolved
+        if min((y[fitted] == c).sum() for c in (0, 1)) < s.least_per_class:
+            fitted, score = resolved, raw["basic"][here]
+        calibration[layout] = choose(score[fitted], y[fitted], fold[fitted])
+        p = np.empty(len(score))
+        for f in np.unique(fold):
+            rest = fitted & (fold != f)
+            two = len(np.unique(y[rest])) == 2
+            map_ = Calibrator.fit(calibration[layout].kind, score[rest], y[rest]) if two else Calibrator("identity")
+            p[fold == f] = map_(raw[layout][here][fold == f])
+        honest[layout] = p
+    as_is = np.where(with_block, honest["full"], honest["basic"])[resolved]
+    planet = y[resolved] == 1
+    high = threshold(as_is, planet, s.precision)
+    low = threshold(1 - as_is, ~planet, s.precision)
+    return (
+        Expert(
+            models=models,
+            calibration=calibration,
+            low=1 - max(s.certainty, low if low is not None else s.precision),
+            high=max(s.certainty, high if high is not None else s.precision),
+            other_missions=other,
+        ),
+        honest,
+    )
+
+
+def _out_of_fold(
+    signals: pl.DataFrame,
+    data: Data,
+    probability: Mapping[str, Matrix],
+    z: Mapping[str, Matrix],
+    temperature: Mapping[str, float],
+    block: npt.NDArray[np.bool_],
+) -> pl.DataFrame:
+    """Out-of-fold predictions: each signal in the layout it has and, where that is `full`, in `basic` too."""
+    t = np.array([temperature[m] for m in data.mission])[:, None]
+    frames = []
+    for layout in LAYOUTS:
+        rows = np.flatnonzero(block) if layout == "full" else np.arange(len(block))
+        archive = softmax(z[layout] / t)[rows]
+        frames.append(
+            signals[rows]
+            .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")
+            .with_columns(
+                pl.Series("layout", [layout] * len(rows), dtype=pl.String),
+                pl.Series("as_archived", block[rows] == (layout == "full")),
+                pl.Series("probability_planet", probability[layout][rows]).fill_nan(None),
+                pl.Series("disposition_confirmed", archive[:, 0]),
+                pl.Series("disposition_candidate", archive[:, 1]),
+                pl.Series("disposition_false_positive", archive[:, 2]),
+            )
+        )
+    return pl.concat(frames)
