@@ -1,0 +1,1 @@
+"""Dagster's instance: its two files, and how one of them is installed."""

@@ -1,0 +1,136 @@
+"""Installing and opening the Dagster instance below EXO_HOME.
+
+Belongs here: which instance file is in force, the limits of the pools, and opening the instance with clear errors.
+Does not belong here: jobs, assets, and anything a run does.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+    from exo_resources.settings import Settings
+
+Backend = Literal["embedded", "postgres"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+
+POOLS = {"nea_archive": 2, "release": 1}
+"""Operations that may be in progress at once, over all runs: polite to the archive, one writer of releases."""
+
+_FILES = Path(__file__).resolve().parent
+_HEADER = "# exo instance: "
+
+
+class InstanceError(RuntimeError):
+    """The Dagster instance cannot be installed or opened; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What `install` found or did."""
+
+    home: Path
+    backend: str
+    changed: bool
+    kept_as: Path | None = None
+
+
+def dagster_home(settings: Settings) -> Path:
+    """DAGSTER_HOME of this deployment."""
+    return settings.home / "dagster"
+
+
+def install(settings: Settings, backend: Backend | None = None) -> Installed:
+    """Put the instance file for `backend` in force.
+
+    Without a backend an installed file is left as it is, edited or not, and a missing one becomes the embedded one.
+    A different file that is replaced is kept beside it as `dagster.yaml.previous`. Repeating it changes nothing.
+    """
+    home = dagster_home(settings)
+    target = home / "dagster.yaml"
+    present = target.read_text(encoding="utf-8") if target.exists() else None
+    if present is not None and backend is None:
+        return Installed(home, _backend_of(present), changed=False)
+    chosen: Backend = backend or "embedded"
+    wanted = (_FILES / chosen / "dagster.yaml").read_text(encoding="utf-8")
+    if present == wanted:
+        return Installed(home, chosen, changed=False)
+    home.mkdir(parents=True, exist_ok=True)
+    kept = None
+    if present is not None:
+        kept = home / "dagster.yaml.previous"
+        _write(kept, present)
+    _write(target, wanted)
+    return Installed(home, chosen, changed=True, kept_as=kept)
+
+
+@contextmanager
+def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
+    """The installed instance, installed first (embedded) where there is none yet.
+
+    Sets DAGSTER_HOME for this process and its children. InstanceError when it cannot be opened.
+    """
+    from dagster import DagsterInstance
+
+    fresh = not (dagster_home(settings) / "dagster.yaml").exists()
+    installed = install(settings)
+    os.environ["DAGSTER_HOME"] = str(installed.home)
+    try:
+        instance = DagsterInstance.get()
+        if fresh:
+            set_pools(instance)
+    except Exception as error:
+        raise InstanceError(_remedy(installed, error)) from error
+    try:
+        yield instance
+    finally:
+        instance.dispose()
+
+
+def set_pools(instance: DagsterInstance) -> dict[str, int]:
+    """Give every pool its limit; the pools whose limit changed. Dagster keeps limits in its storage, not in files."""
+    storage = instance.event_log_storage
+    present = {limit.name: limit.limit for limit in storage.get_pool_limits() if not limit.from_default}
+    changed = {pool: limit for pool, limit in POOLS.items() if present.get(pool) != limit}
+    for pool, limit in changed.items():
+        storage.set_concurrency_slots(pool, limit)
+    return changed
+
+
+def _backend_of(text: str) -> str:
+    first = text.partition("\n")[0]
+    return first.removeprefix(_HEADER).strip() if first.startswith(_HEADER) else "custom"
+
+
+def _write(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _remedy(installed: Installed, error: Exception) -> str:
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    reason = " ".join(str(cause).split())[:300]
+    if installed.backend == "postgres":
+        what = (
+            "set EXO_PG_URL to postgresql://user:password@host:5432/database of a server that answers, "
+            "or go back to files with: exo instance setup --backend embedded"
+        )
+    else:
+        what = f"look at {installed.home / 'dagster.yaml'}, or renew it with: exo instance setup --backend embedded"
+    return f"the Dagster instance in {installed.home} ({installed.backend}) does not open: {reason}; {what}"
