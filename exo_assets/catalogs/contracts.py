@@ -6,15 +6,25 @@ import polars as pl
 
 from exo_assets.contracts import Column, TableContract
 
-F, I, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
+F, I, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean  # noqa: E741 - four short names keep the tables readable
 
 MISSIONS = ("kepler", "k2", "tess")
 DISPOSITIONS = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
 
 _IDENTITY = (
-    Column("signal_id", S, "Name of the signal: KOI (K00752.01), TOI (TOI-1000.01) or K2 planet or candidate name", nullable=False),
+    Column(
+        "signal_id",
+        S,
+        "Name of the signal: KOI (K00752.01), TOI (TOI-1000.01) or K2 planet or candidate name",
+        nullable=False,
+    ),
     Column("mission", S, "Mission that the catalogue entry comes from", nullable=False, allowed=MISSIONS),
-    Column("mission_star_id", S, "Host in the mission's own naming: 'KIC 10797460', 'TIC 50365310', or the K2 host name", nullable=False),
+    Column(
+        "mission_star_id",
+        S,
+        "Host in the mission's own naming: 'KIC 10797460', 'TIC 50365310', or the K2 host name",
+        nullable=False,
+    ),
     Column("kic_id", I, "Kepler Input Catalog number"),
     Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number, where the name carries it"),
     Column("tic_id", I, "TESS Input Catalog number"),
@@ -51,16 +61,35 @@ _DIAGNOSTICS = (
     Column("mes", F, "Maximum multiple-event statistic (koi_max_mult_ev)"),
     Column("ses", F, "Maximum single-event statistic (koi_max_sngle_ev)"),
     Column("n_transits", F, "Number of transits expected in the data (koi_num_transits)", low=0),
-    Column("fit_stellar_density_gcc", F, "Stellar density that the transit fit implies (koi_srho)", "g/cm3", low=0, low_open=True),
+    Column(
+        "fit_stellar_density_gcc",
+        F,
+        "Stellar density that the transit fit implies (koi_srho)",
+        "g/cm3",
+        low=0,
+        low_open=True,
+    ),
     Column("a_over_rs", F, "Planet-star distance over star radius, fitted (koi_dor)", low=0, low_open=True),
     Column("inclination_deg", F, "Inclination, fitted (koi_incl)", "deg", low=0, high=180),
     Column("odd_even_sig", F, "Odd-even depth comparison statistic (koi_bin_oedp_sig)"),
     Column("model_chisq", F, "Chi-square of the transit model (koi_model_chisq)", low=0),
     Column("model_dof", F, "Degrees of freedom of the transit model (koi_model_dof)", low=0),
     Column("centroid_motion_sig", F, "Flux-weighted centroid motion significance (koi_fwm_stat_sig)"),
-    Column("centroid_offset_oot_arcsec", F, "Difference-image offset from the out-of-transit centroid (koi_dicco_msky)", "arcsec", low=0),
+    Column(
+        "centroid_offset_oot_arcsec",
+        F,
+        "Difference-image offset from the out-of-transit centroid (koi_dicco_msky)",
+        "arcsec",
+        low=0,
+    ),
     Column("centroid_offset_oot_err_arcsec", F, "Its uncertainty", "arcsec", low=0),
-    Column("centroid_offset_kic_arcsec", F, "Difference-image offset from the KIC position (koi_dikco_msky)", "arcsec", low=0),
+    Column(
+        "centroid_offset_kic_arcsec",
+        F,
+        "Difference-image offset from the KIC position (koi_dikco_msky)",
+        "arcsec",
+        low=0,
+    ),
     Column("centroid_offset_kic_err_arcsec", F, "Its uncertainty", "arcsec", low=0),
     Column("fw_offset_ra_arcsec", F, "Flux-weighted source offset in right ascension (koi_fwm_srao)", "arcsec"),
     Column("fw_offset_dec_arcsec", F, "Flux-weighted source offset in declination (koi_fwm_sdeco)", "arcsec"),
