@@ -1,1 +1,1 @@
-"""exo_assets/archive"""
+"""Archive stage: what the NASA Exoplanet Archive publishes, verbatim and dated (`raw_nea__*`)."""

@@ -1,0 +1,37 @@
+"""The raw tables as assets: one per archive table, verbatim, all text."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+
+from exo_assets.archive.contracts import CONTRACTS, RawContract
+from exo_assets.table_asset import Table, table_asset
+from exo_resources.archive import ArchiveSource
+from exo_resources.archive.copies import now
+
+POOL = "nea_archive"
+"""Concurrency pool of everything that asks the archive."""
+
+CODE = ("archive/contracts.py", "archive/parse.py")
+
+
+def _raw_asset(contract: RawContract) -> dg.AssetsDefinition:
+    @table_asset(contract, group="archive", code=CODE, kinds=("csv", "parquet"), always=True, pool=POOL)
+    def raw(context: dg.AssetExecutionContext, archive: ArchiveSource) -> Table:
+        fetched = archive.fetch(contract.archive_table)
+        context.log.log(
+            logging.WARNING if fetched.attempts or fetched.source in ("snapshot", "absent") else logging.INFO,
+            "%s: source %s, as of %s%s",
+            contract.archive_table,
+            fetched.source,
+            fetched.as_of or "never",
+            f" ({fetched.reason})" if fetched.reason else "",
+        )
+        return Table(fetched.frame, metadata={"checked_at": now()}, notes=fetched.notes)
+
+    return raw
+
+
+ASSETS: list[dg.AssetsDefinition] = [_raw_asset(contract) for contract in CONTRACTS]

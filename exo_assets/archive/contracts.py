@@ -1,0 +1,221 @@
+"""Contracts of the raw tables: the columns that the pipeline relies on, in the archive's own names.
+
+Belongs here: which columns of which archive table must be there, its key, and which columns date it.
+Does not belong here: what the columns become (`catalogs/layouts.py`), or where the tables come from
+(`exo_resources.archive`). Units are those of the archive's column documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from exo_assets.contracts import Column, TableContract
+
+
+@dataclass(frozen=True)
+class RawContract(TableContract):
+    """A table as the archive publishes it: the contract's columns at least, every column text.
+
+    `archive_table` is the archive's name of it. `as_of_column` dates a copy by its newest row, where the rows say when
+    they were last updated. `updated_column` is asked for its maximum to see whether the table changed.
+    """
+
+    archive_table: str = ""
+    as_of_column: str | None = None
+    updated_column: str | None = None
+
+    def missing(self, columns: Iterable[str]) -> list[str]:
+        """Required columns that are not among `columns`."""
+        present = set(columns)
+        return [c.name for c in self.columns if c.name not in present]
+
+    def repeated_rows(self, frame: pl.DataFrame) -> int:
+        """How many rows are exact copies of another."""
+        return frame.height - frame.n_unique() if frame.height else 0
+
+    def repeated_keys(self, frame: pl.DataFrame) -> list[str]:
+        """Keys that more than one row has, up to five of them."""
+        if not self.key:
+            return []
+        key = pl.concat_str(self.key, separator=" / ", ignore_nulls=True).alias("key")
+        return frame.filter(pl.struct(self.key).is_duplicated()).select(key.unique().sort()).head(5)["key"].to_list()
+
+    def problems(self, frame: pl.DataFrame) -> list[str]:
+        """Every way `frame` breaks the contract. Columns beyond it are welcome, as long as they are text."""
+        missing = self.missing(frame.columns)
+        typed = [f"{name} is {dtype}, not String" for name, dtype in frame.schema.items() if dtype != pl.String]
+        out = [f"missing columns {missing}"] * bool(missing) + typed
+        if out or not frame.height:
+            return out
+        rules = [rule for column in self.columns for rule in column.broken()]
+        if rules:
+            counts = frame.select(expr.sum().alias(reason) for reason, expr in rules).row(0, named=True)
+            out += [f"{reason}: {n} rows" for reason, n in counts.items() if n]
+        if copies := self.repeated_rows(frame):
+            out.append(f"{copies} rows are exact copies of another")
+        if keys := self.repeated_keys(frame):
+            out.append(f"key {self.key} is not unique: {keys}")
+        return out
+
+
+def _text(name: str, description: str, unit: str = "", *, nullable: bool = True) -> tuple[Column, ...]:
+    return (Column(name, pl.String, description, unit, nullable=nullable),)
+
+
+def _measured(name: str, description: str, unit: str = "", *, error: str = "_err") -> tuple[Column, ...]:
+    """A quantity with its upper (1) and lower (2) uncertainty."""
+    return (
+        Column(name, pl.String, description, unit),
+        Column(f"{name}{error}1", pl.String, f"{description}: upper uncertainty", unit),
+        Column(f"{name}{error}2", pl.String, f"{description}: lower uncertainty", unit),
+    )
+
+
+def _pl(name: str, description: str, unit: str = "") -> tuple[Column, ...]:
+    return _measured(name, description, unit, error="err")
+
+
+_KOI = (
+    *_text("kepid", "Kepler Input Catalog number", nullable=False),
+    *_text("kepoi_name", "KOI name, e.g. K00752.01", nullable=False),
+    *_text("kepler_name", "Kepler planet name, e.g. Kepler-227 b"),
+    *_text("koi_disposition", "Disposition: CONFIRMED, CANDIDATE, FALSE POSITIVE or NOT DISPOSITIONED"),
+    *_measured("koi_period", "Orbital period", "d"),
+    *_measured("koi_time0bk", "Mid-transit time, BJD - 2454833", "d"),
+    *_measured("koi_impact", "Impact parameter"),
+    *_measured("koi_duration", "Transit duration", "h"),
+    *_measured("koi_depth", "Transit depth", "ppm"),
+    *_measured("koi_prad", "Planet radius", "R_Earth"),
+    *_text("koi_teq", "Equilibrium temperature", "K"),
+    *_measured("koi_insol", "Insolation", "S_Earth"),
+    *_text("koi_model_snr", "Signal to noise of the transit model"),
+    *_measured("koi_steff", "Effective temperature of the star", "K"),
+    *_measured("koi_slogg", "Surface gravity of the star, log10", "cm/s2"),
+    *_measured("koi_srad", "Radius of the star", "R_Sun"),
+    *_text("ra", "Right ascension", "deg"),
+    *_text("dec", "Declination", "deg"),
+    *_text("koi_kepmag", "Kepler-band magnitude", "mag"),
+)
+
+_DR25_ONLY = (
+    *_measured("koi_ror", "Planet radius over star radius"),
+    *_text("koi_srho", "Stellar density that the transit fit implies", "g/cm3"),
+    *_text("koi_incl", "Inclination", "deg"),
+    *_text("koi_dor", "Planet-star distance over star radius"),
+    *_text("koi_max_sngle_ev", "Maximum single-event statistic"),
+    *_text("koi_max_mult_ev", "Maximum multiple-event statistic"),
+    *_text("koi_num_transits", "Number of transits expected in the data"),
+    *_text("koi_bin_oedp_sig", "Odd-even depth comparison statistic"),
+    *_text("koi_model_dof", "Degrees of freedom of the transit model"),
+    *_text("koi_model_chisq", "Chi-square of the transit model"),
+    *_measured("koi_smet", "Metallicity of the star", "dex"),
+    *_measured("koi_smass", "Mass of the star", "M_Sun"),
+    *_text("koi_fwm_stat_sig", "Flux-weighted centroid motion significance"),
+    *_text("koi_fwm_srao", "Flux-weighted source offset in right ascension", "arcsec"),
+    *_text("koi_fwm_sdeco", "Flux-weighted source offset in declination", "arcsec"),
+    *_text("koi_dicco_msky", "Difference-image offset from the out-of-transit centroid", "arcsec"),
+    *_text("koi_dicco_msky_err", "Its uncertainty", "arcsec"),
+    *_text("koi_dikco_msky", "Difference-image offset from the KIC position", "arcsec"),
+    *_text("koi_dikco_msky_err", "Its uncertainty", "arcsec"),
+)
+
+_TOI = (
+    *_text("toi", "TOI number, e.g. 1000.01", nullable=False),
+    *_text("tid", "TESS Input Catalog number", nullable=False),
+    *_text("tfopwg_disp", "TFOPWG disposition: PC, FP, CP, KP, APC or FA"),
+    *_text("ra", "Right ascension", "deg"),
+    *_text("dec", "Declination", "deg"),
+    *_text("st_pmra", "Proper motion in right ascension", "mas/yr"),
+    *_text("st_pmdec", "Proper motion in declination", "mas/yr"),
+    *_pl("pl_tranmid", "Mid-transit time, BJD", "d"),
+    *_pl("pl_orbper", "Orbital period", "d"),
+    *_pl("pl_trandurh", "Transit duration", "h"),
+    *_pl("pl_trandep", "Transit depth", "ppm"),
+    *_pl("pl_rade", "Planet radius", "R_Earth"),
+    *_text("pl_insol", "Insolation", "S_Earth"),
+    *_text("pl_eqt", "Equilibrium temperature", "K"),
+    *_text("st_tmag", "TESS-band magnitude", "mag"),
+    *_text("st_dist", "Distance", "pc"),
+    *_pl("st_teff", "Effective temperature of the star", "K"),
+    *_pl("st_logg", "Surface gravity of the star, log10", "cm/s2"),
+    *_pl("st_rad", "Radius of the star", "R_Sun"),
+)
+
+_K2 = (
+    *_text("pl_name", "Name of the planet or candidate", nullable=False),
+    *_text("hostname", "Name of the host star", nullable=False),
+    *_text("default_flag", "1 on the row of the object's default parameter set", nullable=False),
+    *_text("disposition", "Disposition: CONFIRMED, CANDIDATE, FALSE POSITIVE or REFUTED"),
+    *_pl("pl_orbper", "Orbital period", "d"),
+    *_pl("pl_rade", "Planet radius", "R_Earth"),
+    *_pl("pl_insol", "Insolation", "S_Earth"),
+    *_pl("pl_eqt", "Equilibrium temperature", "K"),
+    *_pl("st_teff", "Effective temperature of the star", "K"),
+    *_pl("st_rad", "Radius of the star", "R_Sun"),
+    *_pl("st_mass", "Mass of the star", "M_Sun"),
+    *_pl("st_met", "Metallicity of the star", "dex"),
+    *_pl("st_logg", "Surface gravity of the star, log10", "cm/s2"),
+    *_text("ra", "Right ascension", "deg"),
+    *_text("dec", "Declination", "deg"),
+    *_text("sy_dist", "Distance", "pc"),
+    *_text("sy_gaiamag", "Gaia G magnitude", "mag"),
+)
+
+_PLANETS = (
+    *_text("pl_name", "Name of the planet", nullable=False),
+    *_text("hostname", "Name of the host star", nullable=False),
+    *_text("discoverymethod", "Method of discovery"),
+    *_text("disc_year", "Year of discovery"),
+    *_text("disc_facility", "Facility of discovery"),
+    *_pl("pl_orbper", "Orbital period", "d"),
+    *_pl("pl_rade", "Planet radius", "R_Earth"),
+    *_text("ra", "Right ascension", "deg"),
+    *_text("dec", "Declination", "deg"),
+    *_text("sy_dist", "Distance", "pc"),
+)
+
+
+def _raw(
+    archive_table: str,
+    description: str,
+    columns: tuple[Column, ...],
+    key: tuple[str, ...],
+    *,
+    as_of_column: str | None = None,
+    updated_column: str | None = None,
+) -> RawContract:
+    return RawContract(
+        f"raw_nea__{archive_table}",
+        f"{description}, verbatim from the NASA Exoplanet Archive (table {archive_table}).",
+        columns,
+        key,
+        archive_table=archive_table,
+        as_of_column=as_of_column,
+        updated_column=updated_column or as_of_column,
+    )
+
+
+CUMULATIVE = _raw(
+    "cumulative", "Kepler Objects of Interest, cumulative", _KOI, ("kepoi_name",), updated_column="koi_vet_date"
+)
+TOI = _raw("toi", "TESS Objects of Interest", _TOI, ("toi",), as_of_column="rowupdate")
+# One object has several rows here, and two rows of one publication may differ in their values only: there is no key.
+K2PANDC = _raw("k2pandc", "K2 planets and candidates", _K2, (), as_of_column="rowupdate")
+PSCOMPPARS = _raw(
+    "pscomppars", "Confirmed planets, composite parameters", _PLANETS, ("pl_name",), updated_column="rowupdate"
+)
+DR25_KOI = _raw(
+    "q1_q17_dr25_koi",
+    "Kepler Objects of Interest of Data Release 25, with pipeline diagnostics",
+    (*_KOI, *_DR25_ONLY),
+    ("kepoi_name",),
+    as_of_column="koi_vet_date",
+)
+
+CONTRACTS: tuple[RawContract, ...] = (CUMULATIVE, TOI, K2PANDC, PSCOMPPARS, DR25_KOI)
+
+RAW_CONTRACTS: dict[str, RawContract] = {contract.archive_table: contract for contract in CONTRACTS}
+"""Contract by the archive's table name."""

@@ -1,0 +1,114 @@
+"""Reading the archive's CSV, strictly and without interpreting a single value.
+
+Belongs here: bytes to a frame of text and back, and how a copy is dated by its own rows. Does not belong here: where
+bytes come from, and what columns mean.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class CsvError(ValueError):
+    """The bytes are not a table in CSV."""
+
+
+class CsvEncodingError(CsvError):
+    """The bytes are not UTF-8."""
+
+
+def parse_csv(data: bytes) -> pl.DataFrame:
+    """The table in `data`, every value as the text that was written, null for an empty field.
+
+    Comment lines (`#`) before the header are skipped, whatever is in them; a `#` anywhere else is data. Quoted fields
+    may hold commas, quotes and line breaks. Raises CsvEncodingError for bytes that are not UTF-8 and CsvError for
+    ragged rows, an unterminated quote, or a header that is empty or names a column twice.
+    """
+    body = strip_comments(data)
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, len(data) - len(body) + error.start) + 1
+        raise CsvEncodingError(f"line {line} is not UTF-8 (byte {error.object[error.start]:#04x})") from error
+    names = _header(text)
+    if body.count(b'"') % 2:
+        _refuse_unterminated(text)
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(body),
+            # One block: a record that spans blocks would be an error of ours, not of the file.
+            pacsv.ReadOptions(
+                use_threads=False, block_size=max(len(body) + 1, 1 << 16), column_names=names, skip_rows_after_names=1
+            ),
+            pacsv.ParseOptions(newlines_in_values=True),
+            pacsv.ConvertOptions(
+                column_types={name: pa.string() for name in names},
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                null_values=[""],
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise CsvError(str(error)) from error
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def strip_comments(data: bytes) -> bytes:
+    """`data` from its header on: without byte-order mark and without the `#` and blank lines before the header."""
+    body = data.removeprefix(_BOM)
+    start = 0
+    while body[start : start + 1] in (b"#", b"\r", b"\n"):
+        end = body.find(b"\n", start)
+        if end < 0:
+            return b""
+        start = end + 1
+    return body[start:]
+
+
+def to_csv(frame: pl.DataFrame) -> bytes:
+    """`frame` of text as CSV: what `parse_csv` reads back to an equal frame (its empty strings become null)."""
+    return frame.write_csv(line_terminator="\n", quote_style="necessary").encode("utf-8")
+
+
+def as_of(frame: pl.DataFrame, column: str | None) -> date | None:
+    """Date of the newest value of `column` (ISO dates, with or without a time); None when there is none."""
+    if column is None or column not in frame.columns:
+        return None
+    newest = frame.select(pl.col(column).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False).max()).item()
+    return newest if isinstance(newest, date) else None
+
+
+def _header(text: str) -> list[str]:
+    try:
+        names = next(csv.reader(io.StringIO(text, newline=""), strict=True), [])
+    except csv.Error as error:
+        raise CsvError(f"the header cannot be read: {error}") from error
+    if not names:
+        raise CsvError("there is no header: the file is empty")
+    if not all(names):
+        raise CsvError(f"column {names.index('') + 1} of the header has no name")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CsvError(f"the header names columns twice: {twice}")
+    return names
+
+
+def _refuse_unterminated(text: str) -> None:
+    """CsvError when a quoted field never ends. Called only when the number of quotes is odd: it is slow."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for _ in reader:
+            pass
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise CsvError("a quoted field never ends: the file is cut off") from error

@@ -1,0 +1,94 @@
+"""Is this the table? What every copy goes through before it may be kept, whatever its source.
+
+Belongs here: telling a table from an error page, decompression, and the checks against the raw contract.
+Does not belong here: transfers, and where a copy is kept.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import re
+import zlib
+
+import polars as pl
+
+from exo_assets.archive.contracts import RawContract
+from exo_assets.archive.parse import CsvEncodingError, CsvError, parse_csv
+from exo_resources.archive.errors import (
+    ArchiveDuplicateRowsError,
+    ArchiveEmptyError,
+    ArchiveEncodingError,
+    ArchiveGzipError,
+    ArchiveHeaderError,
+    ArchiveHtmlError,
+    ArchiveMalformedError,
+    ArchiveQueryError,
+    ArchiveRowCountError,
+    ArchiveRowsError,
+)
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_TAG = re.compile(r"<[^>]*>")
+_HEAD_BYTES = 4096
+
+
+def plain_bytes(table: str, data: bytes, origin: str) -> bytes:
+    """`data` decompressed when it is gzip; ArchiveGzipError when it is damaged."""
+    if not data.startswith(_GZIP_MAGIC):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ArchiveGzipError(table, f"{origin} is damaged gzip ({error})") from error
+
+
+def checked_rows(
+    contract: RawContract, data: bytes, *, content_type: str = "", counted: int | None = None
+) -> pl.DataFrame:
+    """The rows of `data`, or the named error of the first thing that is wrong with them.
+
+    `counted` is the number of rows that the service says it has.
+    """
+    table = contract.archive_table
+    refuse_page(table, data, content_type)
+    try:
+        frame = parse_csv(data)
+    except CsvEncodingError as error:
+        raise ArchiveEncodingError(table, str(error)) from error
+    except CsvError as error:
+        raise ArchiveMalformedError(table, str(error)) from error
+    if missing := contract.missing(frame.columns):
+        raise ArchiveHeaderError(table, f"missing columns {missing} (the header begins {frame.columns[:6]})")
+    if not frame.height:
+        raise ArchiveEmptyError(table, "it has a header but no rows")
+    if copies := contract.repeated_rows(frame):
+        raise ArchiveDuplicateRowsError(table, f"{copies:,} rows are exact copies of another")
+    if keys := contract.repeated_keys(frame):
+        raise ArchiveDuplicateRowsError(table, f"several rows have the same {'/'.join(contract.key)}: {keys}")
+    if problems := contract.problems(frame):
+        raise ArchiveRowsError(table, "; ".join(problems))
+    if counted is not None and counted != frame.height:
+        raise ArchiveRowCountError(table, f"{frame.height:,} rows arrived, the service counts {counted:,}")
+    return frame
+
+
+def refuse_page(table: str, data: bytes, content_type: str = "") -> None:
+    """ArchiveQueryError or ArchiveHtmlError when `data` is a document for people or an error document."""
+    head = data[:_HEAD_BYTES]
+    refuse_votable(table, head)
+    if content_type in ("text/html", "application/xhtml+xml") or head.lstrip().startswith(b"<"):
+        raise ArchiveHtmlError(table, f"a web page came instead of a table: {_words(head)}")
+
+
+def refuse_votable(table: str, head: bytes) -> None:
+    """ArchiveQueryError with the service's own words when `head` begins a VOTable (CSV was asked for)."""
+    start = head.lstrip()[:500].lower()
+    if b"<html" not in start and (start.startswith(b"<?xml") or b"<votable" in start):
+        raise ArchiveQueryError(table, f"the service answered: {_words(head)}")
+
+
+def _words(document: bytes) -> str:
+    text = document.decode("utf-8", errors="replace")
+    text = re.sub(r"(?is)<(style|script)\b.*?</\1>", " ", text)
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())[:200] or "an empty page"

@@ -1,0 +1,137 @@
+"""Everything that can go wrong between the archive and the lake, one name each.
+
+Belongs here: the failures, whether waiting may cure them, and what a person can do. Does not belong here: detecting
+them.
+"""
+
+from __future__ import annotations
+
+
+class ArchiveError(RuntimeError):
+    """A table of the archive could not be had. `transient` says whether another try may succeed."""
+
+    transient = False
+    remedy = "run again later, or set EXO_ARCHIVE_MIRROR to a mirror of the archive"
+
+    def __init__(self, table: str, problem: str, *, remedy: str | None = None) -> None:
+        super().__init__(f"archive table {table!r}: {problem}. Remedy: {remedy or self.remedy}")
+        self.table = table
+        self.problem = problem
+
+
+class ArchiveUnreachableError(ArchiveError):
+    """No connection: name not resolved, refused, no route, a proxy in the way, or TLS failed."""
+
+    transient = True
+    remedy = (
+        "check the network, EXO_ARCHIVE_URL and the proxy settings; without internet, set EXO_ARCHIVE_MIRROR, or "
+        "EXO_ARCHIVE=snapshot"
+    )
+
+
+class ArchiveTimeoutError(ArchiveError):
+    """The answer did not come, or not all of it, within the time allowed."""
+
+    transient = True
+    remedy = "run again later, or raise EXO_ARCHIVE_TIMEOUT_S"
+
+
+class ArchiveStatusError(ArchiveError):
+    """An HTTP status that is not success."""
+
+    def __init__(self, table: str, status: int, url: str) -> None:
+        super().__init__(
+            table,
+            f"HTTP status {status} from {url}",
+            remedy=ArchiveError.remedy if status >= 500 or status == 429 else "check EXO_ARCHIVE_URL or the mirror",
+        )
+        self.status = status
+        self.transient = status >= 500 or status in (408, 425, 429)
+
+
+class ArchiveTruncatedError(ArchiveError):
+    """The connection broke before the whole answer was there."""
+
+    transient = True
+
+
+class ArchiveHtmlError(ArchiveError):
+    """A web page instead of a table: an error or maintenance page, or a proxy's log-in."""
+
+    transient = True
+    remedy = "open the address in a browser: the archive may be in maintenance, or a proxy asks for a log-in"
+
+
+class ArchiveQueryError(ArchiveError):
+    """The TAP service answered with an error document: it did not accept the query."""
+
+    remedy = "check that the table exists in the archive's TAP_SCHEMA and that EXO_ARCHIVE_URL is a TAP service"
+
+
+class ArchiveGzipError(ArchiveError):
+    """Compressed bytes that do not decompress."""
+
+    remedy = "copy the file to the mirror again"
+
+
+class ArchiveEncodingError(ArchiveError):
+    """Bytes that are not UTF-8."""
+
+    remedy = "download the table again; if it stays so, save it as UTF-8 (the archive's tables are)"
+
+
+class ArchiveMalformedError(ArchiveError):
+    """Not a CSV table: ragged rows, a quote that never ends, an unusable header."""
+
+    remedy = "download the table again; if it stays so, report it to the archive's help desk"
+
+
+class ArchiveHeaderError(ArchiveError):
+    """Columns that the pipeline needs are not there."""
+
+    remedy = (
+        "compare the header with exo_assets/archive/contracts.py: download all columns, or adapt the contract and "
+        "exo_assets/catalogs/layouts.py if the archive renamed one"
+    )
+
+
+class ArchiveEmptyError(ArchiveError):
+    """A header without rows."""
+
+    remedy = "the archive never publishes this table empty: run again later"
+
+
+class ArchiveRowCountError(ArchiveError):
+    """Fewer or more rows than the service counts."""
+
+    transient = True
+
+
+class ArchiveDuplicateRowsError(ArchiveError):
+    """A row or a key that is there twice."""
+
+    remedy = "download the table again; if it stays so, report it to the archive's help desk"
+
+
+class ArchiveRowsError(ArchiveError):
+    """Rows without the identifiers that every row has."""
+
+    remedy = "download the table again; if it stays so, report it to the archive's help desk"
+
+
+class ArchiveMirrorError(ArchiveError):
+    """The mirror itself is missing, is no mirror, or is not set."""
+
+    remedy = "set EXO_ARCHIVE_MIRROR to a folder, http(s):// or s3:// URL that holds tap/<table>.csv.gz"
+
+
+class ArchiveTableAbsentError(ArchiveError):
+    """The mirror is there, but this table is not in it."""
+
+    remedy = "add tap/<table>.csv.gz to the mirror"
+
+
+class ArchiveSettingError(ArchiveError):
+    """A table name or a setting that makes no sense."""
+
+    remedy = "correct the name"

@@ -1,0 +1,197 @@
+"""Mirrors of the archive: a folder, a bucket or a web server that holds tap/<table>.csv.gz (or .csv).
+
+Belongs here: finding and reading a table there. Does not belong here: what the bytes must be (`content.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import pyarrow.fs as pafs
+
+from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
+from exo_resources.archive.content import checked_rows, plain_bytes
+from exo_resources.archive.copies import Copy, date_of
+from exo_resources.archive.errors import (
+    ArchiveMirrorError,
+    ArchiveStatusError,
+    ArchiveTableAbsentError,
+    ArchiveUnreachableError,
+)
+from exo_resources.archive.transfer import Answer, Deadline, download, head, http_client, with_retries
+
+T = TypeVar("T")
+
+SUFFIXES = (".csv.gz", ".csv")
+_CHUNK_BYTES = 1 << 20
+
+
+class Mirror(Protocol):
+    """A place that may hold tables."""
+
+    def fetch(self, contract: RawContract) -> Copy:
+        """The table, checked; a named ArchiveError otherwise."""
+
+    def probe(self, contract: RawContract) -> str:
+        """A value that changes when the stored file does."""
+
+
+def open_mirror(url: str, scratch: Path, *, timeout_s: float, connect_timeout_s: float, attempts: int) -> Mirror:
+    """The mirror at `url`: http(s)://, s3:// (or another address that pyarrow knows), or a folder."""
+    limits = _Limits(scratch, timeout_s, connect_timeout_s, attempts)
+    if url.startswith(("http://", "https://")):
+        return HttpMirror(url.rstrip("/"), limits)
+    return FileMirror(url, limits)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    scratch: Path
+    timeout_s: float
+    connect_timeout_s: float
+    attempts: int
+
+
+class HttpMirror:
+    """A web server that serves the mirror's files."""
+
+    def __init__(self, url: str, limits: _Limits) -> None:
+        self.url, self._limits = url, limits
+
+    def fetch(self, contract: RawContract) -> Copy:
+        """The table, checked; transient failures are tried again."""
+        table, limits = contract.archive_table, self._limits
+        deadline = Deadline.after(table, limits.timeout_s)
+
+        def once() -> Copy:
+            limits.scratch.mkdir(parents=True, exist_ok=True)
+            target = limits.scratch / f"{table}.{uuid.uuid4().hex}.part"
+            try:
+                answer = self._first(table, deadline, lambda url, client: download(client, url, target, deadline))
+                data = plain_bytes(table, target.read_bytes(), answer.url)
+            finally:
+                target.unlink(missing_ok=True)
+            frame = checked_rows(contract, data, content_type=answer.content_type)
+            return Copy(data, frame, answer.url, date_of(answer.last_modified))
+
+        return with_retries(once, attempts=limits.attempts, deadline=deadline)
+
+    def probe(self, contract: RawContract) -> str:
+        """ETag, or size and date, of the file."""
+        deadline = Deadline.after(contract.archive_table, self._limits.timeout_s)
+
+        def once() -> str:
+            answer = self._first(contract.archive_table, deadline, lambda url, client: head(client, url, deadline))
+            return answer.etag or f"{answer.length}:{answer.last_modified}"
+
+        return with_retries(once, attempts=self._limits.attempts, deadline=deadline)
+
+    def _first(self, table: str, deadline: Deadline, ask: Callable[[str, Any], Answer]) -> Answer:
+        with http_client(self._limits.timeout_s, self._limits.connect_timeout_s) as client:
+            for suffix in SUFFIXES:
+                try:
+                    return ask(f"{self.url}/tap/{table}{suffix}", client)
+                except ArchiveStatusError as error:
+                    if error.status not in (403, 404, 410):
+                        raise
+            present = _others(table, lambda url: head(client, f"{self.url}/{url}", deadline), ArchiveStatusError)
+        raise _absent(table, self.url, present)
+
+
+class FileMirror:
+    """A folder, or a bucket behind pyarrow's file systems."""
+
+    def __init__(self, url: str, limits: _Limits) -> None:
+        self.url, self._limits = url, limits
+
+    def fetch(self, contract: RawContract) -> Copy:
+        """The table, checked."""
+        table, limits = contract.archive_table, self._limits
+        deadline = Deadline.after(table, limits.timeout_s)
+
+        def once() -> Copy:
+            fs, info = self._find(table)
+            data = plain_bytes(table, self._read(fs, info, deadline), self._address(info))
+            modified = info.mtime.astimezone(UTC).date() if info.mtime else None
+            return Copy(data, checked_rows(contract, data), self._address(info), modified)
+
+        return with_retries(once, attempts=limits.attempts, deadline=deadline)
+
+    def probe(self, contract: RawContract) -> str:
+        """Size and modification time of the file."""
+        _, info = self._find(contract.archive_table)
+        return f"{info.size}:{info.mtime_ns}"
+
+    def _open(self, table: str) -> tuple[Any, str]:
+        try:
+            if "://" in self.url:
+                fs, base = pafs.FileSystem.from_uri(self.url)
+                return fs, base.rstrip("/")
+            return pafs.LocalFileSystem(), str(Path(self.url).expanduser().resolve())
+        except (ValueError, OSError) as error:
+            raise ArchiveMirrorError(table, f"the mirror {self.url} cannot be opened ({error})") from error
+
+    def _find(self, table: str) -> tuple[Any, Any]:
+        fs, base = self._open(table)
+        names = [f"{base}/tap/{name}{suffix}" for name in (table, *_other_tables(table)) for suffix in SUFFIXES]
+        try:
+            infos = fs.get_file_info(names)
+        except OSError as error:
+            raise ArchiveUnreachableError(table, f"the mirror {self.url} cannot be read ({error})") from error
+        there = [info.type == pafs.FileType.File for info in infos]
+        for info, exists in zip(infos[: len(SUFFIXES)], there, strict=False):
+            if exists:
+                return fs, info
+        raise _absent(table, self.url, any(there))
+
+    def _read(self, fs: Any, info: Any, deadline: Deadline) -> bytes:
+        out = bytearray()
+        try:
+            with fs.open_input_stream(info.path, compression=None) as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    out += chunk
+                    deadline.check()
+        except OSError as error:
+            raise ArchiveUnreachableError(deadline.table, f"{self._address(info)} cannot be read ({error})") from error
+        return bytes(out)
+
+    def _address(self, info: Any) -> str:
+        # Without the query of an s3:// URL: it may hold an endpoint, and it is not needed to name the file.
+        return f"{self.url.partition('?')[0].rstrip('/')}/tap/{info.base_name}"
+
+
+def digest(text: str) -> str:
+    """Short stable digest of a probe's answer."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _other_tables(table: str) -> list[str]:
+    return [name for name in RAW_CONTRACTS if name != table]
+
+
+def _others(table: str, ask: Callable[[str], object], absent: type[Exception]) -> bool:
+    for name in _other_tables(table):
+        for suffix in SUFFIXES:
+            try:
+                ask(f"tap/{name}{suffix}")
+            except absent:
+                continue
+            return True
+    return False
+
+
+def _absent(table: str, url: str, others: bool) -> ArchiveTableAbsentError | ArchiveMirrorError:
+    shown = url.partition("?")[0]
+    if others:
+        return ArchiveTableAbsentError(table, f"the mirror {shown} does not hold it")
+    return ArchiveMirrorError(table, f"{shown} holds none of the tables tap/{{{','.join(_known())}}}.csv.gz")
+
+
+def _known() -> Iterable[str]:
+    return RAW_CONTRACTS

@@ -1,0 +1,331 @@
+"""Which copy of an archive table is used, and why.
+
+Belongs here: the order of sources in each mode, what an outage leads to, and keeping what was fetched.
+Does not belong here: transfers (`tap.py`, `mirror.py`) and checks of content (`content.py`).
+
+| EXO_ARCHIVE | asked, in order | when all of them fail |
+| --- | --- | --- |
+| auto | live, then the mirror if one is set | last good copy, else the shipped snapshot, else absent |
+| live | live | last good copy, else the error |
+| mirror | the mirror | last good copy, else absent if the mirror lacks only this table, else the error |
+| snapshot | the shipped snapshot | absent |
+
+A last good copy came from the archive or a mirror and passed every check. `absent` is a table without rows: the night
+goes on without it, and a check says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+import polars as pl
+
+from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
+from exo_assets.archive.parse import as_of
+from exo_assets.archive.snapshot.shipped import ORIGIN, SHIPPED, shipped_csv
+from exo_assets.archive.snapshots import (
+    RawSnapshot,
+    SnapshotCorruptError,
+    read_snapshot,
+    snapshots,
+    store_snapshot,
+)
+from exo_resources.archive.content import checked_rows
+from exo_resources.archive.copies import Copy, now
+from exo_resources.archive.errors import (
+    ArchiveError,
+    ArchiveMirrorError,
+    ArchiveSettingError,
+    ArchiveTableAbsentError,
+    ArchiveUnreachableError,
+)
+from exo_resources.archive.mirror import Mirror, open_mirror
+from exo_resources.archive.tap import TapService
+from exo_resources.lake import Lake
+from exo_resources.settings import Settings
+
+T = TypeVar("T")
+
+log = logging.getLogger("exo.archive")
+
+UNREACHABLE_FOR_S = 300.0
+"""For how long a source that could not be reached is not asked again, seconds: five tables need not wait in turn."""
+
+SCRATCH_KEPT_S = 86_400.0
+"""Age at which a download left by a killed process is deleted, seconds."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A source that was asked in vain."""
+
+    source: str
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One archive table as it is to be used now.
+
+    `source` is live, mirror, last_good, snapshot or absent. `origin` says where the bytes first came from and
+    `retrieved_at` when; `as_of` (ISO date) dates their content; `key` is their place in the lake. All are empty for an
+    absent table. `attempts` lists the sources that were asked before and why each failed.
+    """
+
+    table: str
+    source: str
+    frame: pl.DataFrame
+    attempts: tuple[Attempt, ...] = ()
+    url: str = ""
+    origin: str = ""
+    as_of: str = ""
+    retrieved_at: str = ""
+    sha256: str = ""
+    key: str = ""
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.frame.height
+
+    @property
+    def reason(self) -> str:
+        """Why an earlier source was not used; empty when the first one was."""
+        return "; ".join(f"{a.source}: {a.error}: {a.message}" for a in self.attempts)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What travels with the table in the lake. The same bytes from the same source give the same notes."""
+        return {
+            "source": self.source,
+            "origin": self.origin,
+            "as_of": self.as_of,
+            "retrieved_at": self.retrieved_at,
+            "sha256": self.sha256,
+            "url": self.url,
+            "key": self.key,
+            "rows": self.rows,
+            "reason": self.reason,
+            "attempts": [{"source": a.source, "error": a.error, "message": a.message} for a in self.attempts],
+        }
+
+
+class ArchiveSource:
+    """The archive's tables under `settings`. `lake` is where copies are kept; the settings' own when not given."""
+
+    def __init__(self, settings: Settings, lake: Lake | None = None) -> None:
+        self.settings = settings
+        self.lake = lake or Lake(settings.lake)
+        self._scratch = settings.home / "tmp" / "archive"
+        self._down: dict[str, tuple[float, ArchiveUnreachableError]] = {}
+
+    def fetch(self, table: str) -> Fetched:
+        """The best copy of `table` that the mode allows; it is in the lake when this returns.
+
+        Raises a named ArchiveError in the modes live and mirror when there is no copy at all.
+        """
+        contract = _contract(table)
+        self._sweep()
+        if self.settings.archive == "snapshot":
+            return self._shipped(contract, ()) or self._absent(contract, (_not_shipped(contract),))
+        attempts = list[Attempt]()
+        failure: ArchiveError | None = None
+        for source, get in self._outside():
+            try:
+                copy = self._guarded(source, table, partial(get, contract))
+            except ArchiveError as error:
+                log.warning("%s failed for %s: %s", source, table, error)
+                attempts.append(Attempt(source, type(error).__name__, error.problem))
+                failure = error
+            else:
+                return self._not_older(contract, self._keep(contract, copy, source, tuple(attempts)))
+        assert failure is not None
+        found = self._last_good(contract, attempts)
+        if found is None and self.settings.archive == "auto":
+            found = self._shipped(contract, tuple(attempts))
+            if found is None:
+                attempts.append(_not_shipped(contract))
+        if found is not None:
+            return found
+        if self.settings.archive == "auto" or isinstance(failure, ArchiveTableAbsentError):
+            return self._absent(contract, tuple(attempts))
+        raise failure
+
+    def fingerprint(self, table: str) -> str:
+        """A value that changes when the source's `table` changes, for the price of one small question.
+
+        Live: the number of rows and the newest row update; mirror: ETag, or size and date of the file; snapshot: its
+        SHA-256. Raises a named ArchiveError when no source of the mode (last good copies aside) can be asked.
+        """
+        contract = _contract(table)
+        if self.settings.archive == "snapshot":
+            shipped = hashlib.sha256(shipped_csv(table)).hexdigest() if table in SHIPPED else "absent"
+            return f"snapshot:{shipped}"
+        failure: ArchiveError | None = None
+        probes: dict[str, Callable[[], str]] = {
+            "live": lambda: self._live.probe(contract),
+            "mirror": lambda: self._mirror(table).probe(contract),
+        }
+        for source, _ in self._outside():
+            try:
+                return f"{source}:{self._guarded(source, table, probes[source])}"
+            except ArchiveError as error:
+                log.info("%s cannot be asked about %s: %s", source, table, error)
+                failure = error
+        assert failure is not None
+        raise failure
+
+    # -- sources -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _live(self) -> TapService:
+        s = self.settings
+        return TapService(
+            s.archive_url,
+            self._scratch,
+            timeout_s=s.archive_timeout_s,
+            connect_timeout_s=s.archive_connect_timeout_s,
+            attempts=s.archive_attempts,
+        )
+
+    def _mirror(self, table: str) -> Mirror:
+        s = self.settings
+        if not s.archive_mirror:
+            raise ArchiveMirrorError(table, "EXO_ARCHIVE=mirror, but EXO_ARCHIVE_MIRROR is not set")
+        return open_mirror(
+            s.archive_mirror,
+            self._scratch,
+            timeout_s=s.archive_timeout_s,
+            connect_timeout_s=s.archive_connect_timeout_s,
+            attempts=s.archive_attempts,
+        )
+
+    def _outside(self) -> list[tuple[str, Callable[[RawContract], Copy]]]:
+        """Sources outside the lake that the mode asks, in order."""
+        live: tuple[str, Callable[[RawContract], Copy]] = ("live", self._live.fetch)
+        mirror: tuple[str, Callable[[RawContract], Copy]] = ("mirror", lambda c: self._mirror(c.archive_table).fetch(c))
+        if self.settings.archive == "live":
+            return [live]
+        if self.settings.archive == "mirror":
+            return [mirror]
+        return [live, mirror] if self.settings.archive_mirror else [live]
+
+    def _guarded(self, source: str, table: str, ask: Callable[[], T]) -> T:
+        """`ask`, unless the source could not be reached a moment ago."""
+        until, seen = self._down.get(source, (0.0, None))
+        if seen is not None and time.monotonic() < until:
+            raise ArchiveUnreachableError(table, seen.problem)
+        try:
+            return ask()
+        except ArchiveUnreachableError as error:
+            self._down[source] = (time.monotonic() + UNREACHABLE_FOR_S, error)
+            raise
+
+    # -- copies ------------------------------------------------------------------------------------------------
+
+    def _keep(self, contract: RawContract, copy: Copy, source: str, attempts: tuple[Attempt, ...]) -> Fetched:
+        """Store a checked copy and describe it."""
+        today = datetime.now(UTC).date()
+        dated = as_of(copy.frame, contract.as_of_column) or copy.modified or today
+        kept = store_snapshot(
+            self.lake,
+            contract.archive_table,
+            copy.data,
+            copy.frame,
+            as_of=dated.isoformat(),
+            source=source,
+            url=copy.url,
+            retrieved_at=now(),
+        )
+        level = logging.WARNING if attempts or source == "snapshot" else logging.INFO
+        log.log(level, "%s: %d rows as of %s from %s (%s)", kept.table, kept.rows, kept.as_of, source, copy.url)
+        return _described(kept, copy.frame, source, attempts, url=copy.url)
+
+    def _not_older(self, contract: RawContract, fetched: Fetched) -> Fetched:
+        """`fetched`, unless it stands in for a failed source and what is in use is newer: an outage never goes back."""
+        if not fetched.attempts:
+            return fetched
+        older = Attempt(fetched.source, "Older", f"its copy is of {fetched.as_of}, older than the last good one")
+        kept = self._last_good(contract, [*fetched.attempts, older])
+        return kept if kept is not None and kept.as_of > fetched.as_of else fetched
+
+    def _last_good(self, contract: RawContract, attempts: list[Attempt]) -> Fetched | None:
+        """The copy in use, or else the newest, that came from the archive or a mirror and is still intact."""
+        current = self.lake.version(contract.name)
+        in_use = current.notes.get("sha256") if current else None
+        good = [s for s in snapshots(self.lake, contract.archive_table) if s.source != "snapshot"]
+        good.sort(key=lambda s: (s.sha256 == in_use, s.retrieved_at), reverse=True)
+        for kept in good:
+            try:
+                frame = read_snapshot(self.lake, kept)
+            except SnapshotCorruptError as error:
+                log.warning("%s", error)
+                attempts.append(Attempt("last_good", type(error).__name__, str(error)))
+                continue
+            log.warning(
+                "%s: the last good copy is that of %s (%d rows as of %s, from %s)",
+                kept.table, kept.retrieved_at, kept.rows, kept.as_of, kept.source,
+            )  # fmt: skip
+            return _described(kept, frame, "last_good", tuple(attempts))
+        return None
+
+    def _shipped(self, contract: RawContract, attempts: tuple[Attempt, ...]) -> Fetched | None:
+        """The table of the shipped snapshot, or None when it does not ship."""
+        if contract.archive_table not in SHIPPED:
+            return None
+        data = shipped_csv(contract.archive_table)
+        return self._keep(contract, Copy(data, checked_rows(contract, data), ORIGIN, None), "snapshot", attempts)
+
+    def _absent(self, contract: RawContract, attempts: tuple[Attempt, ...]) -> Fetched:
+        log.warning("%s: no source has it; the table is empty", contract.archive_table)
+        return Fetched(contract.archive_table, "absent", contract.empty(), attempts)
+
+    def _sweep(self) -> None:
+        """Delete downloads that a killed process left behind."""
+        for path in self._scratch.glob("*.part") if self._scratch.is_dir() else ():
+            try:
+                if time.time() - path.stat().st_mtime > SCRATCH_KEPT_S:
+                    path.unlink()
+            except FileNotFoundError:
+                continue  # another process was quicker
+
+
+def _contract(table: str) -> RawContract:
+    try:
+        return RAW_CONTRACTS[table]
+    except KeyError:
+        raise ArchiveSettingError(table, f"no such table; known are {sorted(RAW_CONTRACTS)}") from None
+
+
+def _not_shipped(contract: RawContract) -> Attempt:
+    return Attempt(
+        "snapshot",
+        "ArchiveTableAbsentError",
+        f"the shipped snapshot holds only {sorted(SHIPPED)}; set EXO_ARCHIVE_MIRROR or let Exo reach the archive to "
+        f"have {contract.archive_table}",
+    )
+
+
+def _described(
+    kept: RawSnapshot, frame: pl.DataFrame, source: str, attempts: tuple[Attempt, ...], url: str | None = None
+) -> Fetched:
+    return Fetched(
+        table=kept.table,
+        source=source,
+        frame=frame,
+        attempts=attempts,
+        url=url or kept.url,
+        origin=kept.source,
+        as_of=kept.as_of,
+        retrieved_at=kept.retrieved_at,
+        sha256=kept.sha256,
+        key=kept.key,
+    )

@@ -1,0 +1,163 @@
+"""Bytes over HTTP into a file, within a deadline, every failure named; and the retries around it.
+
+Belongs here: connections, statuses, broken and slow answers. Does not belong here: what is asked for (`tap.py`,
+`mirror.py`), and what the bytes hold (`content.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from exo_resources.archive.content import refuse_votable
+from exo_resources.archive.errors import (
+    ArchiveError,
+    ArchiveMirrorError,
+    ArchiveStatusError,
+    ArchiveTimeoutError,
+    ArchiveTruncatedError,
+    ArchiveUnreachableError,
+)
+
+T = TypeVar("T")
+
+UNREACHABLE_ATTEMPTS = 2
+"""Tries when nothing answers at all: an outage is not cured by waiting a few seconds."""
+
+_JITTER = wait_random_exponential(multiplier=0.5, max=8)
+_ERROR_BODY_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment after which nothing more is tried, `seconds` from now."""
+
+    table: str
+    seconds: float
+    ends: float
+
+    @classmethod
+    def after(cls, table: str, seconds: float) -> Deadline:
+        """A deadline `seconds` from now for `table`."""
+        return cls(table, seconds, time.monotonic() + seconds)
+
+    def remaining(self) -> float:
+        """Seconds left, 0 when it has passed."""
+        return max(0.0, self.ends - time.monotonic())
+
+    def check(self) -> None:
+        """ArchiveTimeoutError when it has passed."""
+        if self.remaining() <= 0:
+            raise ArchiveTimeoutError(self.table, f"not complete after {self.seconds:g} s")
+
+
+def with_retries(work: Callable[[], T], *, attempts: int, deadline: Deadline) -> T:
+    """`work`, tried again with jitter after a transient ArchiveError; at most `attempts` times and by the deadline."""
+
+    def enough(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        most = UNREACHABLE_ATTEMPTS if isinstance(error, ArchiveUnreachableError) else attempts
+        return state.attempt_number >= min(most, attempts)
+
+    def too_late(state: RetryCallState) -> bool:
+        return state.upcoming_sleep >= deadline.remaining()
+
+    return Retrying(
+        stop=lambda state: enough(state) or too_late(state),
+        wait=_JITTER,
+        retry=retry_if_exception(lambda e: isinstance(e, ArchiveError) and e.transient),
+        reraise=True,
+    )(work)
+
+
+def http_client(timeout_s: float, connect_timeout_s: float) -> httpx.Client:
+    """A client whose single waits are bounded; `Deadline` bounds their sum."""
+    return httpx.Client(
+        timeout=httpx.Timeout(max(timeout_s / 2, 0.1), connect=connect_timeout_s),
+        follow_redirects=True,
+        headers={"User-Agent": "exo", "Accept-Encoding": "identity"},
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of a successful answer besides its body."""
+
+    url: str
+    content_type: str
+    last_modified: str | None
+    etag: str | None
+    length: int | None
+
+
+def download(
+    client: httpx.Client, url: str, target: Path, deadline: Deadline, params: Mapping[str, str] | None = None
+) -> Answer:
+    """Stream `url` into the file `target`; a named ArchiveError when anything but all of it arrived."""
+    table, written = deadline.table, 0
+    deadline.check()
+    try:
+        with client.stream("GET", url, params=params) as response:
+            _refuse_status(table, response)
+            with target.open("wb") as out:
+                for chunk in response.iter_raw():
+                    written += out.write(chunk)
+                    deadline.check()
+            return _answer(response)
+    except httpx.HTTPError as error:
+        raise _named(table, error, written) from error
+    except httpx.InvalidURL as error:
+        raise ArchiveMirrorError(table, f"{url} is not a URL ({error})") from error
+
+
+def head(client: httpx.Client, url: str, deadline: Deadline) -> Answer:
+    """What the server says of `url` without sending it."""
+    deadline.check()
+    try:
+        response = client.head(url)
+    except httpx.HTTPError as error:
+        raise _named(deadline.table, error, 0) from error
+    except httpx.InvalidURL as error:
+        raise ArchiveMirrorError(deadline.table, f"{url} is not a URL ({error})") from error
+    if not response.is_success:
+        raise ArchiveStatusError(deadline.table, response.status_code, str(response.url))
+    return _answer(response)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    length = response.headers.get("Content-Length", "")
+    return Answer(
+        url=str(response.url),
+        content_type=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        last_modified=response.headers.get("Last-Modified"),
+        etag=response.headers.get("ETag"),
+        length=int(length) if length.isdigit() else None,
+    )
+
+
+def _refuse_status(table: str, response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    body = next(response.iter_raw(_ERROR_BODY_BYTES), b"")
+    if response.status_code < 500:
+        refuse_votable(table, body)  # a TAP service explains itself
+    raise ArchiveStatusError(table, response.status_code, str(response.url))
+
+
+def _named(table: str, error: httpx.HTTPError, written: int) -> ArchiveError:
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | httpx.UnsupportedProtocol():
+            return ArchiveUnreachableError(table, f"no connection ({words})")
+        case httpx.TimeoutException():
+            return ArchiveTimeoutError(table, f"the server fell silent after {written:,} bytes ({words})")
+        case httpx.TransportError():
+            return ArchiveTruncatedError(table, f"the connection broke after {written:,} bytes ({words})")
+        case _:
+            return ArchiveUnreachableError(table, words)
