@@ -1,0 +1,106 @@
+"""Assets of the scoring stage: every signal of the catalogue, judged by the champion.
+
+Belongs here: which tables and resources scoring takes, and where its batches are computed (Ray Data).
+Does not belong here: scoring itself (score.py, batch.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.scoring.contracts import JUDGEMENT, OUT_SCORES, OUT_SCORES_ALL, OUT_SCORES_ATTRITION
+from exo_assets.table_asset import Table, table_asset
+from exo_assets.training.model_ref import ModelRef
+
+GROUP = "scoring"
+CODE = ("scoring", "features", "training/vetter.py", "training/calibration.py")
+BATCH_ROWS = 500
+"""Rows per task: about a second of explanations, so that two workers finish together."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+
+@table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
+def out_scores_all(
+    core_signals: pl.DataFrame, ml_vetter_champion: pl.DataFrame, lake: Any, registry: Any, ray_runtime: Any
+) -> Table:
+    """Judge every signal with the champion; a signal that fails is a row with the reason."""
+    from exo_assets.scoring.batch import FAILURE, load_model, model_files
+    from exo_assets.scoring.score import prepare
+
+    champion = ml_vetter_champion.row(0, named=True)
+    ref = ModelRef(*(str(champion[field]) for field in ("name", "version", "run_id", "digest")))
+    files = model_files(registry.fetch(ref))
+    vetter = load_model(files)
+    signals = core_signals.sort("signal_id")
+    prepared = prepare(signals, vetter)
+    results = _in_batches(prepared.features, files, ray_runtime)
+    unusable, failed = prepared.rows["unusable"], results[FAILURE]
+    if results.height and failed.null_count() == 0:
+        raise dg.Failure(f"{ref} scored not one of {results.height} signals; the first reason: {failed[0]}")
+    reasons = prepared.rows.join(results.select(row="signal_id", failure=FAILURE), on="row", how="left")
+    reasons = reasons.sort(pl.col("row").cast(pl.Int64))
+    scored = (
+        signals.select("signal_id", "mission", "star_id")
+        .hstack(prepared.judged(results).select(JUDGEMENT))
+        .with_columns(
+            stage=pl.when(unusable.is_not_null())
+            .then(pl.lit("input"))
+            .when(reasons["failure"].is_not_null())
+            .then(pl.lit("model")),
+            reason=pl.coalesce(unusable, reasons["failure"]),
+            model_version=pl.lit(vetter.version),
+            data_version=pl.lit(lake.version("core_signals").digest[:16]),
+        )
+    )
+    lost = scored["reason"].count()
+    return Table(
+        OUT_SCORES_ALL.conform(scored),
+        metadata={"model": str(ref), "lost": lost},
+        notes={"model": ref.as_row(), "scored": scored.height - lost, "lost": lost},
+    )
+
+
+@table_asset(OUT_SCORES, group=GROUP, code=["scoring/contracts.py", "scoring/assets.py"])
+def out_scores(out_scores_all: pl.DataFrame) -> pl.DataFrame:
+    """The signals that have a score."""
+    return OUT_SCORES.conform(out_scores_all.filter(pl.col("reason").is_null()))
+
+
+@table_asset(OUT_SCORES_ATTRITION, group=GROUP, code=["scoring/contracts.py", "scoring/assets.py"])
+def out_scores_attrition(out_scores_all: pl.DataFrame) -> pl.DataFrame:
+    """The signals that have none, and why."""
+    return OUT_SCORES_ATTRITION.conform(out_scores_all.filter(pl.col("reason").is_not_null()))
+
+
+def _in_batches(features: pl.DataFrame, files: Mapping[str, bytes], ray_runtime: Any) -> pl.DataFrame:
+    """`score_resilient` of all rows, in batches on the cluster; the order of rows is not kept."""
+    from exo_assets.scoring.batch import RESULT, BatchScorer, to_arrow
+
+    if features.is_empty():
+        return pl.DataFrame(schema=RESULT)
+    ray_runtime.ensure()
+    import ray
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    table = to_arrow(features)
+    batches = [table.slice(start, BATCH_ROWS) for start in range(0, table.num_rows, BATCH_ROWS)]
+    workers = max(1, min(len(batches), int(ray.cluster_resources().get("CPU", 1))))
+    done = ray.data.from_arrow(batches).map_batches(
+        BatchScorer,
+        fn_constructor_args=(files,),
+        batch_format="pyarrow",
+        batch_size=None,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        num_cpus=1,
+        runtime_env={"env_vars": ONE_THREAD},
+    )
+    parts = [pl.DataFrame(pl.from_arrow(part)) for part in ray.get(done.to_arrow_refs())]
+    return pl.concat([part.select(RESULT.names()).cast(pl.Schema(RESULT)) for part in parts])
+
+
+ASSETS: list[dg.AssetsDefinition] = [out_scores_all, out_scores, out_scores_attrition]

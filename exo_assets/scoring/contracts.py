@@ -1,0 +1,96 @@
+"""Contracts of the scoring tables (`out_*`)."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from exo_assets.catalogs.contracts import MISSIONS
+from exo_assets.contracts import Column, TableContract
+
+F, S = pl.Float64, pl.String
+
+VERDICTS = ("planet", "candidate", "false positive")
+REASONS = pl.List(pl.Struct({"feature": pl.String, "value": pl.Float64, "contribution": pl.Float64}))
+"""Strongest contributions first; `contribution` is in log-odds, positive towards planet; `value` null when unknown."""
+
+_WHO = (
+    Column("signal_id", S, "Name of the signal", nullable=False),
+    Column("mission", S, "Mission that the catalogue entry comes from", nullable=False, allowed=MISSIONS),
+    Column("star_id", S, "Host star across missions (key of core_stars)"),
+)
+
+
+def _judgement(nullable: bool) -> tuple[Column, ...]:
+    return (
+        Column(
+            "probability_planet",
+            F,
+            "Calibrated probability that the signal is a planet",
+            nullable=nullable,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "disposition_confirmed",
+            F,
+            "Probability that the archive would say CONFIRMED",
+            nullable=nullable,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "disposition_candidate",
+            F,
+            "Probability that the archive would say CANDIDATE",
+            nullable=nullable,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "disposition_false_positive",
+            F,
+            "Probability that the archive would say FALSE POSITIVE",
+            nullable=nullable,
+            low=0,
+            high=1,
+        ),
+        Column("verdict", S, "What people are told; candidate means unsure", nullable=nullable, allowed=VERDICTS),
+        Column("reasons", REASONS, "Features that moved the probability most: value and contribution in log-odds"),
+    )
+
+
+_PROVENANCE = (
+    Column("model_version", S, "First 12 digits of the SHA-256 of the model's files", nullable=False),
+    Column("data_version", S, "First 16 digits of the SHA-256 of core_signals as it was scored", nullable=False),
+)
+
+_FAILURE = (
+    Column("stage", S, "Where the signal was lost: input or model", allowed=("input", "model")),
+    Column("reason", S, "Why it has no score"),
+)
+
+OUT_SCORES_ALL = TableContract(
+    "out_scores_all",
+    "Every signal of core_signals as the champion judged it, those that could not be scored included.",
+    (*_WHO, *_judgement(nullable=True), *_FAILURE, *_PROVENANCE),
+    key=("signal_id",),
+)
+
+OUT_SCORES = TableContract(
+    "out_scores",
+    "The champion's judgement of every signal, with its reasons; one row per scored signal.",
+    (*_WHO, *_judgement(nullable=False), *_PROVENANCE),
+    key=("signal_id",),
+)
+
+OUT_SCORES_ATTRITION = TableContract(
+    "out_scores_attrition",
+    "Signals that could not be scored, with the stage that lost them and the reason.",
+    (*_WHO, *_FAILURE, *_PROVENANCE),
+    key=("signal_id",),
+)
+
+CONTRACTS = (OUT_SCORES_ALL, OUT_SCORES, OUT_SCORES_ATTRITION)
+
+JUDGEMENT = tuple(c.name for c in _judgement(nullable=True))
+"""What the vetter says of a signal, in the order in which every door shows it."""

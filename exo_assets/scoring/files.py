@@ -1,0 +1,76 @@
+"""Scoring of a catalogue file: the archive's own layouts in, the same rows with the judgement beside them out.
+
+Belongs here: what `exo score` and the endpoint's batch door return. Does not belong here: reading bytes
+(`read_file.py`) or scoring (`score.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from exo_assets.catalogs.harmonise import detect_layout, harmonise_k2, harmonise_koi, harmonise_toi
+from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.score import Scorer, judge
+
+ADDED = (*JUDGEMENT, "model_version", "problems")
+"""Columns that scoring a file adds, in order."""
+
+REASONS_SHOWN = 5
+"""Reasons per signal that fit a line of text."""
+
+_HARMONISE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
+    "koi": harmonise_koi,
+    "toi": harmonise_toi,
+    "k2": harmonise_k2,
+}
+
+
+def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
+    """`raw` (text columns in the KOI, TOI or K2 layout) with ADDED beside its own columns, rows in order.
+
+    Nothing but measured quantities, mission and host decides a probability. `problems` says which fields could not be
+    read or are not allowed by physics (they count as unknown), or why a row has no score. ValueError when the layout is
+    unknown or a column of `raw` has the name of one that would be added.
+    """
+    taken = [name for name in ADDED if name in raw.columns]
+    if taken:
+        raise ValueError(
+            f"the input already has columns named {', '.join(map(repr, taken))}, which scoring adds: "
+            "rename or remove them (has the file been scored before?)"
+        )
+    signals = _HARMONISE[detect_layout(raw.columns)](raw)
+    judged = judge(signals, vetter, star_counts)
+    unreadable = signals.select("unreadable").to_series()
+    return raw.with_columns(
+        judged.select(*JUDGEMENT).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
+        problems=_problems(judged, unreadable),
+    )
+
+
+def reasons_text(shown: int = REASONS_SHOWN) -> pl.Expr:
+    """Expression: the column `reasons` as text, 'centroid_offset_kic_sig=12.3 (-1.84); ...', strongest first."""
+    item = pl.element().struct
+    value, contribution = item.field("value").round_sig_figs(4), item.field("contribution").round(2)
+    number = pl.when(value.is_null()).then(pl.lit(" unknown")).otherwise(pl.format("={}", value))
+    signed = pl.when(contribution < 0).then(pl.format("{}", contribution)).otherwise(pl.format("+{}", contribution))
+    line = pl.format("{}{} ({})", item.field("feature"), number, signed)
+    return pl.col("reasons").list.head(shown).list.eval(line).list.join("; ")
+
+
+def _where_scored(version: str) -> pl.Expr:
+    return pl.when(pl.col("probability_planet").is_not_null()).then(pl.lit(version))
+
+
+def _problems(judged: pl.DataFrame, unreadable: pl.Series) -> pl.Series:
+    """Not scored, unreadable fields and impossible values, in words; null when there is nothing to say."""
+    frame = judged.select("problems", "unusable", unreadable=unreadable)
+    text = pl.concat_str(
+        pl.format("not scored: {}", "unusable"),
+        pl.format("unreadable: {}", "unreadable"),
+        pl.format("taken as unknown: {}", "problems"),
+        separator="; ",
+        ignore_nulls=True,
+    )
+    return frame.select(problems=pl.when(text != "").then(text)).to_series()

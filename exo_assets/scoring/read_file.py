@@ -1,0 +1,188 @@
+"""Reading a catalogue file as text, exactly as it is written.
+
+Belongs here: CSV bytes to a frame of strings, and clear errors for what is not one. Does not belong here: what the
+columns mean.
+
+The archive writes plain CSV; downloads made by hand begin with `#` comment lines. A file is either read whole or
+refused with its name, the line, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+from pyarrow import csv as pacsv
+
+LARGEST_BYTES = 1 << 30
+"""Longest file that is read, uncompressed."""
+
+_GZIP = b"\x1f\x8b"
+_BINARY = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook: export the sheet as CSV",
+    b"PAR1": "a Parquet file: write it as CSV",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook: export the sheet as CSV",
+    b"SIMPLE  =": "a FITS file: export its table as CSV",
+    b"%PDF": "a PDF",
+    b"\xff\xfe": "UTF-16 text: save it as UTF-8",
+    b"\xfe\xff": "UTF-16 text: save it as UTF-8",
+}
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+class CatalogueFileError(ValueError):
+    """A file is not a readable catalogue; the message names file, line and remedy."""
+
+
+def read_catalogue_file(path: Path | str) -> pl.DataFrame:
+    """All rows of a CSV (or .csv.gz) file as text columns; an empty field is null. CatalogueFileError otherwise."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise CatalogueFileError(f"{path}: there is no such file") from None
+    except IsADirectoryError:
+        raise CatalogueFileError(f"{path}: is a folder, not a CSV file") from None
+    except OSError as error:
+        raise CatalogueFileError(f"{path}: cannot be read ({error.strerror or error})") from None
+    return read_catalogue_bytes(data, str(path))
+
+
+def read_catalogue_bytes(data: bytes, name: str, *, largest: int = LARGEST_BYTES) -> pl.DataFrame:
+    """The rows of CSV bytes, gzipped or not, as text columns; `name` is what errors call it."""
+    data = _plain(data, name, largest)
+    _refuse_other_formats(data, name)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    _check_text(data, name)
+    comments = _leading_comments(data)
+    header, lines = _header(data, comments, name)
+    return _parse(data, comments + lines, header, name)
+
+
+def _plain(data: bytes, name: str, largest: int) -> bytes:
+    if data.startswith(_GZIP):
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+                data = packed.read(largest + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise CatalogueFileError(
+                f"{name}: the gzip data are damaged or cut short ({error}); copy it again"
+            ) from None
+    if len(data) > largest:
+        raise CatalogueFileError(f"{name}: is larger than {largest / 1e6:,.0f} MB; split it into several files")
+    return data
+
+
+def _refuse_other_formats(data: bytes, name: str) -> None:
+    for magic, what in _BINARY.items():
+        if data.startswith(magic):
+            raise CatalogueFileError(f"{name}: is {what}")
+    head = data.lstrip()[:200].lower()
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise CatalogueFileError(f"{name}: is a web page or XML, not CSV (an error page saved instead of the table?)")
+    if not head:
+        raise CatalogueFileError(f"{name}: is empty; a header line and rows are expected")
+
+
+def _check_text(data: bytes, name: str) -> None:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise CatalogueFileError(
+            f"{name}, line {line}: byte 0x{data[error.start]:02x} is not UTF-8 text; save the file as UTF-8 "
+            "(it may be Latin-1 or Windows-1252)"
+        ) from None
+    if b"\x00" in data:
+        line = data.count(b"\n", 0, data.index(b"\x00")) + 1
+        raise CatalogueFileError(
+            f"{name}, line {line}: holds NUL bytes; this is not a text file, or it was cut by a crash"
+        )
+
+
+def _leading_comments(data: bytes) -> int:
+    """Number of lines before the header: comments, and blank lines among them."""
+    count = start = 0
+    while start < len(data):
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        line = data[start:end].strip()
+        if line and not line.startswith(b"#"):
+            return count
+        count, start = count + 1, end + 1
+    return count
+
+
+def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
+    """Column names, and the number of lines that they take."""
+    offset = 0
+    for _ in range(comments):
+        end = data.find(b"\n", offset)
+        offset = len(data) if end < 0 else end + 1
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data[offset:]), encoding="utf-8", newline=""))
+    header = next(reader, [])
+    if not header:
+        raise CatalogueFileError(f"{name}: holds nothing but comments; a header line and rows are expected")
+    if len(header) == 1:
+        for sign, what in _DELIMITERS.items():
+            if sign in header[0]:
+                raise CatalogueFileError(
+                    f"{name}, line {comments + 1}: the columns are separated by {what}; save the file with commas"
+                )
+    twice = sorted({column for column in header if header.count(column) > 1})
+    if twice:
+        raise CatalogueFileError(
+            f"{name}, line {comments + 1}: the header names {', '.join(map(repr, twice))} more than once; rename one"
+        )
+    return header, reader.line_num
+
+
+def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame:
+    try:
+        table = pacsv.read_csv(
+            pa.BufferReader(data),
+            read_options=pacsv.ReadOptions(skip_rows=skip, column_names=header, block_size=max(len(data), 1)),
+            parse_options=pacsv.ParseOptions(newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types={column: pa.string() for column in header},
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" in str(error) or "Could not skip" in str(error):  # a header and no rows
+            return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
+        raise CatalogueFileError(_bad_row(data, skip, len(header), name) or f"{name}: is not CSV ({error})") from None
+    frame = pl.DataFrame(pl.from_arrow(table))
+    frame.columns = header  # an empty name, as data-frame libraries write for their index, stays empty
+    if data.count(b'"') % 2 and any("\n" in (value or "") for value in frame.tail(1).row(0) if frame.height):
+        raise CatalogueFileError(
+            f"{name}: a double quote is opened and never closed, near row {frame.height} of the table"
+        )
+    return frame
+
+
+def _bad_row(data: bytes, skip: int, columns: int, name: str) -> str | None:
+    """Where the first row of the wrong length is, in words."""
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+    for _ in range(skip):
+        lines.readline()
+    reader = csv.reader(lines)
+    start = skip + 1
+    try:
+        for row in reader:
+            if row and len(row) != columns:
+                return (
+                    f"{name}, line {start}: has {len(row)} fields where the header has {columns}; was it cut short, or "
+                    "does a value with a comma in it lack its double quotes?"
+                )
+            start = skip + reader.line_num + 1
+    except csv.Error as error:
+        return f"{name}, line {start}: {error}"
+    return None
