@@ -57,7 +57,7 @@ def _said(error: Exception) -> str:
 def _explained(connection: Any, error: Exception) -> str:
     """DuckDB's message; for an unknown table, the release's own tables instead of DuckDB's guess at a system table."""
     said = _said(error)
-    before, found, after = said.partition("Table with name ")
+    _, found, after = said.partition("Table with name ")
     if type(error).__name__ == "CatalogException" and found and " does not exist" in after:
         asked = after.split(" does not exist")[0]
         tables = sorted(n for (n,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall())
