@@ -145,6 +145,11 @@ def column_schema(contract: TableContract) -> dg.TableSchema:
     )
 
 
+def _shown(value: Any) -> Any:
+    """A note as Dagster metadata: JSON for lists and mappings, plain otherwise."""
+    return dg.MetadataValue.json(value) if isinstance(value, dict | list | tuple) else value
+
+
 def _digest(lake: "Lake", table: str) -> str:
     version = lake.version(table)
     return version.digest if version else "absent"
@@ -169,7 +174,7 @@ def _result(
             "dagster/uri": uri,
             "recomputed": recomputed,
             "written_at": version.written_at,
-            **{name: dg.MetadataValue.json(value) for name, value in version.notes.items()},
+            **{name: _shown(value) for name, value in version.notes.items() if value is not None},
             **(extra or {}),
         },
         check_results=[
