@@ -1,0 +1,143 @@
+"""Promotion and rollback of the champion.
+
+Belongs here: the rules by which the registry's aliases move. Does not belong here: the registry, the lake, the gates.
+
+A rollback is remembered in the lake, by the digest of the model that was withdrawn: the night that follows would
+otherwise train the same model again and promote it again.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Protocol
+
+import polars as pl
+
+from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.evaluation.gates import GateRefused, refusals
+from exo_assets.training.model_ref import ModelRef
+
+
+class Registry(Protocol):
+    """What promotion needs of the model registry."""
+
+    def champion(self) -> ModelRef | None:
+        """The model under the alias `champion`."""
+
+    def previous(self) -> ModelRef | None:
+        """The model under the alias `previous`."""
+
+    def promote(self, ref: ModelRef) -> None:
+        """Move `champion` to `ref` and `previous` to the champion before it."""
+
+    def rollback(self) -> ModelRef:
+        """Put the previous champion back; returns it."""
+
+
+class Blobs(Protocol):
+    """What the record of withdrawn models needs of the lake."""
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write bytes under `key`, atomically."""
+
+    def get(self, key: str) -> bytes:
+        """Bytes under `key`."""
+
+    def has(self, key: str) -> bool:
+        """Whether `key` exists."""
+
+
+def withdrawn_key(digest: str) -> str:
+    """Key of the record that the model with `digest` was rolled back."""
+    return f"evaluation/withdrawn/{digest}.json"
+
+
+def withdrawal(lake: Blobs, ref: ModelRef) -> str | None:
+    """Why `ref` may not be promoted again, or None when it was never rolled back."""
+    key = withdrawn_key(ref.digest)
+    if not lake.has(key):
+        return None
+    record = json.loads(lake.get(key))
+    return f"rolled back at {record['rolled_back_at']}; to allow it again, remove {key} from the lake"
+
+
+def reference(registry: Registry, lake: Blobs, candidate: ModelRef) -> ModelRef | None:
+    """The model that `candidate` is compared with: the champion, or the one before it when the candidate is champion.
+
+    So the comparison of a model does not change by its own promotion. A withdrawn model is no yardstick.
+    """
+    champion = registry.champion()
+    if champion is None or champion.digest != candidate.digest:
+        return champion
+    before = registry.previous()
+    if before is None or before.digest == candidate.digest or withdrawal(lake, before):
+        return None
+    return before
+
+
+def crown(registry: Registry, lake: Blobs, candidate: ModelRef, gates: pl.DataFrame) -> tuple[ModelRef, str | None]:
+    """Promote `candidate` if its gates say so; returns the champion and why the candidate is not it (None: it is).
+
+    Raises GateRefused, and moves nothing, when a gate failed, is missing, or was judged for another model. A candidate
+    that was rolled back before is passed over: the champion in place stays.
+    """
+    champion = registry.champion()
+    withdrawn = withdrawal(lake, candidate)
+    if withdrawn and champion is None:
+        raise GateRefused(candidate, [withdrawn, "and no other model is champion"])
+    if withdrawn and champion is not None and champion.digest != candidate.digest:
+        return champion, withdrawn
+    problems = refusals(candidate, reference(registry, lake, candidate), gates)
+    if problems:
+        raise GateRefused(candidate, problems)
+    if champion is not None and champion.digest == candidate.digest:
+        return champion, None
+    registry.promote(candidate)
+    return candidate, None
+
+
+def champion_table(
+    champion: ModelRef,
+    previous: ModelRef | None,
+    candidate: ModelRef,
+    refused: str | None,
+    before: pl.DataFrame | None,
+) -> pl.DataFrame:
+    """The one row of `ml_vetter_champion`. `before` is the stored table: a champion that stays keeps its date."""
+    promoted_at = datetime.now(UTC).isoformat(timespec="seconds")
+    if before is not None and before.height:
+        row = before.row(0, named=True)
+        if (row["version"], row["digest"]) == (champion.version, champion.digest):
+            promoted_at = row["promoted_at"]
+    return ML_VETTER_CHAMPION.conform(
+        pl.DataFrame(
+            {
+                **champion.as_row(),
+                "promoted_at": promoted_at,
+                "previous_version": previous.version if previous else None,
+                "previous_digest": previous.digest if previous else None,
+                "refused_version": candidate.version if refused else None,
+                "refused_reason": refused,
+            }
+        )
+    )
+
+
+def rollback_champion(registry: Registry, lake: Blobs) -> ModelRef:
+    """Put the previous champion back and remember that the present one was withdrawn; returns the new champion.
+
+    LookupError, and nothing moves, when there is no champion or none before it. The record is written first: killed in
+    between, the champion still stands and the rollback can be repeated.
+    """
+    champion, before = registry.champion(), registry.previous()
+    if champion is None:
+        raise LookupError("there is no champion to roll back; run the nightly job first")
+    if before is None or before.digest == champion.digest:
+        raise LookupError(f"there is no champion before {champion} to put back")
+    withdrawn = withdrawal(lake, before)
+    if withdrawn:
+        raise LookupError(f"the champion before {champion} is {before}, which was {withdrawn}")
+    record = {**champion.as_row(), "rolled_back_at": datetime.now(UTC).isoformat(timespec="seconds")}
+    lake.put(withdrawn_key(champion.digest), json.dumps(record, sort_keys=True).encode())
+    return registry.rollback()
