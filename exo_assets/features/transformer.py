@@ -108,8 +108,8 @@ class SignalTransformer:
                 hidden.setdefault(column, []).append(mission)
         if not hidden:
             return frame
-        mission = pl.col("mission").cast(pl.String)
-        return frame.with_columns(pl.when(~mission.is_in(ms)).then(pl.col(c)).alias(c) for c, ms in hidden.items())
+        here = pl.col("mission").cast(pl.String)
+        return frame.with_columns(pl.when(~here.is_in(ms)).then(pl.col(c)).alias(c) for c, ms in hidden.items())
 
     @staticmethod
     def matrix(features: pl.DataFrame) -> Matrix:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,15 +32,14 @@ CAUTIOUS = (0.02, 0.98)
 """Verdict thresholds for a mission that the vetter has no resolved signals of: nearly everything stays a candidate."""
 
 REASON = pl.Struct({"feature": pl.String, "value": pl.Float64, "contribution": pl.Float64})
-SCORE_SCHEMA = pl.Schema(
-    {
-        "signal_id": pl.String,
-        "probability_planet": pl.Float64,
-        **dict.fromkeys(DISPOSITION_COLUMNS, pl.Float64),
-        "verdict": pl.String,
-        "reasons": pl.List(REASON),
-    }
-)
+_SCORE: dict[str, pl.DataType | type[pl.DataType]] = {
+    "signal_id": pl.String,
+    "probability_planet": pl.Float64,
+    **dict.fromkeys(DISPOSITION_COLUMNS, pl.Float64),
+    "verdict": pl.String,
+    "reasons": pl.List(REASON),
+}
+SCORE_SCHEMA = pl.Schema(_SCORE)
 _FILE = "vetter.json"
 
 
@@ -48,12 +47,15 @@ _FILE = "vetter.json"
 class Expert:
     """What judges the signals of one mission: LightGBM models (text), bagged, and what turns them into a verdict.
 
-    `calibration` is by layout; `low` and `high` are the probabilities at and below (above) which the verdict is false
-    positive (planet).
+    `planet` is the head planet against false positive, `archive` the three dispositions. `calibration` of the first is
+    by layout, `temperature` is of the second; `low` and `high` are the probabilities of a planet at and below (above)
+    which the verdict is false positive (planet).
     """
 
-    models: tuple[str, ...]
+    planet: tuple[str, ...]
+    archive: tuple[str, ...]
     calibration: Mapping[str, Calibrator]
+    temperature: float
     low: float
     high: float
     other_missions: float = 0.0
@@ -64,14 +66,11 @@ class Vetter:
     """A trained vetter. Scoring uses `threads` of LightGBM, one by default: callers run in parallel themselves.
 
     `experts` is by mission; a mission without one is judged by `fallback`'s, with verdicts far more reserved.
-    `temperature` is by mission, of the three-class head `archive` (LightGBM models, bagged).
     """
 
     transformer: SignalTransformer
     experts: Mapping[str, Expert]
     fallback: str
-    archive: tuple[str, ...]
-    temperature: Mapping[str, float]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     # -- scoring -------------------------------------------------------------------------------------------------
@@ -103,17 +102,18 @@ class Vetter:
         contributions = self._contributions(x, missions, threads)
         raw = contributions.sum(axis=1)
         probability, verdict = np.empty(len(x)), np.empty(len(x), dtype=object)
-        for mission in np.unique(missions):
-            rows = missions == mission
+        archive = np.empty((len(x), len(CLASSES)))
+        for mission, rows in _by_mission(missions):
             expert = self.experts.get(mission, self.experts[self.fallback])
             low, high = (expert.low, expert.high) if mission in self.experts else CAUTIOUS
             for layout in LAYOUTS:
-                here = rows & (layouts == layout)
-                if here.any():
-                    probability[here] = expert.calibration[layout](raw[here])
+                here = rows[layouts[rows] == layout]
+                probability[here] = expert.calibration[layout](raw[here])
             p = probability[rows]
             verdict[rows] = np.where(p >= high, VERDICTS[0], np.where(p <= low, VERDICTS[2], VERDICTS[1]))
-        archive = self._archive(x, missions, threads)
+            bags = self._boosters(mission).archive
+            z = np.mean([b.predict(x[rows], raw_score=True, num_threads=threads) for b in bags], axis=0)
+            archive[rows] = softmax(z / expert.temperature)
         return pl.DataFrame(
             {
                 "signal_id": features["signal_id"],
@@ -137,36 +137,24 @@ class Vetter:
         x, missions = self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy()
         out = np.empty(len(x))
         for mission, rows in _by_mission(missions):
-            bags = self._expert_boosters(mission)
+            bags = self._boosters(mission).planet
             out[rows] = np.mean([b.predict(x[rows], raw_score=True, num_threads=1) for b in bags], axis=0)
         return out
 
     def _contributions(self, x: Matrix, missions: np.ndarray, threads: int) -> Matrix:
         out = np.zeros((len(x), len(FEATURE_NAMES) + 1))
         for mission, rows in _by_mission(missions):
-            bags = self._expert_boosters(mission)
+            bags = self._boosters(mission).planet
             for booster in bags:
                 out[rows] += booster.predict(x[rows], pred_contrib=True, num_threads=threads) / len(bags)
         return out
 
-    def _archive(self, x: Matrix, missions: np.ndarray, threads: int) -> Matrix:
-        z = np.zeros((len(x), len(CLASSES)))
-        for booster in self._archive_boosters:
-            z += booster.predict(x, raw_score=True, num_threads=threads) / len(self.archive)
-        default = self.temperature[self.fallback]
-        t = np.array([self.temperature.get(m, default) for m in missions])
-        return softmax(z / t[:, None])
-
-    def _expert_boosters(self, mission: str) -> list[Any]:
-        return self._boosters[mission if mission in self.experts else self.fallback]
+    def _boosters(self, mission: str) -> _Boosters:
+        return self._loaded[mission if mission in self.experts else self.fallback]
 
     @cached_property
-    def _boosters(self) -> dict[str, list[Any]]:
-        return {mission: [_booster(text) for text in expert.models] for mission, expert in self.experts.items()}
-
-    @cached_property
-    def _archive_boosters(self) -> list[Any]:
-        return [_booster(text) for text in self.archive]
+    def _loaded(self) -> dict[str, _Boosters]:
+        return {m: _Boosters(_boosters(e.planet), _boosters(e.archive)) for m, e in self.experts.items()}
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -200,8 +188,10 @@ class Vetter:
 
         experts = {
             mission: Expert(
-                models=models(e["models"]),
+                planet=models(e["planet"]),
+                archive=models(e["archive"]),
                 calibration={k: Calibrator.from_dict(c) for k, c in e["calibration"].items()},
+                temperature=e["temperature"],
                 low=e["low"],
                 high=e["high"],
                 other_missions=e["other_missions"],
@@ -212,8 +202,6 @@ class Vetter:
             SignalTransformer.from_json(json.dumps(stored["transformer"])),
             experts,
             stored["fallback"],
-            models(stored["archive"]),
-            stored["temperature"],
             stored["facts"],
         )
 
@@ -227,8 +215,10 @@ class Vetter:
 
         experts = {
             mission: {
-                "models": add(f"planet_{mission}", e.models),
+                "planet": add(f"planet_{mission}", e.planet),
+                "archive": add(f"archive_{mission}", e.archive),
                 "calibration": {k: c.to_dict() for k, c in e.calibration.items()},
+                "temperature": e.temperature,
                 "low": e.low,
                 "high": e.high,
                 "other_missions": e.other_missions,
@@ -239,8 +229,6 @@ class Vetter:
             "transformer": json.loads(self.transformer.to_json()),
             "experts": experts,
             "fallback": self.fallback,
-            "archive": add("archive", self.archive),
-            "temperature": dict(self.temperature),
             "facts": dict(self.facts),
         }
         files[_FILE] = json.dumps(content, sort_keys=True, indent=1, allow_nan=False)
@@ -261,10 +249,15 @@ def digest_of_folder(folder: Path) -> str:
     return digest_of({p.name: p.read_bytes() for p in sorted(Path(folder).iterdir()) if p.suffix in (".txt", ".json")})
 
 
-def _booster(text: str) -> Any:
+class _Boosters(NamedTuple):
+    planet: list[Any]
+    archive: list[Any]
+
+
+def _boosters(texts: Sequence[str]) -> list[Any]:
     import lightgbm
 
-    return lightgbm.Booster(model_str=text)
+    return [lightgbm.Booster(model_str=text) for text in texts]
 
 
 def _by_mission(missions: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -22,9 +22,10 @@ from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransf
 from exo_assets.training.augmentation import Copies, hide_block, masked_copies
 from exo_assets.training.calibration import Calibrator, choose, fit_temperature, log_loss, softmax, threshold
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.vetter import CLASSES, LAYOUTS, Expert, Vetter
+from exo_assets.training.vetter import CLASSES, DISPOSITION_COLUMNS, LAYOUTS, Expert, Vetter
 
 Ints = npt.NDArray[np.int64]
+HEADS = ("planet", "archive")
 
 
 class Runner(Protocol):
@@ -59,7 +60,7 @@ class Task:
     """
 
     head: str
-    target: str | None
+    target: str
     other: float
     holdout: int | None
     seed: int
@@ -87,8 +88,7 @@ def fit_task(data: Data, task: Task) -> Fit:
         first = np.zeros(len(row), dtype=bool)
         first[: _plain_count(data)] = True
         weight *= first
-    if task.target is not None:
-        weight *= np.where(data.mission[row] == task.target, 1.0, task.other)
+    weight *= np.where(data.mission[row] == task.target, 1.0, task.other)
     if task.head == "planet":
         weight *= data.label[row] != 1
     if task.holdout is not None:
@@ -117,9 +117,7 @@ def fit_task(data: Data, task: Task) -> Fit:
     booster = lightgbm.train(params, dataset, task.rounds)
     held = np.zeros(len(data.label), dtype=bool)
     if task.holdout is not None:
-        held = data.fold == task.holdout
-        if task.target is not None:
-            held &= data.mission == task.target
+        held = (data.fold == task.holdout) & (data.mission == task.target)
     rows = np.flatnonzero(held)
     raw = {
         layout: np.asarray(booster.predict(x[rows], raw_score=True, num_threads=1)).reshape(len(rows), -1)
@@ -187,40 +185,41 @@ def train_vetter(
             + ", ".join(f"{m} {_class_counts(data, m)}" for m in MISSIONS)
         )
     others, tried = _choose_others(data, missions, settings, run)
-    tasks = [t for m in missions for t in _planet_tasks(m, others[m], settings)] + _archive_tasks(settings)
+    tasks = [t for m in missions for t in _tasks(m, others[m], settings)]
     fits = run(fit_task, data, tasks)
     done = list(zip(tasks, fits, strict=True))
 
-    raw = {layout: np.full(len(data.label), np.nan) for layout in LAYOUTS}
-    z = {layout: np.full((len(data.label), len(CLASSES)), np.nan) for layout in LAYOUTS}
+    # Out-of-fold scores are averaged over the bags, as the vetter's are: the calibration sees what it will get.
+    raw = {layout: np.zeros(len(data.label)) for layout in LAYOUTS}
+    z = {layout: np.zeros((len(data.label), len(CLASSES))) for layout in LAYOUTS}
     for task, fit in done:
-        if task.holdout is not None:
+        if len(fit.rows):
             for layout in LAYOUTS:
-                if task.head == "planet" and len(fit.rows):
-                    raw[layout][fit.rows] = fit.raw[layout][:, 0]
-                elif len(fit.rows):
-                    z[layout][fit.rows] = fit.raw[layout]
+                if task.head == "planet":
+                    raw[layout][fit.rows] += fit.raw[layout][:, 0] / settings.bags
+                else:
+                    z[layout][fit.rows] += fit.raw[layout] / settings.archive_bags
 
     experts, probability = {}, {layout: np.full(len(data.label), np.nan) for layout in LAYOUTS}
     for m in missions:
-        models = tuple(f.model for t, f in done if t.head == "planet" and t.target == m and t.holdout is None)
-        experts[m], p = _expert(models, data, raw, block, m, others[m], settings)
+        here = data.mission == m
+        made = {h: tuple(f.model for t, f in done if (t.head, t.target, t.holdout) == (h, m, None)) for h in HEADS}
+        verdict, p = _calibrate(data, raw, block, m, settings)
+        temperature = fit_temperature(z["full"][here], data.label[here])
+        experts[m] = Expert(
+            made["planet"], made["archive"], temperature=temperature, other_missions=others[m], **verdict
+        )
         for layout in LAYOUTS:
-            probability[layout][data.mission == m] = p[layout]
-    temperature = {
-        m: fit_temperature(z["full"][data.mission == m], data.label[data.mission == m])
-        for m in MISSIONS
-        if (data.mission == m).any()
-    }
+            probability[layout][here] = p[layout]
+            z[layout][here] /= temperature
     vetter = Vetter(
         transformer=transformer,
         experts=experts,
         fallback=max(missions, key=lambda m: (sum(_class_counts(data, m)), m)),
-        archive=tuple(f.model for t, f in done if t.head == "archive" and t.holdout is None),
-        temperature=temperature,
         facts=dict(facts or {}),
     )
-    return Trained(vetter, _out_of_fold(signals, data, probability, z, temperature, block), tried)
+    judged = np.isin(data.mission, missions)
+    return Trained(vetter, _out_of_fold(signals, judged, block, probability, z), tried)
 
 
 def _class_counts(data: Data, mission: str) -> tuple[int, int]:
@@ -228,16 +227,17 @@ def _class_counts(data: Data, mission: str) -> tuple[int, int]:
     return int((here == 0).sum()), int((here == 2).sum())
 
 
-def _planet_tasks(mission: str, other: float, s: TrainingSettings) -> list[Task]:
-    held: list[int | None] = list(range(s.folds))
-    return [Task("planet", mission, other, f, s.seed, s.planet_rounds, s.planet) for f in held] + [
-        Task("planet", mission, other, None, s.seed + b, s.planet_rounds, s.planet) for b in range(s.bags)
-    ]
-
-
-def _archive_tasks(s: TrainingSettings) -> list[Task]:
-    return [Task("archive", None, 1.0, f, s.seed, s.archive_rounds, s.archive) for f in range(s.folds)] + [
-        Task("archive", None, 1.0, None, s.seed + b, s.archive_rounds, s.archive) for b in range(s.archive_bags)
+def _tasks(mission: str, other: float, s: TrainingSettings) -> list[Task]:
+    """Every fit of a mission's expert: each fold left out, then none; bags with seeds of their own."""
+    held: list[int | None] = [*range(s.folds), None]
+    return [
+        Task("planet", mission, other, f, s.seed + bag, s.planet_rounds, s.planet)
+        for f in held
+        for bag in range(s.bags)
+    ] + [
+        Task("archive", mission, 0.0, f, s.seed + bag, s.archive_rounds, s.archive)
+        for f in held
+        for bag in range(s.archive_bags)
     ]
 
 
@@ -269,7 +269,7 @@ def _choose_others(
     tried = pl.DataFrame(
         rows, schema={"mission": pl.String, "other_missions": pl.Float64, "log_loss": pl.Float64}, orient="row"
     )
-    best = {m: 0.0 for m in missions}
+    best = dict.fromkeys(missions, 0.0)
     for mission in missions:
         mine = tried.filter(mission=mission).sort("log_loss", "other_missions")
         if mine.height:
@@ -277,16 +277,10 @@ def _choose_others(
     return best, tried
 
 
-def _expert(
-    models: tuple[str, ...],
-    data: Data,
-    raw: Mapping[str, Matrix],
-    block: npt.NDArray[np.bool_],
-    mission: str,
-    other: float,
-    s: TrainingSettings,
-) -> tuple[Expert, dict[str, Matrix]]:
-    """The expert of a mission and the calibrated out-of-fold probabilities of its signals, by layout.
+def _calibrate(
+    data: Data, raw: Mapping[str, Matrix], block: npt.NDArray[np.bool_], mission: str, s: TrainingSettings
+) -> tuple[dict[str, Any], dict[str, Matrix]]:
+    """Calibration and verdict thresholds of a mission, and the calibrated out-of-fold probabilities by layout.
 
     The probabilities come from calibrations that did not see the fold; the expert's are fitted on all of it.
     """
@@ -312,42 +306,34 @@ def _expert(
     planet = y[resolved] == 1
     high = threshold(as_is, planet, s.precision)
     low = threshold(1 - as_is, ~planet, s.precision)
-    return (
-        Expert(
-            models=models,
-            calibration=calibration,
-            low=1 - max(s.certainty, low if low is not None else s.precision),
-            high=max(s.certainty, high if high is not None else s.precision),
-            other_missions=other,
-        ),
-        honest,
-    )
+    verdict = {
+        "calibration": calibration,
+        "low": 1 - max(s.certainty, low if low is not None else s.precision),
+        "high": max(s.certainty, high if high is not None else s.precision),
+    }
+    return verdict, honest
 
 
 def _out_of_fold(
     signals: pl.DataFrame,
-    data: Data,
+    judged: npt.NDArray[np.bool_],
+    block: npt.NDArray[np.bool_],
     probability: Mapping[str, Matrix],
     z: Mapping[str, Matrix],
-    temperature: Mapping[str, float],
-    block: npt.NDArray[np.bool_],
 ) -> pl.DataFrame:
-    """Out-of-fold predictions: each signal in the layout it has and, where that is `full`, in `basic` too."""
-    t = np.array([temperature[m] for m in data.mission])[:, None]
+    """Out-of-fold predictions of the judged: each signal in the layout it has and, where that is full, in basic too."""
     frames = []
     for layout in LAYOUTS:
-        rows = np.flatnonzero(block) if layout == "full" else np.arange(len(block))
-        archive = softmax(z[layout] / t)[rows]
+        rows = np.flatnonzero(judged & block if layout == "full" else judged)
+        archive = softmax(z[layout][rows])
         frames.append(
             signals[rows]
             .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")
             .with_columns(
                 pl.Series("layout", [layout] * len(rows), dtype=pl.String),
                 pl.Series("as_archived", block[rows] == (layout == "full")),
-                pl.Series("probability_planet", probability[layout][rows]).fill_nan(None),
-                pl.Series("disposition_confirmed", archive[:, 0]),
-                pl.Series("disposition_candidate", archive[:, 1]),
-                pl.Series("disposition_false_positive", archive[:, 2]),
+                pl.Series("probability_planet", probability[layout][rows]),
+                *(pl.Series(name, archive[:, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
             )
         )
     return pl.concat(frames)
