@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,7 @@ def table_asset(
     also_after: Sequence[str] = (),
     pool: str | None = None,
     retry_policy: dg.RetryPolicy | None = None,
+    salt: Callable[[Any], str] | None = None,
 ) -> Callable[[Callable[..., pl.DataFrame | Table]], dg.AssetsDefinition]:
     """Make an asset named as its contract from a function.
 
@@ -60,7 +61,8 @@ def table_asset(
     upstream assets; `context` is Dagster's; every other parameter is a resource key (or, when its annotation is a
     `TableConfig`, the run config). `code` names the folders or files below `exo_assets` whose change recomputes the
     table. `always` runs the function each time (the outside world may have changed); otherwise it runs only when an
-    input, the code or a `salt` differs. `also_after` adds lineage without reading the table.
+    input, the code or the `salt` differs: `salt` is given Dagster's resources and says what else the table is made
+    from (it may read the lake). `also_after` adds lineage without reading the table.
     """
 
     def decorate(function: Callable[..., pl.DataFrame | Table]) -> dg.AssetsDefinition:
@@ -88,9 +90,9 @@ def table_asset(
         )
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
             lake: Lake = context.resources.lake
-            versions = {name: _digest(lake, name) for name in upstream}
+            versions = input_versions(lake, upstream)
             code_digest = code_version("contracts.py", "table_asset.py", *code)
-            fingerprint = _fingerprint(code_digest, versions)
+            fingerprint = fingerprint_of(code_digest, versions, salt(context.resources) if salt else "")
             present = lake.version(contract.name)
             if present and present.fingerprint == fingerprint and not (always or config.force):
                 context.log.info("%s: inputs and code unchanged, kept as it is", contract.name)
@@ -150,13 +152,16 @@ def _shown(value: Any) -> Any:
     return dg.MetadataValue.json(value) if isinstance(value, dict | list | tuple) else value
 
 
-def _digest(lake: "Lake", table: str) -> str:
-    version = lake.version(table)
-    return version.digest if version else "absent"
+def input_versions(lake: "Lake", tables: Iterable[str]) -> dict[str, str]:
+    """Content digest of each table, `absent` for one that was never written."""
+    versions = {name: lake.version(name) for name in tables}
+    return {name: version.digest if version else "absent" for name, version in versions.items()}
 
 
-def _fingerprint(code_digest: str, versions: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps([code_digest, dict(versions)], sort_keys=True).encode()).hexdigest()
+def fingerprint_of(code_digest: str, versions: Mapping[str, str], salt: str = "") -> str:
+    """What a table is computed from, as one digest: equal fingerprints need no recomputation."""
+    parts = [code_digest, dict(versions), *([salt] if salt else [])]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def _result(
