@@ -1,7 +1,5 @@
 """Checks of the raw tables beyond their contracts: is what we have what the archive has now?"""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from exo_assets.archive.contracts import CONTRACTS, RawContract

@@ -41,6 +41,8 @@ def parse_csv(data: bytes) -> pl.DataFrame:
     names = _header(text)
     if body.count(b'"') % 2:
         _refuse_unterminated(text)
+    if not body.endswith(b"\n"):
+        body += b"\n"  # pyarrow cannot read a header that no line break ends
     try:
         table = pacsv.read_csv(
             pa.BufferReader(body),

@@ -146,7 +146,9 @@ class ArchiveSource:
                 attempts.append(Attempt(source, type(error).__name__, error.problem))
                 failure = error
             else:
-                return self._not_older(contract, self._keep(contract, copy, source, tuple(attempts)))
+                return self._newer(contract, copy, source, attempts) or self._keep(
+                    contract, copy, source, tuple(attempts)
+                )
         assert failure is not None
         found = self._last_good(contract, attempts)
         if found is None and self.settings.archive == "auto":
@@ -154,6 +156,7 @@ class ArchiveSource:
             if found is None:
                 attempts.append(_not_shipped(contract))
         if found is not None:
+            log.warning("%s: using %s, %d rows as of %s", table, found.source, found.rows, found.as_of)
             return found
         if self.settings.archive == "auto" or isinstance(failure, ArchiveTableAbsentError):
             return self._absent(contract, tuple(attempts))
@@ -233,14 +236,12 @@ class ArchiveSource:
 
     def _keep(self, contract: RawContract, copy: Copy, source: str, attempts: tuple[Attempt, ...]) -> Fetched:
         """Store a checked copy and describe it."""
-        today = datetime.now(UTC).date()
-        dated = as_of(copy.frame, contract.as_of_column) or copy.modified or today
         kept = store_snapshot(
             self.lake,
             contract.archive_table,
             copy.data,
             copy.frame,
-            as_of=dated.isoformat(),
+            as_of=_dated(contract, copy),
             source=source,
             url=copy.url,
             retrieved_at=now(),
@@ -249,20 +250,21 @@ class ArchiveSource:
         log.log(level, "%s: %d rows as of %s from %s (%s)", kept.table, kept.rows, kept.as_of, source, copy.url)
         return _described(kept, copy.frame, source, attempts, url=copy.url)
 
-    def _not_older(self, contract: RawContract, fetched: Fetched) -> Fetched:
-        """`fetched`, unless it stands in for a failed source and what is in use is newer: an outage never goes back."""
-        if not fetched.attempts:
-            return fetched
-        older = Attempt(fetched.source, "Older", f"its copy is of {fetched.as_of}, older than the last good one")
-        kept = self._last_good(contract, [*fetched.attempts, older])
-        return kept if kept is not None and kept.as_of > fetched.as_of else fetched
+    def _newer(self, contract: RawContract, copy: Copy, source: str, attempts: list[Attempt]) -> Fetched | None:
+        """The last good copy, when `copy` only stands in for a failed source and is older: no step back."""
+        if not attempts:
+            return None
+        dated = _dated(contract, copy)
+        older = Attempt(source, "Older", f"its copy is of {dated}, older than the last good one")
+        kept = self._last_good(contract, [*attempts, older])
+        return kept if kept is not None and kept.as_of > dated else None
 
     def _last_good(self, contract: RawContract, attempts: list[Attempt]) -> Fetched | None:
         """The copy in use, or else the newest, that came from the archive or a mirror and is still intact."""
         current = self.lake.version(contract.name)
         in_use = current.notes.get("sha256") if current else None
         good = [s for s in snapshots(self.lake, contract.archive_table) if s.source != "snapshot"]
-        good.sort(key=lambda s: (s.sha256 == in_use, s.retrieved_at), reverse=True)
+        good.sort(key=lambda s: (s.sha256 == in_use, s.retrieved_at, s.as_of), reverse=True)
         for kept in good:
             try:
                 frame = read_snapshot(self.lake, kept)
@@ -270,10 +272,6 @@ class ArchiveSource:
                 log.warning("%s", error)
                 attempts.append(Attempt("last_good", type(error).__name__, str(error)))
                 continue
-            log.warning(
-                "%s: the last good copy is that of %s (%d rows as of %s, from %s)",
-                kept.table, kept.retrieved_at, kept.rows, kept.as_of, kept.source,
-            )  # fmt: skip
             return _described(kept, frame, "last_good", tuple(attempts))
         return None
 
@@ -303,6 +301,12 @@ def _contract(table: str) -> RawContract:
         return RAW_CONTRACTS[table]
     except KeyError:
         raise ArchiveSettingError(table, f"no such table; known are {sorted(RAW_CONTRACTS)}") from None
+
+
+def _dated(contract: RawContract, copy: Copy) -> str:
+    """ISO date of a copy: that of its newest row, else of the file, else today."""
+    newest = as_of(copy.frame, contract.as_of_column) or copy.modified or datetime.now(UTC).date()
+    return newest.isoformat()
 
 
 def _not_shipped(contract: RawContract) -> Attempt:

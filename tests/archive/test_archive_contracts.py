@@ -1,0 +1,46 @@
+"""The raw contracts: what a raw table must have, and that it may have more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from exo_assets.archive.contracts import CONTRACTS, K2PANDC, TOI, RawContract
+from exo_assets.archive.parse import parse_csv
+from exo_assets.contracts import ContractError
+
+
+def _rows(contract: RawContract, n: int = 3) -> pl.DataFrame:
+    return pl.DataFrame({c.name: [f"{i}" for i in range(n)] for c in contract.columns})
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
+def test_a_raw_table_may_have_more_columns_but_only_text(contract: RawContract) -> None:
+    frame = _rows(contract)
+    assert contract.problems(frame.with_columns(extra=pl.lit("x"))) == []
+    assert contract.problems(contract.empty()) == []
+    assert contract.problems(frame.with_columns(extra=pl.lit(1.0))) == ["extra is Float64, not String"]
+    assert contract.problems(frame.drop("ra")) == ["missing columns ['ra']"]
+
+
+def test_a_broken_raw_table_is_refused() -> None:
+    frame = _rows(TOI)
+    with pytest.raises(ContractError, match="tid_missing: 1 rows"):
+        TOI.check(frame.with_columns(tid=pl.Series(["1", None, "3"])))
+    with pytest.raises(ContractError, match=r"not unique: \['0'\]"):
+        TOI.check(frame.with_columns(toi=pl.Series(["0", "0", "2"])))
+    with pytest.raises(ContractError, match="1 rows are exact copies"):
+        K2PANDC.check(pl.concat([_rows(K2PANDC), _rows(K2PANDC, 1)]))
+
+
+@pytest.mark.archive
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
+def test_the_real_tables_keep_their_contract(contract: RawContract, archive_mirror: Path) -> None:
+    import gzip
+
+    data = gzip.decompress((archive_mirror / "tap" / f"{contract.archive_table}.csv.gz").read_bytes())
+    frame = parse_csv(data)
+    assert contract.problems(frame) == []
+    assert frame.equals(pl.read_csv(data, infer_schema=False))

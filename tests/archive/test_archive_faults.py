@@ -1,0 +1,178 @@
+"""The real client over real HTTP against a service that misbehaves: a named error or a recovered download, and never
+a half-written snapshot."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exo_assets.archive.snapshot.shipped import shipped_frame, write_mirror
+from exo_assets.archive.snapshots import snapshot_bytes, snapshots
+from exo_resources.archive import errors
+from exo_resources.settings import CHECKOUT
+from tests.archive.conftest import EXCERPT, ROWS, TABLE, MakeSource, files_of
+from tests.archive.replica import Replica
+
+PERMANENT = {
+    "status_404": (errors.ArchiveStatusError, "404"),
+    "votable": (errors.ArchiveQueryError, "ORA-00942: no such table"),
+    "renamed": (errors.ArchiveHeaderError, r"missing columns \['koi_period'\]"),
+    "duplicated": (errors.ArchiveDuplicateRowsError, "2 rows are exact copies"),
+    "same_key": (errors.ArchiveDuplicateRowsError, "K00001.01"),
+    "not_utf8": (errors.ArchiveEncodingError, "line 4 is not UTF-8"),
+    "empty": (errors.ArchiveEmptyError, "no rows"),
+    "ragged": (errors.ArchiveMalformedError, "Expected 80 columns, got 79"),
+}
+TRANSIENT = {
+    "truncated": errors.ArchiveTruncatedError,
+    "chunk_cut": errors.ArchiveTruncatedError,
+    "short": errors.ArchiveRowCountError,
+    "status_500": errors.ArchiveStatusError,
+    "html": errors.ArchiveHtmlError,
+}
+
+
+@pytest.mark.parametrize("fault", PERMANENT)
+def test_a_permanent_fault_is_named_at_once_and_leaves_nothing(
+    source: MakeSource, replica: Replica, fault: str
+) -> None:
+    replica.fault(TABLE, fault)
+    archive = source()
+    error, words = PERMANENT[fault]
+    with pytest.raises(error, match=words) as caught:
+        archive.fetch(TABLE)
+    assert TABLE in str(caught.value) and "Remedy:" in str(caught.value)
+    assert replica.requests[TABLE] == 1
+    assert files_of(archive) == {}
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_a_transient_fault_that_stays_is_named_after_bounded_tries(
+    source: MakeSource, replica: Replica, fault: str
+) -> None:
+    replica.fault(TABLE, fault)
+    archive = source()
+    with pytest.raises(TRANSIENT[fault], match=TABLE):
+        archive.fetch(TABLE)
+    assert replica.requests[TABLE] == 3
+    assert files_of(archive) == {}
+
+
+@pytest.mark.parametrize("fault", TRANSIENT)
+def test_a_transient_fault_that_passes_is_recovered(source: MakeSource, replica: Replica, fault: str) -> None:
+    replica.fault(TABLE, fault, times=2)
+    archive = source()
+    fetched = archive.fetch(TABLE)
+    assert (fetched.source, fetched.rows, fetched.attempts) == ("live", ROWS, ())
+    assert fetched.frame.equals(shipped_frame(TABLE).head(ROWS))
+    [kept] = snapshots(archive.lake, TABLE)
+    assert snapshot_bytes(archive.lake, kept) == EXCERPT
+
+
+@pytest.mark.parametrize("fault", ["drip", "silent"])
+def test_a_slow_answer_ends_at_the_deadline(source: MakeSource, replica: Replica, fault: str) -> None:
+    replica.fault(TABLE, fault)
+    archive = source(archive_timeout_s=1)
+    with pytest.raises(errors.ArchiveTimeoutError, match="EXO_ARCHIVE_TIMEOUT_S"):
+        archive.fetch(TABLE)
+    assert files_of(archive) == {}
+
+
+def test_a_count_that_disagrees_is_named(source: MakeSource, replica: Replica) -> None:
+    replica.fault(TABLE, "count")
+    with pytest.raises(errors.ArchiveRowCountError, match="400 rows arrived, the service counts 407"):
+        source().fetch(TABLE)
+
+
+@pytest.mark.parametrize("fault", [*PERMANENT, *TRANSIENT])
+def test_the_last_good_copy_outlives_every_fault(source: MakeSource, replica: Replica, fault: str) -> None:
+    archive = source(archive_attempts=1)
+    good = archive.fetch(TABLE)
+    before = files_of(archive)
+    replica.fault(TABLE, fault)
+    kept = archive.fetch(TABLE)
+    assert (kept.source, kept.sha256, kept.as_of) == ("last_good", good.sha256, good.as_of)
+    assert kept.frame.equals(good.frame)
+    assert kept.attempts[0].source == "live" and kept.attempts[0].error.startswith("Archive")
+    assert files_of(archive) == before
+
+
+def test_nothing_listening_is_found_once_for_all_tables(source: MakeSource, mirror_folder: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        archive = source("live", archive_url=url)
+        with pytest.raises(errors.ArchiveUnreachableError, match="EXO_ARCHIVE_MIRROR"):
+            archive.fetch(TABLE)
+    # Something answers now, but the source remembers: five tables must not wait in turn.
+    with (
+        Replica(mirror_folder, port=int(url.rpartition(":")[2])) as late,
+        pytest.raises(errors.ArchiveUnreachableError, match="'toi'"),
+    ):
+        archive.fetch("toi")
+    assert not late.requests
+
+
+def test_an_unknown_table_names_the_known_ones(source: MakeSource) -> None:
+    with pytest.raises(errors.ArchiveSettingError, match="cumulative"):
+        source().fetch("tois")
+
+
+@pytest.mark.parametrize("fault", ["truncated", "status_500", "html", "bad_gzip", "not_utf8", "renamed", "same_key"])
+def test_a_mirror_on_the_web_gets_the_same_checks(source: MakeSource, replica: Replica, fault: str) -> None:
+    expected = {
+        "truncated": errors.ArchiveTruncatedError,
+        "status_500": errors.ArchiveStatusError,
+        "html": errors.ArchiveHtmlError,
+        "bad_gzip": errors.ArchiveGzipError,
+        "not_utf8": errors.ArchiveEncodingError,
+        "renamed": errors.ArchiveHeaderError,
+        "same_key": errors.ArchiveDuplicateRowsError,
+    }[fault]
+    tmp = source().settings.home / "plain"
+    (tmp / "tap").mkdir(parents=True)
+    (tmp / "tap" / f"{TABLE}.csv").write_bytes(EXCERPT)
+    packed = fault == "bad_gzip"
+    with Replica(write_mirror(tmp / "packed") if packed else tmp) as web:
+        archive = source("mirror", archive_mirror=web.url, archive_attempts=2)
+        before = files_of(archive)
+        web.fault(TABLE, fault)
+        with pytest.raises(expected, match=TABLE):
+            archive.fetch(TABLE)
+        assert files_of(archive) == before
+        web.heal()
+        assert archive.fetch(TABLE).source == "mirror"
+
+
+def test_killed_in_the_middle_of_a_download_the_last_good_copy_stays(source: MakeSource, replica: Replica) -> None:
+    archive = source()
+    good = archive.fetch(TABLE)
+    before = files_of(archive)
+    replica.fault(TABLE, "drip")
+    code = (
+        "from exo_resources.archive import ArchiveSource; from exo_resources.settings import Settings;"
+        f"ArchiveSource(Settings()).fetch({TABLE!r})"
+    )
+    environment = os.environ | {
+        "EXO_HOME": str(archive.settings.home),
+        "EXO_ARCHIVE": "live",
+        "EXO_ARCHIVE_URL": replica.url,
+    }
+    victim = subprocess.Popen([sys.executable, "-c", code], cwd=CHECKOUT, env=environment)
+    try:
+        assert replica.started_body.wait(60), "the download never began"
+        victim.send_signal(signal.SIGKILL)
+    finally:
+        victim.kill()
+        assert victim.wait() == -signal.SIGKILL
+    left = {name: data for name, data in files_of(archive).items() if not name.endswith(".part")}
+    assert left == before
+    replica.heal()
+    again = archive.fetch(TABLE)
+    assert (again.source, again.sha256) == ("live", good.sha256)

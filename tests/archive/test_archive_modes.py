@@ -1,0 +1,269 @@
+"""Which copy is used in which mode, how it is dated, and what an outage leads to."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exo_assets.archive.contracts import CONTRACTS, TOI
+from exo_assets.archive.snapshot.shipped import shipped_csv, write_mirror
+from exo_assets.archive.snapshots import SnapshotCorruptError, read_snapshot, snapshots
+from exo_resources.archive import errors
+from tests.archive.conftest import TABLE, MakeSource, files_of
+from tests.archive.replica import Replica
+
+NOWHERE = "http://127.0.0.1:9"
+"""The discard port: nothing listens there."""
+
+
+def _toi(rows: int, updated: str = "2025-09-22 12:04:50", extra: bytes = b"") -> bytes:
+    names = [c.name for c in TOI.columns]
+    lines = [",".join([*names, "rowupdate"])]
+    lines += [",".join([f"{i}.01", str(i), "PC", *["1.5"] * (len(names) - 3), updated]) for i in range(100, 100 + rows)]
+    return extra + ("\n".join(lines) + "\n").encode()
+
+
+def _put(folder: Path, table: str, data: bytes, modified: int = 1_500_000_000) -> None:
+    path = folder / "tap" / f"{table}.csv.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(data))
+    os.utime(path, (modified, modified))
+
+
+def test_auto_prefers_live(source: MakeSource, replica: Replica, mirror_folder: Path) -> None:
+    fetched = source("auto", archive_mirror=str(mirror_folder)).fetch(TABLE)
+    assert (fetched.source, fetched.as_of, fetched.attempts) == ("live", "2017-05-10", ())
+    assert fetched.url.startswith(f"{replica.url}/TAP/sync?query=select")
+
+
+def test_auto_without_live_uses_the_mirror_and_says_why(source: MakeSource, mirror_folder: Path) -> None:
+    fetched = source("auto", archive_url=NOWHERE, archive_mirror=str(mirror_folder)).fetch(TABLE)
+    assert fetched.source == "mirror"
+    assert [(a.source, a.error) for a in fetched.attempts] == [("live", "ArchiveUnreachableError")]
+    assert "no connection" in fetched.reason
+
+
+def test_auto_in_an_outage_keeps_the_last_good_copy(source: MakeSource) -> None:
+    good = source("live").fetch(TABLE)
+    kept = source("auto", archive_url=NOWHERE).fetch(TABLE)
+    assert (kept.source, kept.origin) == ("last_good", "live")
+    assert (kept.sha256, kept.retrieved_at, kept.key) == (good.sha256, good.retrieved_at, good.key)
+
+
+def test_auto_in_an_outage_never_goes_back_to_an_older_mirror(source: MakeSource, tmp_path: Path) -> None:
+    new, old = tmp_path / "new", tmp_path / "old"
+    _put(new, "toi", _toi(5, "2025-09-22 12:04:50"))
+    _put(old, "toi", _toi(4, "2024-01-01 00:00:00"))
+    with Replica(new) as live:
+        source("live", archive_url=live.url).fetch("toi")
+    kept = source("auto", archive_url=NOWHERE, archive_mirror=str(old)).fetch("toi")
+    assert (kept.source, kept.rows, kept.as_of) == ("last_good", 5, "2025-09-22")
+    assert [a.source for a in kept.attempts] == ["live", "mirror"]
+    _put(old, "toi", _toi(6, "2026-01-01 00:00:00"))
+    assert source("auto", archive_url=NOWHERE, archive_mirror=str(old)).fetch("toi").rows == 6
+
+
+def test_auto_offline_from_the_start_runs_on_the_shipped_snapshot(source: MakeSource) -> None:
+    archive = source("auto", archive_url=NOWHERE)
+    fetched = {c.archive_table: archive.fetch(c.archive_table) for c in CONTRACTS}
+    assert {t: f.source for t, f in fetched.items()} == {
+        "cumulative": "absent", "toi": "absent", "k2pandc": "absent", "pscomppars": "absent", TABLE: "snapshot",
+    }  # fmt: skip
+    for contract in CONTRACTS:
+        contract.check(fetched[contract.archive_table].frame)
+    absent = fetched["toi"]
+    assert absent.rows == 0 and "EXO_ARCHIVE_MIRROR" in absent.reason and absent.notes["source"] == "absent"
+
+
+def test_a_shipped_copy_is_never_called_last_good(source: MakeSource) -> None:
+    source("snapshot").fetch(TABLE)
+    assert source("auto", archive_url=NOWHERE).fetch(TABLE).source == "snapshot"
+    with pytest.raises(errors.ArchiveUnreachableError):
+        source("live", archive_url=NOWHERE).fetch(TABLE)
+
+
+def test_snapshot_asks_nobody(source: MakeSource, replica: Replica) -> None:
+    archive = source("snapshot")
+    assert [archive.fetch(t).source for t in (TABLE, "cumulative")] == ["snapshot", "absent"]
+    assert not replica.requests
+
+
+def test_mirror_mode_needs_a_mirror(source: MakeSource, tmp_path: Path) -> None:
+    with pytest.raises(errors.ArchiveMirrorError, match="EXO_ARCHIVE_MIRROR is not set"):
+        source("mirror").fetch(TABLE)
+    with pytest.raises(errors.ArchiveMirrorError, match="holds none of the tables"):
+        source("mirror", archive_mirror=str(tmp_path / "nothing")).fetch(TABLE)
+
+
+def test_a_table_that_only_the_mirror_lacks_is_absent(
+    source: MakeSource, replica: Replica, mirror_folder: Path
+) -> None:
+    for mirror in (str(mirror_folder), replica.url):
+        fetched = source("mirror", archive_mirror=mirror).fetch("toi")
+        assert (fetched.source, fetched.rows) == ("absent", 0)
+        assert fetched.attempts[0].error == "ArchiveTableAbsentError"
+
+
+def test_a_web_mirror_without_any_table_is_no_mirror(source: MakeSource, replica: Replica) -> None:
+    with pytest.raises(errors.ArchiveMirrorError, match="holds none"):
+        source("mirror", archive_mirror=f"{replica.url}/elsewhere").fetch(TABLE)
+
+
+def test_mirror_files_may_be_plain_and_begin_with_comments(source: MakeSource, tmp_path: Path) -> None:
+    comments = (
+        b'# This file was produced by the "archive", by hand, today\n#\n# COLUMN toi: TESS Object, "of" Interest\n#\n'
+    )
+    (tmp_path / "m" / "tap").mkdir(parents=True)
+    (tmp_path / "m" / "tap" / "toi.csv").write_bytes(_toi(7, extra=comments))
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    fetched = archive.fetch("toi")
+    assert (fetched.rows, fetched.as_of, fetched.frame.columns[0]) == (7, "2025-09-22", "toi")
+    [kept] = snapshots(archive.lake, "toi")
+    assert gzip.decompress(archive.lake.get(kept.key)).startswith(comments), "raw is verbatim"
+
+
+@pytest.fixture(scope="module")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a mirror in a bucket on a real S3 server on this machine."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
+        }.items():  # fmt: skip
+            patch.setenv(name, value)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
+        client.create_bucket(Bucket="nasa")
+        folder = write_mirror(tmp_path_factory.mktemp("bucket"))
+        client.upload_file(str(folder / "tap" / f"{TABLE}.csv.gz"), "nasa", f"mirror/tap/{TABLE}.csv.gz")
+        client.put_object(Bucket="nasa", Key="mirror/tap/toi.csv.gz", Body=gzip.compress(_toi(50))[:-30])
+        yield f"s3://nasa/mirror?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
+        server.stop()
+
+
+def test_a_mirror_in_a_bucket(source: MakeSource, bucket: str) -> None:
+    archive = source("mirror", archive_mirror=bucket)
+    fetched = archive.fetch(TABLE)
+    assert (fetched.source, fetched.rows, fetched.url) == ("mirror", 8054, f"s3://nasa/mirror/tap/{TABLE}.csv.gz")
+    assert archive.fingerprint(TABLE) == archive.fingerprint(TABLE) != ""
+    with pytest.raises(errors.ArchiveGzipError, match="toi"):
+        archive.fetch("toi")
+    assert archive.fetch("k2pandc").source == "absent"
+    assert [s.table for t in (TABLE, "toi") for s in snapshots(archive.lake, t)] == [TABLE]
+
+
+def test_the_date_is_that_of_the_newest_row_or_else_of_the_file(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path / "m", "toi", _toi(3))
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    assert archive.fetch("toi").as_of == "2025-09-22"
+    _put(tmp_path / "m", "toi", _toi(3, "soon"))
+    assert archive.fetch("toi").as_of == "2017-07-14"
+
+
+def test_equal_bytes_are_kept_once_with_their_first_record(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path / "m", "toi", _toi(3, "undated"), modified=1_500_000_000)
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    first = archive.fetch("toi")
+    before = files_of(archive)
+    _put(tmp_path / "m", "toi", _toi(3, "undated"), modified=1_600_000_000)
+    again = archive.fetch("toi")
+    assert again.notes == first.notes
+    assert files_of(archive) == before
+    _put(tmp_path / "m", "toi", _toi(4, "undated"), modified=1_600_000_000)
+    archive.fetch("toi")
+    history = snapshots(archive.lake, "toi")
+    assert [(s.as_of, s.rows) for s in history] == [("2017-07-14", 3), ("2020-09-13", 4)]
+    assert [read_snapshot(archive.lake, s).height for s in history] == [3, 4]
+
+
+def test_a_copy_without_a_record_was_interrupted_and_does_not_exist(source: MakeSource) -> None:
+    archive = source("live")
+    fetched = archive.fetch(TABLE)
+    record = fetched.key.replace(".csv.gz", ".json")
+    Path(archive.lake.path(record)).unlink()
+    assert snapshots(archive.lake, TABLE) == []
+    assert archive.fetch(TABLE).key == fetched.key
+    assert len(snapshots(archive.lake, TABLE)) == 1
+
+
+def test_a_damaged_copy_is_named_and_passed_over(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path / "m", "toi", _toi(3, "2024-01-01"))
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    archive.fetch("toi")
+    _put(tmp_path / "m", "toi", _toi(4, "2025-01-01"))
+    newest = archive.fetch("toi")
+    archive.lake.put(newest.key, gzip.compress(b"not what was stored"))
+    record = snapshots(archive.lake, "toi")[-1]
+    with pytest.raises(SnapshotCorruptError, match=r"2025-01-01_\w+\.csv\.gz"):
+        read_snapshot(archive.lake, record)
+    archive.lake.write(TOI.name, newest.frame, notes=newest.notes)
+    kept = source("live", archive_url=NOWHERE).fetch("toi")
+    assert (kept.source, kept.as_of, kept.rows) == ("last_good", "2024-01-01", 3)
+    assert [a.error for a in kept.attempts] == ["ArchiveUnreachableError", "SnapshotCorruptError"]
+
+
+def test_fingerprints_change_when_the_table_does(source: MakeSource, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    _put(folder, "toi", _toi(3))
+    with Replica(folder) as live:
+        sources = [
+            source("live", archive_url=live.url),
+            source("mirror", archive_mirror=str(folder)),
+            source("mirror", archive_mirror=live.url),
+        ]
+        before = [s.fingerprint("toi") for s in sources]
+        assert before == [s.fingerprint("toi") for s in sources]
+        assert before[0] == "live:3,2025-09-22 12:04:50"
+        _put(folder, "toi", _toi(3, "2025-10-01 00:00:00"), modified=1_600_000_000)
+        after = [s.fingerprint("toi") for s in sources]
+        assert all(a != b for a, b in zip(before, after, strict=True))
+        assert not live.requests["toi"], "a fingerprint never downloads the table"
+
+
+def test_a_fingerprint_is_the_count_where_rows_have_no_date(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path, "toi", _toi(3).replace(b"rowupdate", b"remark"))
+    with Replica(tmp_path) as live:
+        assert source("live", archive_url=live.url).fingerprint("toi") == "live:3"
+
+
+def test_a_fingerprint_needs_a_source(source: MakeSource, replica: Replica, mirror_folder: Path) -> None:
+    with pytest.raises(errors.ArchiveUnreachableError):
+        source("auto", archive_url=NOWHERE).fingerprint(TABLE)
+    assert (
+        source("auto", archive_url=NOWHERE, archive_mirror=str(mirror_folder)).fingerprint(TABLE).startswith("mirror:")
+    )
+    with pytest.raises(errors.ArchiveTableAbsentError):
+        source("mirror", archive_mirror=replica.url).fingerprint("toi")
+    assert source("snapshot").fingerprint(TABLE) != source("snapshot").fingerprint("toi")
+
+
+@pytest.mark.archive
+def test_every_table_of_the_real_mirror(source: MakeSource, archive_mirror: Path) -> None:
+    archive = source("mirror", archive_mirror=str(archive_mirror))
+    rows = {c.archive_table: archive.fetch(c.archive_table).rows for c in CONTRACTS}
+    assert rows == {"cumulative": 8642, "toi": 6943, "k2pandc": 3583, "pscomppars": 5766, TABLE: 7296}
+    dated = {c.archive_table: archive.fetch(c.archive_table).as_of for c in CONTRACTS if c.as_of_column}
+    assert dated == {"toi": "2025-09-22", "k2pandc": "2025-09-25", TABLE: "2017-05-10"}
+
+
+@pytest.mark.archive
+def test_every_table_of_the_real_mirror_live(source: MakeSource, archive_mirror: Path) -> None:
+    with Replica(archive_mirror) as live:
+        archive = source("live", archive_url=live.url)
+        for contract in CONTRACTS:
+            fetched = archive.fetch(contract.archive_table)
+            assert fetched.source == "live"
+            verbatim = gzip.decompress((archive_mirror / "tap" / f"{contract.archive_table}.csv.gz").read_bytes())
+            assert gzip.decompress(archive.lake.get(fetched.key)) == verbatim
+
+
+def test_the_shipped_mirror_is_the_shipped_table(mirror_folder: Path) -> None:
+    assert gzip.decompress((mirror_folder / "tap" / f"{TABLE}.csv.gz").read_bytes()) == shipped_csv(TABLE)
