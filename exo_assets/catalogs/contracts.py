@@ -137,3 +137,133 @@ CORE_SIGNALS = TableContract(
 MEASURED_COLUMNS = tuple(c.name for c in (*_TRANSIT, *_DIAGNOSTICS, *_STAR))
 """Columns of `core_signals` that a request may carry and a feature may use; identity and labels are not among them."""
 DIAGNOSTIC_COLUMNS = tuple(c.name for c in _DIAGNOSTICS)
+
+
+def _unchecked(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+    """The columns without their ranges: for tables that hold the broken rows as well."""
+    return tuple(Column(c.name, c.dtype, c.description, c.unit) for c in columns)
+
+
+_REASON = "Rules of core_signals that the row breaks, joined by ';'"
+_UNREADABLE = Column("unreadable", S, "Archive fields whose text was not a number, joined by ','")
+
+CORE_SIGNALS_HARMONISED = TableContract(
+    "core_signals_harmonised",
+    "Every row of the three catalogues, harmonised, with the reason for which it is kept out of core_signals, if any.",
+    (*_unchecked(CORE_SIGNALS.columns), _UNREADABLE, Column("quarantine_reason", S, f"{_REASON}; null when none")),
+)
+
+CORE_SIGNALS_QUARANTINE = TableContract(
+    "core_signals_quarantine",
+    "Rows kept out of core_signals, with all their values and the reason. A null never puts a row here, a broken value does.",
+    (
+        *_unchecked(CORE_SIGNALS.columns),
+        _UNREADABLE,
+        Column("quarantine_reason", S, _REASON, nullable=False),
+    ),
+)
+
+_STELLAR = tuple(c for c in _STAR if c.name.startswith("star_"))
+
+CORE_STARS = TableContract(
+    "core_stars",
+    "Host stars of core_signals, one row per star across missions.",
+    (
+        Column(
+            "star_id", S, "'KIC n' of a Kepler star, else 'EPIC n' or the K2 host's name, else 'TIC n'", nullable=False
+        ),
+        Column("kic_id", I, "Kepler Input Catalog number"),
+        Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number"),
+        Column("tic_id", I, "TESS Input Catalog number"),
+        Column("k2_host", S, "Host name in the K2 table"),
+        Column("missions", S, "Missions with a signal of this star, joined by ',' (kepler, k2, tess)", nullable=False),
+        Column("n_missions", I, "How many missions", nullable=False, low=1, high=3),
+        Column("n_signals", I, "Signals of the star in core_signals, all missions", nullable=False, low=1),
+        Column("ra_deg", F, "Right ascension, ICRS, at position_epoch", "deg", nullable=False, low=0, high=360),
+        Column("dec_deg", F, "Declination, ICRS, at position_epoch", "deg", nullable=False, low=-90, high=90),
+        Column(
+            "position_epoch",
+            F,
+            "Epoch of the position: 2000.0 (KIC) or 2015.5 (Gaia, in the TOI and K2 tables)",
+            "yr",
+            nullable=False,
+        ),
+        Column("pm_ra_mas_yr", F, "Proper motion in right ascension (times cos dec)", "mas/yr"),
+        Column("pm_dec_mas_yr", F, "Proper motion in declination", "mas/yr"),
+        Column("kepler_mag", F, "Kepler magnitude", "mag"),
+        Column("gaia_mag", F, "Gaia G magnitude (K2 table)", "mag"),
+        Column("tess_mag", F, "TESS magnitude", "mag"),
+        Column("distance_pc", F, "Distance", "pc", low=0, low_open=True),
+        *_STELLAR,
+        Column(
+            "parameters_from",
+            S,
+            "Mission whose table gave the stellar parameters; gaps are filled from the others",
+            nullable=False,
+            allowed=MISSIONS,
+        ),
+        Column(
+            "match_arcsec",
+            F,
+            "Largest separation of the positions joined in this star, proper motion applied; null for one entry",
+            "arcsec",
+            low=0,
+        ),
+    ),
+    key=("star_id",),
+)
+
+CORE_PLANET_IDENTITY = TableContract(
+    "core_planet_identity",
+    "Signals that are one planet under several names: found by two missions, or a confirmed planet of the archive's composite table.",
+    (
+        Column(
+            "planet_group_id", S, "Name of the confirmed planet, else the first of the group's signals", nullable=False
+        ),
+        Column("signal_id", S, "Signal", nullable=False),
+        Column("mission", S, "Mission of the signal", nullable=False, allowed=MISSIONS),
+        Column("star_id", S, "Host star", nullable=False),
+        Column("planet_name", S, "Confirmed planet that the signal is"),
+        Column("disposition", S, "Harmonised disposition of the signal", allowed=DISPOSITIONS),
+        Column("period_days", F, "Period of the signal", "d", low=0, low_open=True),
+        Column(
+            "match_kind",
+            S,
+            "How the signal was recognised: by its planet's name, by star and period, or by star and a 1:2 alias of the period",
+            nullable=False,
+            allowed=("name", "period", "period_alias"),
+        ),
+        Column("counterparts", S, "What it was matched with (signals and planets), joined by ','", nullable=False),
+        Column("period_ratio", F, "Period over the period of the closest counterpart", low=0, low_open=True),
+        Column(
+            "separation_arcsec", F, "Separation from that counterpart's position, both as published", "arcsec", low=0
+        ),
+    ),
+    key=("signal_id",),
+)
+
+CORE_DISPOSITION_HISTORY = TableContract(
+    "core_disposition_history",
+    "Dispositions by date: a row for the first sight of a signal and one for each snapshot in which its label differs from the one before.",
+    (
+        Column("signal_id", S, "Signal", nullable=False),
+        Column("mission", S, "Mission", nullable=False, allowed=MISSIONS),
+        Column("source_table", S, "Archive table in which the label stood", nullable=False),
+        Column("as_of", pl.Date, "Date of the archive's snapshot", nullable=False),
+        Column("change", S, "first_seen or changed", nullable=False, allowed=("first_seen", "changed")),
+        Column("disposition_archive", S, "Label as the archive wrote it"),
+        Column("disposition", S, "Harmonised disposition", allowed=DISPOSITIONS),
+        Column("previous_archive", S, "Label before"),
+        Column("previous_disposition", S, "Harmonised disposition before", allowed=DISPOSITIONS),
+    ),
+    key=("signal_id", "source_table", "as_of"),
+)
+
+CONTRACTS: tuple[TableContract, ...] = (
+    CORE_SIGNALS_HARMONISED,
+    CORE_SIGNALS,
+    CORE_SIGNALS_QUARANTINE,
+    CORE_STARS,
+    CORE_PLANET_IDENTITY,
+    CORE_DISPOSITION_HISTORY,
+)

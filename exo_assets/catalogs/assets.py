@@ -1,0 +1,110 @@
+"""The catalogue tables as assets: signals, their quarantine, host stars, planets, and the history of dispositions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.archive.snapshots import read_snapshot, snapshots
+from exo_assets.catalogs.contracts import (
+    CORE_DISPOSITION_HISTORY,
+    CORE_PLANET_IDENTITY,
+    CORE_SIGNALS,
+    CORE_SIGNALS_HARMONISED,
+    CORE_SIGNALS_QUARANTINE,
+    CORE_STARS,
+)
+from exo_assets.catalogs.history import HISTORY_TABLES, change_points, labels
+from exo_assets.catalogs.identity import contradictions, planet_identity
+from exo_assets.catalogs.signals import accepted, harmonised_signals, quarantined, reason_counts
+from exo_assets.catalogs.stars import host_stars
+from exo_assets.table_asset import Table, table_asset
+from exo_resources.lake import Lake
+
+GROUP = "catalogs"
+_SIGNALS = tuple(
+    f"catalogs/{name}.py"
+    for name in ("contracts", "dispositions", "harmonise", "layouts", "parsing", "signals", "sky", "stars", "assets")
+)
+
+
+@table_asset(CORE_SIGNALS_HARMONISED, group=GROUP, code=_SIGNALS)
+def core_signals_harmonised(
+    raw_nea__cumulative: pl.DataFrame,
+    raw_nea__q1_q17_dr25_koi: pl.DataFrame,
+    raw_nea__toi: pl.DataFrame,
+    raw_nea__k2pandc: pl.DataFrame,
+) -> Table:
+    """Every row of the catalogues under one set of names and units."""
+    rows = harmonised_signals(raw_nea__cumulative, raw_nea__q1_q17_dr25_koi, raw_nea__toi, raw_nea__k2pandc)
+    return Table(rows, metadata={"rows_per_source": _markdown(rows.group_by("mission", "source_table").len())})
+
+
+@table_asset(CORE_SIGNALS, group=GROUP, code=_SIGNALS)
+def core_signals(core_signals_harmonised: pl.DataFrame) -> Table:
+    """The rows that keep the contract."""
+    rows = accepted(core_signals_harmonised)
+    return Table(rows, metadata={"dispositions": _markdown(rows.group_by("mission", "disposition").len())})
+
+
+@table_asset(CORE_SIGNALS_QUARANTINE, group=GROUP, code=_SIGNALS)
+def core_signals_quarantine(core_signals_harmonised: pl.DataFrame) -> Table:
+    """The rows that break it, with the reasons."""
+    return Table(
+        quarantined(core_signals_harmonised), metadata={"reasons": _markdown(reason_counts(core_signals_harmonised))}
+    )
+
+
+@table_asset(CORE_STARS, group=GROUP, code=_SIGNALS)
+def core_stars(core_signals: pl.DataFrame) -> Table:
+    """Host stars across missions."""
+    stars = host_stars(core_signals)
+    return Table(stars, metadata={"stars_per_missions": _markdown(stars.group_by("missions").len())})
+
+
+@table_asset(CORE_PLANET_IDENTITY, group=GROUP, code=(*_SIGNALS, "catalogs/identity.py"))
+def core_planet_identity(core_signals: pl.DataFrame, raw_nea__pscomppars: pl.DataFrame) -> Table:
+    """Signals that are one planet under several names."""
+    rows = planet_identity(core_signals, raw_nea__pscomppars)
+    disagreeing = contradictions(rows)
+    return Table(
+        rows,
+        metadata={
+            "matches": _markdown(rows.group_by("mission", "match_kind").len()),
+            "confirmed_here_false_positive_there": _markdown(disagreeing.head(50)),
+        },
+    )
+
+
+@table_asset(
+    CORE_DISPOSITION_HISTORY,
+    group=GROUP,
+    code=(*_SIGNALS, "catalogs/history.py", "archive/snapshots.py", "archive/parse.py"),
+    also_after=[f"raw_nea__{table}" for table in HISTORY_TABLES],
+)
+def core_disposition_history(lake: Lake) -> Table:
+    """Changes of dispositions over every snapshot in the lake, one snapshot in memory at a time."""
+    kept = [(snapshot, table) for table in HISTORY_TABLES for snapshot in snapshots(lake, table)]
+    parts = [labels(table, snapshot.as_of, read_snapshot(lake, snapshot)) for snapshot, table in kept]
+    rows = change_points(parts)
+    changes = rows.filter(pl.col("change") == "changed").group_by("as_of", "previous_disposition", "disposition").len()
+    return Table(rows, metadata={"snapshots": len(kept), "changes": _markdown(changes.sort("as_of", "len"))})
+
+
+def _markdown(frame: pl.DataFrame) -> Any:
+    ordered = frame.sort(frame.columns)
+    lines = ["| " + " | ".join(frame.columns) + " |", "|" + " --- |" * frame.width]
+    lines += ["| " + " | ".join("" if v is None else str(v) for v in row) + " |" for row in ordered.iter_rows()]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+ASSETS: list[dg.AssetsDefinition] = [
+    core_signals_harmonised,
+    core_signals,
+    core_signals_quarantine,
+    core_stars,
+    core_planet_identity,
+    core_disposition_history,
+]
