@@ -1,0 +1,1 @@
+"""Side-by-side measurements. Nothing here is a test; nothing here decides anything."""
