@@ -24,6 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
+from exo_assets.archive.parse import parse_csv
+
 _QUERY = re.compile(r"(?i)^select (?P<what>\*|count\(\*\)(?:,max\((?P<column>\w+)\))?) from (?P<table>\w+)$")
 
 FAULTS = (
@@ -201,16 +203,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self._aggregate(table, data, asked["column"])
 
     def _aggregate(self, table: str, data: bytes, column: str | None) -> None:
-        rows = [line for line in data.decode().splitlines() if not line.startswith("#")]
-        header, body = rows[0].split(","), rows[1:]
+        frame = parse_csv(data)
         fault = self.service.pending(table)
-        n = {"count": len(body) + 7, "empty": 0, "duplicated": len(body) + 2}.get(fault, len(body))
+        n = {"count": frame.height + 7, "empty": 0, "duplicated": frame.height + 2}.get(fault, frame.height)
         if column is None:
             return self._send(f"count(*)\n{n}\n".encode(), "text/csv")
-        if column not in header:
+        if column not in frame.columns:
             return self._send(VOTABLE_ERROR.format(f"unknown column {column}").encode(), "application/xml", 400)
-        at = header.index(column) - len(header)
-        newest = max(row.split(",")[at] for row in body)
+        newest = frame[column].max()
         return self._send(f'count(*),max({column})\n{n},"{newest}"\n'.encode(), "text/csv")
 
     # -- files -------------------------------------------------------------------------------------------------

@@ -263,6 +263,7 @@ def test_every_table_of_the_real_mirror_live(source: MakeSource, archive_mirror:
             assert fetched.source == "live"
             verbatim = gzip.decompress((archive_mirror / "tap" / f"{contract.archive_table}.csv.gz").read_bytes())
             assert gzip.decompress(archive.lake.get(fetched.key)) == verbatim
+        assert archive.fingerprint(TABLE) == "live:7296,2017-05-10"
 
 
 def test_the_shipped_mirror_is_the_shipped_table(mirror_folder: Path) -> None:
