@@ -22,6 +22,9 @@ MEASURED = {c.name: c for c in CORE_SIGNALS.columns if c.name in MEASURED_COLUMN
 POSITION = ("ra_deg", "dec_deg", "t0_bjd", "pm_ra_mas_yr", "pm_dec_mas_yr")
 """Columns that say where and when a signal is but nothing of what it is."""
 
+TELLING = tuple(name for name in MEASURED if name not in POSITION and "_err" not in name)
+"""Columns of which a signal must have at least one to be scored."""
+
 NOTHING_MEASURED = "no measured quantity"
 """The reason for which a row has no score before the model sees it."""
 
@@ -69,16 +72,19 @@ def judge(signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | Non
     return prepared.judged(vetter.score_features(prepared.features))
 
 
-def prepare(signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None) -> Prepared:
+def prepare(
+    signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None, *, checked: bool = False
+) -> Prepared:
     """Features of the rows that can be scored, and what is wrong with any row.
 
     `signals` has `mission` and any of MEASURED_COLUMNS in the contract's units; `signal_id` and `mission_star_id` are
     used to tell repeated rows and companions apart; every other column, labels included, is ignored. A value that its
     contract does not allow counts as unknown and is named in `problems`. A row that carries no measured quantity is
     not scored: `unusable` says why. Rows with the same `signal_id` are judged each by itself, never as companions of
-    one another. Raises ValueError on an unknown mission.
+    one another. `checked` says that the caller has held every value against its contract already (the endpoint's
+    requests): it is not done twice. Raises ValueError on an unknown mission.
     """
-    rows = _passed_on(signals)
+    rows = _passed_on(signals, checked)
     usable = rows.filter(pl.col("unusable").is_null()).drop("problems", "unusable")
     together, counts = _kept_apart(usable, star_counts)
     features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion"), counts)
@@ -102,7 +108,7 @@ def _rules(present: tuple[str, ...]) -> _Rules:
     }
     hits = [pl.when(expr).then(pl.lit(reason)) for rules in broken.values() for reason, expr in rules]
     problems = pl.concat_str(hits, separator="; ", ignore_nulls=True) if hits else pl.lit("")
-    telling = [pl.col(name).is_not_null() for name in present if name not in POSITION and "_err" not in name]
+    telling = [pl.col(name).is_not_null() for name in present if name in TELLING]
     return _Rules(
         problems=pl.when(problems != "").then(problems),
         cleaned=tuple(
@@ -113,7 +119,7 @@ def _rules(present: tuple[str, ...]) -> _Rules:
     )
 
 
-def _passed_on(signals: pl.DataFrame) -> pl.DataFrame:
+def _passed_on(signals: pl.DataFrame, checked: bool) -> pl.DataFrame:
     """Row number, identity, usable measured values, `problems` and `unusable`."""
     if "mission" not in signals.columns:
         raise ValueError(f"signals need a column 'mission' (one of {', '.join(MISSIONS)})")
@@ -124,9 +130,11 @@ def _passed_on(signals: pl.DataFrame) -> pl.DataFrame:
         *(_text(name, signals.columns) for name in ("signal_id", "mission", "mission_star_id")),
         *(pl.col(name).cast(pl.Float64) for name in present),
     )
-    return frame.with_columns(rules.problems.alias("problems"), *rules.cleaned).with_columns(
-        unusable=pl.when(~rules.usable).then(pl.lit(NOTHING_MEASURED))
-    )
+    if checked:
+        frame = frame.with_columns(problems=pl.lit(None, pl.String))
+    else:
+        frame = frame.with_columns(rules.problems.alias("problems"), *rules.cleaned)
+    return frame.with_columns(unusable=pl.when(~rules.usable).then(pl.lit(NOTHING_MEASURED)))
 
 
 def _text(name: str, columns: list[str]) -> pl.Expr:

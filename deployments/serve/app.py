@@ -1,0 +1,141 @@
+"""The live endpoint: a Ray Serve application with a FastAPI ingress.
+
+Belongs here: routes and their replies, and the deployment's options. Does not belong here: what a request may say
+(request.py), the model (model.py), scoring (exo_assets.scoring), or bringing a Serve instance up
+(exo_resources.serve_client).
+
+No `from __future__ import annotations` here: Serve ships the class by value, and FastAPI would find the names in the
+annotations unresolvable on the other side.
+"""
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from ray import serve
+
+from deployments.serve.answers import judge_requests, judge_table
+from deployments.serve.body import RefusedError, read_body, read_csv_upload
+from deployments.serve.model import ModelSlot, Pin
+from deployments.serve.request import InvalidRequestError, Signal, parse_signal
+from exo_assets.features.registry import FEATURES
+from exo_assets.scoring.read_file import CatalogueFileError
+
+LARGEST_SIGNAL = 64_000
+LARGEST_TABLE = 32_000_000
+MOST_TOGETHER = 32
+"""Requests that are scored together when they wait together; a batch of 32 costs little more than one."""
+
+api = FastAPI(
+    title="Exo vetter",
+    description="Is a transit signal a planet? A calibrated probability, the archive's three dispositions, and why.",
+    version="1",
+)
+
+
+@api.exception_handler(InvalidRequestError)
+async def _invalid(_request: Request, error: InvalidRequestError) -> JSONResponse:
+    return JSONResponse({"error": "the request is not valid", "problems": error.problems}, status_code=422)
+
+
+@api.exception_handler(CatalogueFileError)
+async def _unreadable(_request: Request, error: CatalogueFileError) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=422)
+
+
+@api.exception_handler(RefusedError)
+async def _refused(_request: Request, error: RefusedError) -> JSONResponse:
+    return JSONResponse({"error": error.problem, "remedy": error.remedy}, status_code=error.status)
+
+
+@serve.deployment(
+    name="Vetter",
+    num_replicas=1,
+    max_ongoing_requests=64,
+    max_queued_requests=512,
+    health_check_period_s=5,
+    health_check_timeout_s=30,
+    graceful_shutdown_timeout_s=10,
+    graceful_shutdown_wait_loop_s=0.5,
+    # Logical CPUs: the endpoint's own small cluster runs nothing else.
+    ray_actor_options={"num_cpus": 0},
+)
+@serve.ingress(api)
+class VetterEndpoint:
+    """Answers with the pinned model; `reconfigure` puts another in its place while requests go on."""
+
+    def __init__(self) -> None:
+        self._slot = ModelSlot()
+        self._tables = asyncio.Semaphore(1)
+        self._replica = serve.get_replica_context().replica_id.unique_id
+
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Load and verify the pinned model beside the one in use, then swap. A refused model leaves it in use."""
+        await asyncio.to_thread(self._slot.put, Pin.of(user_config))
+
+    def check_health(self) -> None:
+        """Healthy means: there is a model."""
+        _ = self._slot.loaded
+
+    @api.get("/healthz", summary="Is the endpoint answering, and with which model?")
+    async def healthz(self) -> JSONResponse:
+        """`ok`, or `degraded` when the newest model was refused and the one before answers."""
+        loaded, rejected = self._slot.loaded, self._slot.rejected
+        return JSONResponse(
+            {
+                "status": "degraded" if rejected else "ok",
+                "model": loaded.pin.ref.as_row(),
+                "rejected": {"model": rejected[0].ref.as_row(), "reason": rejected[1]} if rejected else None,
+                "deployment_id": self._slot.deployment_id,
+                "replica": self._replica,
+            }
+        )
+
+    @api.get("/v1/model", summary="The model in use")
+    async def model(self) -> JSONResponse:
+        """Name, version, digest, features and what is known of its training."""
+        loaded = self._slot.loaded
+        features = [{"name": f.name, "unit": f.unit, "formula": f.formula, "source": f.source} for f in FEATURES]
+        return JSONResponse(
+            {
+                **loaded.pin.ref.as_row(),
+                "model_version": loaded.vetter.version,
+                "facts": dict(loaded.vetter.facts),
+                "details": dict(loaded.pin.details),
+                "features": features,
+            }
+        )
+
+    @api.post(
+        "/v1/predict",
+        summary="Judge one signal",
+        openapi_extra={
+            "requestBody": {"required": True, "content": {"application/json": {"schema": Signal.model_json_schema()}}}
+        },
+    )
+    async def predict(self, request: Request) -> JSONResponse:
+        """One signal in physical units: probability, dispositions, verdict, reasons."""
+        signal = parse_signal(await read_body(request, LARGEST_SIGNAL))
+        reply = await self._judge_together(signal)
+        return JSONResponse(reply, status_code=500 if "error" in reply else 200)
+
+    @serve.batch(max_batch_size=MOST_TOGETHER, batch_wait_timeout_s=0.0)
+    async def _judge_together(self, signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return await asyncio.to_thread(judge_requests, signals, self._slot.loaded)
+
+    @api.post(
+        "/v1/predict_batch",
+        summary="Judge a table",
+        openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
+    )
+    async def predict_batch(self, request: Request) -> Response:
+        """A CSV in the archive's KOI, TOI or K2 layout comes back with the judgement beside its own columns."""
+        data, name = await read_csv_upload(request, LARGEST_TABLE)
+        async with self._tables:
+            loaded = self._slot.loaded
+            text = await asyncio.to_thread(judge_table, data, name, loaded)
+        return Response(text, media_type="text/csv", headers={"X-Exo-Model": loaded.pin.ref.digest})
+
+
+app = VetterEndpoint.bind()  # type: ignore[attr-defined]

@@ -1,0 +1,104 @@
+"""The model behind the endpoint: which one is pinned, and how another takes its place.
+
+Belongs here: loading, verifying and swapping. Does not belong here: HTTP or Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from exo_assets.scoring.score import judge
+from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.vetter import Vetter
+
+
+class ModelRejectedError(RuntimeError):
+    """A model could not be loaded or is not the one that was pinned."""
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What `user_config` says: the model, the folder of its files, the deployment that asks, facts to show."""
+
+    ref: ModelRef
+    path: Path
+    deployment_id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Pin:
+        """The pin in a `user_config`; ModelRejectedError naming what is missing."""
+        try:
+            model = config["model"]
+            ref = ModelRef(*(str(model[key]) for key in ("name", "version", "run_id", "digest")))
+            return cls(ref, Path(config["path"]), str(config["deployment_id"]), dict(config.get("details") or {}))
+        except (KeyError, TypeError) as error:
+            raise ModelRejectedError(f"user_config lacks {error}") from error
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A verified model and its pin."""
+
+    pin: Pin
+    vetter: Vetter
+
+
+def load(pin: Pin) -> Loaded:
+    """The pinned model, verified against its digest and warmed up. ModelRejectedError when that fails."""
+    try:
+        vetter = Vetter.load(pin.path)
+        if vetter.digest != pin.ref.digest:
+            raise ModelRejectedError(
+                f"the files in {pin.path} have digest {vetter.digest[:12]}, not {pin.ref.digest[:12]} of {pin.ref}"
+            )
+        # The first score parses the boosters: it belongs to loading, and a model that cannot score is none.
+        judge(pl.DataFrame({"mission": ["kepler"], "period_days": [10.0], "depth_ppm": [500.0]}), vetter)
+    except ModelRejectedError:
+        raise
+    except Exception as error:
+        raise ModelRejectedError(f"{pin.ref} at {pin.path} cannot be used: {type(error).__name__}: {error}") from error
+    return Loaded(pin, vetter)
+
+
+class ModelSlot:
+    """The model in use. It changes in one assignment, after the next one is fully loaded; a bad one changes nothing."""
+
+    def __init__(self) -> None:
+        self._loaded: Loaded | None = None
+        self._rejected: tuple[Pin, str] | None = None
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model in use; ModelRejectedError when there never was a usable one."""
+        if self._loaded is None:
+            raise ModelRejectedError("no model has been loaded")
+        return self._loaded
+
+    @property
+    def rejected(self) -> tuple[Pin, str] | None:
+        """The newest pin, when it was refused, and why."""
+        return self._rejected
+
+    @property
+    def deployment_id(self) -> str:
+        """The newest deployment that was dealt with, accepted or refused."""
+        return self._rejected[0].deployment_id if self._rejected else self.loaded.pin.deployment_id
+
+    def put(self, pin: Pin) -> None:
+        """Load `pin` and use it. A refused one leaves the model in use; without any, ModelRejectedError is raised."""
+        try:
+            current = self._loaded
+            same = current is not None and current.pin.ref == pin.ref and current.pin.path == pin.path
+            loaded = Loaded(pin, current.vetter) if same and current else load(pin)
+        except ModelRejectedError as error:
+            if self._loaded is None:
+                raise
+            self._rejected = (pin, str(error))
+            return
+        self._loaded, self._rejected = loaded, None

@@ -1,0 +1,281 @@
+"""The small Ray cluster that the endpoint lives on: a head of its own, which outlives whoever started it.
+
+Belongs here: starting, finding and stopping its processes, its ports, its token. Does not belong here: what runs on it
+(serve_client.py), or the cluster that training and scoring use (ray_runtime.py).
+
+`ray stop` ends every Ray of the machine, and a driver that calls `ray.init` takes its cluster with it when it exits.
+So the head is started as a session of its own, and stopped by that session.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SOURCE = Path(__file__).resolve().parents[1]
+OBJECT_STORE_BYTES = 100_000_000
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 10.0
+"""Ray's dashboard does not end on SIGTERM: this is waited for the replicas, which do."""
+REQUEST_TIMEOUT_S = 20.0
+LOG_LINES_SHOWN = 15
+
+
+class ServeError(RuntimeError):
+    """The endpoint could not be brought to the state that was asked for; the message says why and what to do."""
+
+
+class ServeUnreachableError(ServeError):
+    """The cluster of the endpoint does not answer."""
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """What is remembered of a started head: its session, where its API is, and what it listens on."""
+
+    session: int
+    api: str
+    host: str
+    port: int
+    temp: str
+
+
+class ServeCluster:
+    """The Ray head of the endpoint below `home`, listening on `host`:`port`."""
+
+    def __init__(self, home: Path, host: str, port: int) -> None:
+        self.folder = home / "serve"
+        self.host, self.port = host, port
+        self.log = self.folder / "serve.log"
+        self._state_file = self.folder / "state.json"
+        self._token_file = self.folder / "token"
+        # Unix socket paths hold about 100 bytes and Ray's are long: they cannot live below any home.
+        name = hashlib.sha256(str(home).encode()).hexdigest()[:8]
+        self._temp = Path(tempfile.gettempdir()) / f"exo-serve-{os.getuid()}-{name}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one process at a time starts, stops or deploys."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @property
+    def state(self) -> ClusterState | None:
+        """What the last start left behind; it may be dead."""
+        try:
+            return ClusterState(**json.loads(self._state_file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def alive(self) -> bool:
+        """Whether the head answers."""
+        try:
+            self.request("GET", "/api/serve/applications/")
+        except ServeError:
+            return False
+        return True
+
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the cluster's REST API. ServeUnreachableError when nobody answers, ServeError when it refuses."""
+        import httpx
+
+        state = self.state
+        if state is None:
+            raise ServeUnreachableError("the endpoint has not been started")
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        try:
+            with httpx.Client(trust_env=False, timeout=REQUEST_TIMEOUT_S, headers=headers) as client:
+                reply = client.request(method, state.api + path, json=body)
+        except httpx.HTTPError as error:
+            raise ServeUnreachableError(f"the endpoint's cluster at {state.api} does not answer ({error})") from error
+        if reply.status_code >= 500:
+            raise ServeUnreachableError(f"the endpoint's cluster answered {reply.status_code}: {reply.text[:500]}")
+        if reply.status_code != 200:
+            raise ServeError(f"the endpoint's cluster refused ({reply.status_code}): {reply.text[:500]}")
+        return dict(reply.json()) if reply.content and "json" in reply.headers.get("content-type", "") else {}
+
+    def start(self) -> bool:
+        """Make sure that the head runs where it should; whether it had to be started."""
+        state = self.state
+        if state and (state.host, state.port) == (self.host, self.port) and self.alive():
+            return False
+        self.stop()
+        self._check_port()
+        self._temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._token(create=True)
+        ports = _free_ports(5)
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--disable-usage-stats"]
+        options = {
+            "--node-ip-address": "127.0.0.1",
+            "--dashboard-host": "127.0.0.1",
+            "--port": ports[0],
+            "--dashboard-port": ports[1],
+            "--dashboard-agent-listen-port": ports[2],
+            "--metrics-export-port": ports[3],
+            "--ray-client-server-port": ports[4],
+            "--num-cpus": 1,
+            "--num-gpus": 0,
+            "--object-store-memory": OBJECT_STORE_BYTES,
+            "--include-log-monitor": "false",
+            "--temp-dir": self._temp,
+        }
+        command += [f"{name}={value}" for name, value in options.items()]
+        with open(self.log, "ab") as log:
+            started = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        state = ClusterState(started.pid, f"http://127.0.0.1:{ports[1]}", self.host, self.port, str(self._temp))
+        _write_private(self._state_file, json.dumps(asdict(state)))
+        try:
+            code = started.wait(START_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0:
+            self.stop()
+            what = f"did not start within {START_TIMEOUT_S:g} s" if code is None else f"failed to start (exit {code})"
+            raise ServeError(f"the endpoint's Ray head {what}; the end of {self.log}:\n{self._log_end()}")
+        return True
+
+    def stop(self) -> bool:
+        """End every process of the head's session; whether there were any."""
+        state = self.state
+        if state is None:
+            return False
+        ours = _session(state)
+        for number, patience in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, STOP_TIMEOUT_S)):
+            for pid in _session(state):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            deadline = time.monotonic() + patience
+            while _session(state) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        if _session(state):
+            raise ServeError(f"processes {_session(state)} of the endpoint do not end; end them by hand")
+        self._state_file.unlink(missing_ok=True)
+        shutil.rmtree(state.temp, ignore_errors=True)
+        return bool(ours)
+
+    def _environment(self) -> dict[str, str]:
+        """The caller's environment without its Ray, and with this cluster's."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+        path = [str(SOURCE), *filter(None, [inherited.get("PYTHONPATH")])]
+        return inherited | {
+            "PYTHONPATH": os.pathsep.join(path),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self._token_file),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "OMP_NUM_THREADS": "1",
+            "POLARS_MAX_THREADS": "1",
+        }
+
+    def _token(self, create: bool = False) -> str:
+        if create and not self._token_file.exists():
+            _write_private(self._token_file, secrets.token_hex(32))
+        try:
+            return self._token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ServeUnreachableError(f"the endpoint's token {self._token_file} cannot be read ({error})") from error
+
+    def _check_port(self) -> None:
+        with socket.socket(socket.AF_INET6 if ":" in self.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise ServeError(
+                    f"the endpoint cannot listen on {self.host}:{self.port} ({error.strerror}): another program may be "
+                    "using the port; stop it, or choose another with EXO_SERVE_PORT (interface: EXO_SERVE_HOST)"
+                ) from error
+
+    def _log_end(self) -> str:
+        with suppress(OSError):
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:])
+        return "(no log)"
+
+
+def _session(state: ClusterState) -> list[int]:
+    """Processes of the head's session. None when the session, after a restart of the machine, is somebody else's."""
+    pids = [pid for pid in _processes() if _session_of(pid) == state.session]
+    return pids if any(state.temp in _traces(pid) for pid in pids) else []
+
+
+def _processes() -> list[int]:
+    if Path("/proc/self/stat").exists():
+        found = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+        return [pid for pid in found if not _ended(pid)]
+    listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True, check=True)
+    return [int(pid) for pid in listed.stdout.split()]
+
+
+def _ended(pid: int) -> bool:
+    """Whether the process is a zombie or gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _traces(pid: int) -> str:
+    """The process's command line and environment, where this head's folder and token appear."""
+    if not Path("/proc/self/stat").exists():
+        shown = subprocess.run(
+            ["ps", "-Eww", "-o", "command=", "-p", str(pid)], check=False, capture_output=True, text=True
+        )
+        return shown.stdout
+    found = ""
+    for name in ("cmdline", "environ"):
+        with suppress(OSError):
+            found += Path(f"/proc/{pid}/{name}").read_bytes().decode(errors="replace")
+    return found
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free on loopback now; held together so that they differ."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for sock in held:
+            sock.bind(("127.0.0.1", 0))
+        return [int(sock.getsockname()[1]) for sock in held]
+    finally:
+        for sock in held:
+            sock.close()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write atomically, readable by the owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
+    os.replace(temporary, path)
