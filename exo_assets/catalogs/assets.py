@@ -78,11 +78,17 @@ def core_planet_identity(core_signals: pl.DataFrame, raw_nea__pscomppars: pl.Dat
     )
 
 
+def _snapshot_keys(resources: Any) -> str:
+    lake: Lake = resources.lake
+    return "\n".join(snapshot.key for table in HISTORY_TABLES for snapshot in snapshots(lake, table))
+
+
 @table_asset(
     CORE_DISPOSITION_HISTORY,
     group=GROUP,
     code=(*_SIGNALS, "catalogs/history.py", "archive/snapshots.py", "archive/parse.py"),
     also_after=[f"raw_nea__{table}" for table in HISTORY_TABLES],
+    salt=_snapshot_keys,
 )
 def core_disposition_history(lake: Lake) -> Table:
     """Changes of dispositions over every snapshot in the lake, one snapshot in memory at a time."""

@@ -1,0 +1,151 @@
+"""The catalogue assets on real tables: the shipped snapshot, and the archive's mirror where it is at hand."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from catalog_rows import KEPLER_227, TRES_2, table
+
+from exo_assets.archive.parse import parse_csv, to_csv
+from exo_assets.archive.snapshot.shipped import shipped_csv
+from exo_assets.archive.snapshots import store_snapshot
+from exo_assets.catalogs.assets import ASSETS
+from exo_assets.catalogs.checks import CHECKS
+from exo_assets.catalogs.contracts import CONTRACTS
+from exo_resources.lake import Lake
+
+TABLES = ("cumulative", "toi", "k2pandc", "pscomppars", "q1_q17_dr25_koi")
+
+
+def fill(lake: Lake, copies: dict[str, bytes], as_of: str = "2025-09-29") -> None:
+    """Put raw tables and their snapshots into the lake; the others are stored as absent."""
+    for name in TABLES:
+        frame = parse_csv(copies[name]) if name in copies else pl.DataFrame(schema={"nothing": pl.String})
+        lake.write(f"raw_nea__{name}", frame)
+        if name in copies:
+            store_snapshot(
+                lake, name, copies[name], frame, as_of=as_of, source="mirror", url="", retrieved_at=f"{as_of}T00:00:00"
+            )
+
+
+def run(lake: Lake, raise_on_error: bool = True) -> dg.ExecuteInProcessResult:
+    return dg.materialize([*ASSETS, *CHECKS], resources={"lake": lake}, raise_on_error=raise_on_error)
+
+
+def checks(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluation]:
+    return {f"{c.asset_key.to_user_string()}.{c.check_name}": c for c in result.get_asset_check_evaluations()}
+
+
+def recomputed(result: dg.ExecuteInProcessResult) -> dict[str, bool]:
+    made = result.get_asset_materialization_events()
+    return {
+        str(e.asset_key.path[-1]): bool(e.materialization.metadata["recomputed"].value) for e in made if e.asset_key
+    }
+
+
+def test_the_shipped_snapshot_becomes_a_catalogue(lake: Lake) -> None:
+    fill(lake, {"q1_q17_dr25_koi": shipped_csv("q1_q17_dr25_koi")}, "2017-07-19")
+    result = run(lake)
+    raw = lake.read("raw_nea__q1_q17_dr25_koi")
+    signals, kept_out = lake.read("core_signals"), lake.read("core_signals_quarantine")
+    assert signals.height + kept_out.height == raw.height == lake.read("core_signals_harmonised").height
+    assert kept_out.height < 0.01 * raw.height
+    assert signals["source_table"].unique().to_list() == ["q1_q17_dr25_koi"]
+    assert signals["has_diagnostics"].mean() > 0.95
+    kepler_90 = signals.filter(pl.col("mission_star_id") == "KIC 11442793")
+    assert kepler_90.height == 7, "DR25 has seven of Kepler-90's planets"
+    stars = lake.read("core_stars")
+    assert stars["n_signals"].sum() == signals.height
+    assert set(stars["star_id"]) == set(signals["star_id"])
+    history = lake.read("core_disposition_history")
+    assert history.height == raw.height
+    assert history["change"].unique().to_list() == ["first_seen"]
+    assert all(c.passed for c in checks(result).values())
+    assert {c.name for c in CONTRACTS} <= set(lake.tables())
+    again = recomputed(run(lake))
+    assert again == dict.fromkeys(again, False)
+    assert len(again) == len(ASSETS)
+
+
+def test_a_new_snapshot_adds_a_change_to_the_history(lake: Lake) -> None:
+    before = to_csv(table(KEPLER_227 | {"koi_disposition": "CANDIDATE"}, TRES_2))
+    fill(lake, {"cumulative": before}, "2025-01-01")
+    run(lake)
+    fill(lake, {"cumulative": to_csv(table(KEPLER_227, TRES_2))}, "2025-02-01")
+    assert recomputed(run(lake))["core_disposition_history"]
+    history = lake.read("core_disposition_history")
+    assert history.filter(pl.col("change") == "changed")["signal_id"].to_list() == ["K00752.01"]
+    assert history.height == 3
+
+
+def test_too_many_broken_rows_stop_the_catalogue_and_say_why(lake: Lake) -> None:
+    good = [KEPLER_227 | {"kepoi_name": f"K{n:05}.01"} for n in range(90)]
+    fill(lake, {"cumulative": to_csv(table(*good))})
+    run(lake)
+    bad = [KEPLER_227 | {"kepoi_name": f"K{n:05}.02", "koi_period": "-1"} for n in range(10)]
+    fill(lake, {"cumulative": to_csv(table(*good, *bad))}, "2025-10-01")
+    result = run(lake, raise_on_error=False)
+    share = checks(result)["core_signals_harmonised.quarantine_share"]
+    assert not result.success
+    assert not share.passed
+    assert share.severity == dg.AssetCheckSeverity.ERROR
+    assert share.metadata["rows_per_reason"].value == {"kepler: period_days_not_above_0": 10}
+    assert lake.read("core_signals").height == 90, "yesterday's catalogue stays"
+
+
+def test_an_unknown_label_warns_and_is_named(lake: Lake) -> None:
+    good = [KEPLER_227 | {"kepoi_name": f"K{n:05}.01"} for n in range(99)]
+    fill(lake, {"cumulative": to_csv(table(*good, TRES_2 | {"koi_disposition": "MAYBE"}))})
+    result = run(lake)
+    known = checks(result)["core_signals_harmonised.labels_known"]
+    assert result.success
+    assert not known.passed
+    assert known.metadata["labels"].value == ["kepler: MAYBE"]
+
+
+@pytest.mark.archive
+def test_the_archives_tables_become_one_catalogue(lake: Lake, archive_mirror: Path) -> None:
+    fill(lake, {n: gzip.decompress((archive_mirror / "tap" / f"{n}.csv.gz").read_bytes()) for n in TABLES})
+    result = run(lake)
+    signals, stars = lake.read("core_signals"), lake.read("core_stars")
+    rows = {name: lake.read(f"raw_nea__{name}") for name in TABLES}
+    n_k2 = rows["k2pandc"]["pl_name"].n_unique()
+    total = rows["cumulative"].height + rows["toi"].height + n_k2
+    assert signals.height + lake.read("core_signals_quarantine").height == total
+    assert all(c.passed for c in checks(result).values()), checks(result)
+    per_mission = dict(signals.group_by("mission").len().iter_rows())
+    assert per_mission["kepler"] > 8600
+    assert per_mission["tess"] == rows["toi"].height
+    assert signals.filter(pl.col("mission") == "kepler")["has_diagnostics"].mean() > 0.8
+
+    hosts = dict(
+        signals.filter(pl.col("signal_id").is_in(["K00003.01", "TOI-1144.01"]))
+        .select("signal_id", "star_id")
+        .iter_rows()
+    )
+    assert set(hosts.values()) == {"KIC 10748390"}, "HAT-P-11, 4.1 arcsec apart as published"
+    k2_3 = signals.filter(pl.col("signal_id").is_in(["K2-3 b", "K2-3 c", "K2-3 d", "TOI-5146.01"]))
+    assert k2_3.height == 4
+    assert k2_3["star_id"].n_unique() == 1
+    joined = stars.filter(pl.col("n_missions") > 1)
+    assert joined.height > 150
+    assert joined["match_arcsec"].max() < 1.5
+
+    planets = lake.read("core_planet_identity")
+    assert planets.filter(pl.col("signal_id") == "TOI-185.01")["planet_name"].to_list() == ["WASP-18 b"]
+    groups = planets.filter(pl.col("signal_id").is_in(["K2-3 b", "TOI-5146.01"]))
+    assert groups["planet_group_id"].unique().to_list() == ["K2-3 b"]
+
+    changes = lake.read("core_disposition_history").filter(pl.col("change") == "changed")
+    moves = dict(
+        changes.group_by("previous_disposition", "disposition")
+        .len()
+        .select(pl.format("{} -> {}", "previous_disposition", "disposition"), "len")
+        .iter_rows()
+    )
+    assert moves["CANDIDATE -> CONFIRMED"] > 350
+    assert moves["CANDIDATE -> FALSE POSITIVE"] > 100
