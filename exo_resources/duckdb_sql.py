@@ -50,7 +50,7 @@ class Workbench:
 def select(connection: Any, sql: str) -> pl.DataFrame:
     """The rows of one SELECT on an open connection; SqlError when DuckDB refuses it."""
     try:
-        frame: pl.DataFrame = connection.execute(sql).pl()
+        frame: pl.DataFrame = connection.sql(sql).pl()
     except duckdb_error() as broken:
         raise SqlError(str(broken).strip()) from broken
     return frame

@@ -44,7 +44,11 @@ def _answer(connection: Any, sql: str) -> pl.DataFrame:
     if kind != "SELECT":
         raise QueryError(f"only SELECT is allowed on a release, not {kind.replace('_', ' ')}: releases are read-only")
     try:
-        frame: pl.DataFrame = connection.execute(statements[0]).pl()
+        answer = connection.sql(statements[0])
+        intervals = [name for name, kind in zip(answer.columns, answer.types, strict=True) if "INTERVAL" in str(kind)]
+        if intervals:
+            raise QueryError(f"columns {intervals} are intervals, which cannot be shown; cast them: x::VARCHAR")
+        frame: pl.DataFrame = answer.pl()
     except duckdb_error() as broken:
         raise QueryError(_explained(connection, broken)) from broken
     return frame

@@ -289,6 +289,15 @@ class ReleaseStore:
                     raise ReleaseError(f"release {release.id} cannot be opened: {broken}") from broken
         raise ReleaseError(f"there is no release in {self.folder} yet; run `exo run` to build and publish one")
 
+    def find(self, release_id: str) -> Release | None:
+        """The release with that id, or None when it is not there (any more)."""
+        return self._load(release_id) if release_id in self._ids() else None
+
+    @staticmethod
+    def open(release: Release) -> Any:
+        """A read-only DuckDB connection to one release."""
+        return open_read_only(release.database.resolve())
+
     def problems(self, release: Release) -> Names:
         """Every way the files of `release` differ from its manifest; an empty list when they do not."""
         path, manifest = release.database, release.manifest

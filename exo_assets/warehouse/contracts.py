@@ -45,14 +45,16 @@ STG_LAKE_COLUMNS = TableContract(
 
 STG_LAST_RELEASE = TableContract(
     "stg_last_release",
-    "Archive snapshots in the last release whose snapshots differ from the present ones; no rows before there is one.",
+    "Dispositions in the last release that was made from other archive snapshots than the present ones; "
+    "no rows before there is one.",
     (
-        Column("source_table", S, "Archive table, in the archive's own naming", nullable=False),
-        Column("as_of", S, "Date of the archive's content in that release (ISO)"),
-        Column("sha256", S, "SHA-256 of the bytes that the archive had sent"),
+        Column("signal_id", S, "Name of the signal", nullable=False),
+        Column("mission", S, "Mission", nullable=False),
+        Column("disposition", S, "Harmonised disposition in that release"),
+        Column("disposition_archive", S, "Disposition in that release as the archive had written it"),
         Column("release_id", S, "The release", nullable=False),
     ),
-    key=("source_table",),
+    key=("signal_id",),
 )
 
 MART_DATA_DICTIONARY = TableContract(
