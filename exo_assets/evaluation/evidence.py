@@ -1,0 +1,214 @@
+"""What is found for each gate.
+
+Belongs here: measuring one property per gate. Does not belong here: thresholds and verdicts (`gates.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from exo_assets.catalogs.contracts import MISSIONS
+from exo_assets.evaluation.bootstrap import Metrics, paired_difference
+from exo_assets.evaluation.gates import LEAST_PER_CLASS, Finding
+from exo_assets.evaluation.metrics import binary_metrics, point
+from exo_assets.evaluation.predictions import Judge, held_out
+from exo_assets.evaluation.report import resolved
+from exo_assets.features.registry import BANNED, FEATURES, Feature
+from exo_assets.training.model_ref import ModelRef
+
+SAMPLE = 200
+"""Test signals that explanations and indifference to labels are tried on."""
+
+
+class Model(Judge, Protocol):
+    """The part of the vetter that the gates look at."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its files."""
+
+    def contributions(self, signals: pl.DataFrame) -> npt.NDArray[np.float64]:
+        """SHAP values per signal and feature, the expected value last."""
+
+    def raw_score(self, signals: pl.DataFrame) -> npt.NDArray[np.float64]:
+        """Log-odds before calibration."""
+
+
+@dataclass(frozen=True)
+class Exhibits:
+    """What the gates are judged from. `rival`: predictions of the model in place for the same test signals, or why
+    there are none."""
+
+    candidate: ModelRef
+    model: Model
+    signals: pl.DataFrame
+    learned: pl.Series
+    predictions: pl.DataFrame
+    metrics: pl.DataFrame
+    probe: pl.DataFrame
+    rival: pl.DataFrame | str
+
+
+def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
+    """One finding per gate."""
+    sample = held_out(exhibits.signals).sort("signal_id").head(SAMPLE)
+    return {
+        "enough_test_signals": _enough(exhibits.predictions),
+        **{f"floor_auc_{m}": _floor(exhibits, m) for m in MISSIONS},
+        "calibration_ece": _calibration(exhibits.metrics),
+        "not_worse_than_champion": _not_worse(exhibits, seed),
+        "permuted_labels_near_half": _permuted(exhibits.probe),
+        **{f"missingness_alone_{m}": _missingness(exhibits.probe, m) for m in MISSIONS},
+        "no_banned_feature": no_banned_feature(FEATURES),
+        "labels_change_nothing": labels_change_nothing(exhibits.model, sample),
+        "test_stars_disjoint": learned_test_stars(exhibits.signals, exhibits.learned),
+        "explanations_add_up": explanations_add_up(exhibits.model, sample),
+        "probabilities_sound": _sound(exhibits.predictions),
+        "digest_matches": _digest(exhibits),
+    }
+
+
+def no_banned_feature(features: tuple[Feature, ...]) -> Finding:
+    """Features whose name, or a column that they are computed from, is banned or begins as a banned one."""
+    guilty = [f.name for f in features if any(c.startswith(BANNED) for c in (f.name, *f.inputs))]
+    return Finding(float(len(guilty)), ", ".join(guilty) or "none")
+
+
+def labels_change_nothing(model: Judge, sample: pl.DataFrame) -> Finding:
+    """Largest change of any probability when everything that a model must not read is replaced."""
+    replaced = sample.with_columns(
+        disposition=pl.lit("CONFIRMED"),
+        disposition_archive=pl.lit("CP"),
+        planet_name=pl.lit("Exo-1 b"),
+        kic_id=pl.lit(1, pl.Int64),
+        epic_id=pl.lit(2, pl.Int64),
+        tic_id=pl.lit(3, pl.Int64),
+        star_id=pl.lit("KIC 1"),
+        source_table=pl.lit("pscomppars"),
+        has_diagnostics=pl.lit(True),
+        t0_bjd=pl.lit(2_455_000.5),
+        ra_deg=pl.lit(10.0),
+        dec_deg=pl.lit(-10.0),
+        koi_score=pl.lit(1.0),
+        koi_pdisposition=pl.lit("CANDIDATE"),
+        koi_fpflag_nt=pl.lit(0),
+        tfopwg_disp=pl.lit("CP"),
+    )
+    numbers = pl.selectors.float()
+    before, after = (model.score(frame).select(numbers).to_numpy() for frame in (sample, replaced))
+    change = float(np.abs(before - after).max()) if sample.height else float("nan")
+    return Finding(change, f"largest change of a probability over {sample.height} test signals")
+
+
+def learned_test_stars(signals: pl.DataFrame, learned: pl.Series) -> Finding:
+    """Test stars (by any of their names) with a signal that training used; `learned` holds the names of those."""
+    used = signals.filter(pl.col("signal_id").is_in(learned.unique().implode()))
+    frozen = held_out(signals)
+    both = set(used["star_id"]) & set(frozen["star_id"]) | set(used["mission_star_id"]) & set(frozen["mission_star_id"])
+    return Finding(float(len(both)), ", ".join(sorted(both)[:5]) or f"none of {frozen['star_id'].n_unique()}")
+
+
+def explanations_add_up(model: Model, sample: pl.DataFrame) -> Finding:
+    """Largest difference between the sum of a signal's contributions and its score, log-odds."""
+    if not sample.height:
+        return Finding(float("nan"), "no test signal to explain")
+    gap = float(np.abs(model.contributions(sample).sum(axis=1) - model.raw_score(sample)).max())
+    return Finding(gap, f"largest gap over {sample.height} test signals, log-odds")
+
+
+def _tested(predictions: pl.DataFrame) -> pl.DataFrame:
+    return resolved(predictions.filter(split="test", inputs="as_archived"))
+
+
+def _enough(predictions: pl.DataFrame) -> Finding:
+    tested = _tested(predictions)
+    planets = int(tested["is_planet"].sum())
+    both = min(planets, tested.height - planets) >= LEAST_PER_CLASS
+    note = f"{planets} planets and {tested.height - planets} false positives"
+    return Finding(float(tested.height) if both else 0.0, note)
+
+
+def _floor(exhibits: Exhibits, mission: str) -> Finding:
+    tested = _tested(exhibits.predictions).filter(mission=mission)
+    planets = int(tested["is_planet"].sum())
+    if min(planets, tested.height - planets) < LEAST_PER_CLASS:
+        return Finding(
+            None,
+            f"not applicable, {planets} planets and {tested.height - planets} false positives of {mission} on test "
+            f"stars (at least {LEAST_PER_CLASS} of each are needed)",
+        )
+    row = _metric(exhibits.metrics, mission, "roc_auc")
+    return Finding(row["value"], f"ROC AUC {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f})")
+
+
+def _calibration(metrics: pl.DataFrame) -> Finding:
+    row = _metric(metrics, "overall", "ece")
+    if row["value"] is None:
+        return Finding(float("nan"), "no test signal")
+    return Finding(
+        row["value"], f"expected calibration error {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f})"
+    )
+
+
+def _metric(metrics: pl.DataFrame, population: str, metric: str) -> dict[str, float | None]:
+    found = metrics.filter(head="planet", population=population, split="test", inputs="as_archived", metric=metric)
+    return found.row(0, named=True) if found.height else {"value": None, "low": None, "high": None}
+
+
+def _not_worse(exhibits: Exhibits, seed: int) -> Finding:
+    if isinstance(exhibits.rival, str):
+        return Finding(None, f"not applicable, {exhibits.rival}")
+    both = _tested(exhibits.predictions).join(
+        exhibits.rival.filter(inputs="as_archived").select("signal_id", rival="probability_planet").drop_nulls(),
+        on="signal_id",
+        how="inner",
+        maintain_order="left",
+    )
+    if not both.height:
+        return Finding(float("nan"), "no test signal was judged by both models")
+    truth = both["is_planet"].to_numpy()
+
+    def model(column: str) -> Metrics:
+        score = both[column].to_numpy()
+        return lambda weights: binary_metrics(truth, score, weights)
+
+    found = paired_difference(both["star_id"].to_numpy(), model("probability_planet"), model("rival"), seed=seed)
+    gap = found["average_precision"]
+    theirs = point(model("rival")(np.ones((1, both.height))))["average_precision"]
+    note = f"difference {gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f}) to {theirs:.4f} on {both.height} signals"
+    return Finding(gap.low, note)
+
+
+def _permuted(probe: pl.DataFrame) -> Finding:
+    row = probe.filter(probe="permuted_labels")
+    auc = row["roc_auc"][0] if row.height else None
+    return Finding(float("nan") if auc is None else auc, "undefined" if auc is None else f"ROC AUC {auc:.4f}")
+
+
+def _missingness(probe: pl.DataFrame, mission: str) -> Finding:
+    rows = probe.filter(pl.col("roc_auc").is_not_null(), probe="missingness_alone", population=mission)
+    if not rows.height:
+        return Finding(None, f"not applicable, too few resolved training signals of {mission} to look")
+    worst = rows.sort("roc_auc").row(-1, named=True)
+    return Finding(worst["roc_auc"], f"ROC AUC {worst['roc_auc']:.4f} from the pattern of unknowns ({worst['inputs']})")
+
+
+def _sound(predictions: pl.DataFrame) -> Finding:
+    tested = predictions.filter(split="test")
+    thirds = pl.sum_horizontal("disposition_confirmed", "disposition_candidate", "disposition_false_positive")
+    wrong = tested.filter(
+        ~(pl.col("probability_planet").is_between(0, 1) & ((thirds - 1).abs() < 1e-9)).fill_null(False)
+    )
+    return Finding(float(wrong.height), f"{wrong.height} of {tested.height} judgements")
+
+
+def _digest(exhibits: Exhibits) -> Finding:
+    judged = exhibits.predictions["candidate_digest"].unique().to_list()
+    probed = exhibits.probe["candidate_digest"].unique().to_list()
+    same = exhibits.model.digest == exhibits.candidate.digest and judged == probed == [exhibits.candidate.digest]
+    return Finding(float(same), f"registry {exhibits.candidate.digest[:12]}, files {exhibits.model.digest[:12]}")

@@ -1,0 +1,74 @@
+"""Judgements by a model that never saw the star, for every disposed signal.
+
+Belongs here: which rows are the frozen test set, scoring them, joining the out-of-fold predictions of training.
+Does not belong here: figures (`report.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import polars as pl
+
+from exo_assets.evaluation.contracts import ML_VETTER_PREDICTIONS
+from exo_assets.training.augmentation import hide_block
+from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.splits import assign_splits
+
+THREADS = 2
+"""Threads of LightGBM while the test stars are scored; the figures do not depend on it."""
+_PROBABILITIES = (
+    "probability_planet",
+    "disposition_confirmed",
+    "disposition_candidate",
+    "disposition_false_positive",
+)
+
+
+class Judge(Protocol):
+    """The part of the vetter that evaluation scores with."""
+
+    def score(
+        self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None, *, threads: int = 1
+    ) -> pl.DataFrame:
+        """Probabilities of each signal, rows in order."""
+
+
+def held_out(signals: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `signals` whose star is in the frozen test set, undisposed companions included."""
+    splits = assign_splits(signals.select("star_id", "mission_star_id"), folds=1)
+    return signals.join(splits.filter(split="test").select("star_id"), on="star_id", how="semi", maintain_order="left")
+
+
+def score_held_out(vetter: Judge, signals: pl.DataFrame) -> pl.DataFrame:
+    """Predictions for the disposed signals on test stars: with all columns, and without the diagnostics."""
+    stars = held_out(signals)
+    parts = [
+        _labelled(stars, vetter.score(shown, threads=THREADS), inputs)
+        for inputs, shown in (("as_archived", stars), ("without_diagnostics", hide_block(stars)))
+    ]
+    return pl.concat(parts).with_columns(split=pl.lit("test"))
+
+
+def predictions(candidate: ModelRef, vetter: Judge, signals: pl.DataFrame, out_of_fold: pl.DataFrame) -> pl.DataFrame:
+    """`ml_vetter_predictions`: the candidate on test stars, and `out_of_fold` for the stars it was trained on."""
+    who = signals.select("signal_id", "star_id", "disposition").filter(pl.col("disposition").is_not_null())
+    folded = pl.concat(
+        [
+            out_of_fold.filter("as_archived").with_columns(inputs=pl.lit("as_archived")),
+            out_of_fold.filter(layout="basic").with_columns(inputs=pl.lit("without_diagnostics")),
+        ]
+    ).join(who, on="signal_id", how="inner", maintain_order="left")
+    rows = pl.concat(
+        [score_held_out(vetter, signals), folded.with_columns(split=pl.lit("oof"))], how="diagonal_relaxed"
+    )
+    named = rows.with_columns(
+        candidate_version=pl.lit(candidate.version), candidate_digest=pl.lit(candidate.digest)
+    ).sort("signal_id", "inputs")
+    return ML_VETTER_PREDICTIONS.conform(named)
+
+
+def _labelled(stars: pl.DataFrame, scores: pl.DataFrame, inputs: str) -> pl.DataFrame:
+    who = stars.select("signal_id", "mission", "star_id", "disposition")
+    rows = pl.concat([who, scores.select(_PROBABILITIES)], how="horizontal")
+    return rows.filter(pl.col("disposition").is_not_null()).with_columns(inputs=pl.lit(inputs))
