@@ -129,8 +129,8 @@ def _remedy(installed: Installed, error: Exception) -> str:
     if installed.backend == "postgres":
         what = (
             "set EXO_PG_URL to postgresql://user:password@host:5432/database of a server that answers, "
-            "or go back to files with: exo instance setup --backend embedded"
+            "or go back to files with: exo instance setup --storage embedded"
         )
     else:
-        what = f"look at {installed.home / 'dagster.yaml'}, or renew it with: exo instance setup --backend embedded"
+        what = f"look at {installed.home / 'dagster.yaml'}, or renew it with: exo instance setup --storage embedded"
     return f"the Dagster instance in {installed.home} ({installed.backend}) does not open: {reason}; {what}"

@@ -9,12 +9,12 @@ import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
-from postgres_server import programs, server
 
 from deployments.dagster.instance import POOLS, InstanceError, install, open_instance, set_pools
 from exo_resources.notifier import Notifier
 from exo_resources.settings import Settings
 from sensors import build_sensors
+from tests.postgres_server import programs, server
 
 pytestmark = pytest.mark.postgres
 

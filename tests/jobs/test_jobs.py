@@ -66,7 +66,7 @@ EXPECTED = {
         "serve_vetter",
     },
     "publish_release": {"out_scores", "out_warehouse"},
-    "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
+    "deploy_champion": {"ml_vetter_champion", "out_scores", "out_warehouse", "serve_vetter"},
 }
 
 

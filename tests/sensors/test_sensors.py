@@ -10,6 +10,7 @@ import pytest
 
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.notifier import Notifier
+from exo_resources.serve_client import ServeStatus
 from exo_resources.settings import Settings
 from sensors import build_sensors
 from sensors.common import HANDLED_TAG
@@ -313,27 +314,33 @@ def test_a_registry_that_is_down_delays_the_release_and_loses_nothing(instance: 
 
 class Endpoint:
     def __init__(self) -> None:
-        self.answer: dict[str, Any] | None = None
+        self.model: ModelRef | None = None
+        self.broken = False
 
-    def model(self) -> dict[str, Any]:
-        if self.answer is None:
-            raise ConnectionError("connection refused")
-        return self.answer
+    def status(self) -> ServeStatus:
+        if self.broken:
+            raise OSError("no such file")
+        up = self.model is not None
+        return ServeStatus(up, up, "http://127.0.0.1:1", self.model, "answering" if up else "not running")
 
 
 def test_the_served_version_is_observed_when_it_changes(instance: dg.DagsterInstance) -> None:
     endpoint = Endpoint()
     ticks = Ticks("served_version", instance, serve=endpoint)
-    assert "connection refused" in ticks.tick().skip_message
-    endpoint.answer = {"version": "3"}
+    assert "not running" in ticks.tick().skip_message
+    endpoint.model = V1
     [observed] = ticks.tick().asset_events
     assert observed.asset_key == dg.AssetKey("serve_vetter")
-    assert observed.metadata["model_version"].value == "3"
+    assert (observed.metadata["model_version"].value, observed.metadata["model_digest"].value) == ("1", V1.digest)
     assert ticks.tick().asset_events == []
-    endpoint.answer = None
+    endpoint.broken = True
+    assert "no such file" in ticks.tick().skip_message
+    endpoint.broken, endpoint.model = False, None
     [down] = ticks.tick().asset_events
     assert down.metadata["answers"].value is False
     assert ticks.tick().asset_events == []
+    endpoint.model = V2
+    assert ticks.tick().asset_events[0].metadata["model_version"].value == "2"
 
 
 def test_every_sensor_is_built_and_runs_from_the_start() -> None:

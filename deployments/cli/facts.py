@@ -1,0 +1,200 @@
+"""What is known of an installation, gathered without changing anything.
+
+Belongs here: sources, tables, champion, figures, release, candidates, endpoint, runs, each as plain values, null when
+there is nothing yet. Does not belong here: how they are shown (`summary.py`).
+
+The champion is read from the lake's table, not from the registry: importing MLflow would make `exo status` wait.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deployments.cli.output import finite
+
+if TYPE_CHECKING:
+    from exo_resources.lake import Lake
+    from exo_resources.settings import Settings
+
+ARCHIVE_PREFIX = "raw_nea__"
+TOP = 10
+
+
+def gather(settings: Settings) -> dict[str, Any]:
+    """Everything that the closing summary of a run and `exo status` show, but the runs."""
+    from exo_resources.lake import Lake
+
+    lake = Lake(settings.lake)
+    return {
+        "home": str(settings.home),
+        "sources": sources(lake),
+        "tables": tables(lake),
+        "champion": champion(lake),
+        "performance": performance(lake),
+        "release": release(settings),
+        "candidates": candidates(lake),
+        "endpoint": endpoint(settings),
+    }
+
+
+def sources(lake: Lake) -> dict[str, dict[str, Any]]:
+    """For each archive table: where it came from, as of when, how many rows."""
+    found = {}
+    for table in lake.tables():
+        if table.startswith(ARCHIVE_PREFIX):
+            version = lake.version(table)
+            if version is not None:
+                found[table.removeprefix(ARCHIVE_PREFIX)] = {
+                    name: version.notes.get(name) for name in ("source", "as_of", "retrieved_at", "url")
+                } | {"rows": version.rows}
+    return found
+
+
+def tables(lake: Lake) -> dict[str, dict[str, Any]]:
+    """Rows and date of every table in the lake."""
+    versions = [lake.version(table) for table in lake.tables()]
+    return {v.table: {"rows": v.rows, "written_at": v.written_at} for v in versions if v is not None}
+
+
+def champion(lake: Lake) -> dict[str, Any] | None:
+    """The champion's row, or None before the first one."""
+    return _row(lake, "ml_vetter_champion")
+
+
+def release(settings: Settings) -> dict[str, Any] | None:
+    """The live release, or None before the first one."""
+    from exo_resources.releases import ReleaseError, ReleaseStore
+
+    try:
+        current = ReleaseStore(settings.releases, settings.releases_kept).current()
+    except ReleaseError as error:
+        return {"id": None, "problem": str(error)}
+    if current is None:
+        return None
+    return {
+        "id": current.id,
+        "file": str(current.database),
+        "created_at": current.manifest.created_at,
+        "tables": len(current.manifest.tables),
+        "rows": sum(current.manifest.rows.values()),
+        "bytes": current.manifest.bytes,
+    }
+
+
+def last_runs(settings: Settings, limit: int = 5) -> list[dict[str, Any]] | None:
+    """The last runs, newest first; None when there is no Dagster instance yet (none is made by asking)."""
+    from deployments.dagster.instance import dagster_home, open_instance
+
+    if not (dagster_home(settings) / "dagster.yaml").exists():
+        return None
+    with open_instance(settings) as instance:
+        records = instance.get_run_records(limit=limit)
+    return [
+        {
+            "run_id": record.dagster_run.run_id,
+            "job": record.dagster_run.job_name,
+            "status": record.dagster_run.status.value.lower(),
+            "started": _time(record.start_time),
+            "seconds": round(record.end_time - record.start_time, 1) if record.start_time and record.end_time else None,
+        }
+        for record in records
+    ]
+
+
+def _time(seconds: float | None) -> str | None:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") if seconds else None
+
+
+SHOWN_METRICS = (
+    "roc_auc",
+    "average_precision",
+    "precision_at_recall_90",
+    "recall_at_precision_99",
+    "log_loss",
+    "brier",
+    "ece",
+)
+
+
+def performance(lake: Lake) -> dict[str, Any] | None:
+    """The champion's figures on test stars beside those of the model before it; None before the first champion.
+
+    Each figure is the newest recorded for that model: {population: {metric: {value, low, high, previous}}}.
+    """
+    import polars as pl
+
+    crowned = _row(lake, "ml_vetter_champion")
+    if crowned is None or lake.version("ml_performance_history") is None:
+        return None
+    history = (
+        lake.read("ml_performance_history")
+        .filter((pl.col("head") == "planet") & (pl.col("split") == "test") & pl.col("metric").is_in(SHOWN_METRICS))
+        .sort("recorded_at")
+        .unique(["candidate_digest", "population", "metric"], keep="last", maintain_order=True)
+    )
+    before = {
+        (row["population"], row["metric"]): row["value"]
+        for row in history.filter(pl.col("candidate_digest") == crowned["previous_digest"]).iter_rows(named=True)
+    }
+    figures: dict[str, dict[str, Any]] = {}
+    for row in history.filter(pl.col("candidate_digest") == crowned["digest"]).iter_rows(named=True):
+        figures.setdefault(row["population"], {})[row["metric"]] = finite(
+            {
+                "value": row["value"],
+                "low": row["low"],
+                "high": row["high"],
+                "previous": before.get((row["population"], row["metric"])),
+            }
+        )
+    return {
+        "version": crowned["version"],
+        "previous_version": crowned["previous_version"],
+        "split": "test stars, never trained on",
+        "figures": figures,
+    }
+
+
+def _row(lake: Lake, table: str) -> dict[str, Any] | None:
+    """The first row of a table, or None when there is no table or no row."""
+    if lake.version(table) is None:
+        return None
+    rows = lake.read(table).head(1).to_dicts()
+    return finite(rows[0]) if rows else None  # type: ignore[no-any-return]
+
+
+def endpoint(settings: Settings) -> dict[str, Any]:
+    """How the endpoint is and which model it answers with."""
+    from exo_resources.serve_client import ServeClient
+
+    found = ServeClient(settings).status()
+    return {
+        "url": found.url,
+        "healthy": found.healthy,
+        "running": found.running,
+        "model_version": found.model.version if found.model else None,
+        "model_digest": found.model.digest if found.model else None,
+        "message": found.message,
+    }
+
+
+CANDIDATE_COLUMNS = (
+    "signal_id",
+    "mission",
+    "probability_planet",
+    "verdict",
+    "period_days",
+    "radius_earth",
+    "reasons_text",
+)
+
+
+def candidates(lake: Lake, top: int = TOP) -> list[dict[str, Any]]:
+    """The best unconfirmed candidates, the most probable planet first."""
+    if lake.version("mart_candidates") is None:
+        return []
+    found = lake.read("mart_candidates")
+    best = found.sort("probability_planet", descending=True, nulls_last=True).head(top)
+    shown: list[dict[str, Any]] = finite(best.select(c for c in CANDIDATE_COLUMNS if c in found.columns).to_dicts())
+    return shown

@@ -1,0 +1,91 @@
+"""What commands print, and how they fail.
+
+Belongs here: the error that ends a command with one clear line, JSON on stdout, consoles, settings read with clear
+errors. Does not belong here: any command.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from exo_resources.settings import Settings
+
+USAGE = 2
+FAILED = 1
+INTERRUPTED = 130
+
+
+class CliError(Exception):
+    """Ends a command with one line on stderr: what is wrong and what to do.
+
+    `code` is 2 for what was asked wrongly (usage, input files, settings), 1 for what went wrong.
+    """
+
+    def __init__(self, message: str, remedy: str = "", code: int = FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.code = code
+
+
+def read_settings() -> Settings:
+    """The settings of this process; CliError (2) names the variable that cannot be read."""
+    from pydantic import ValidationError
+
+    from exo_resources.settings import Settings
+
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as invalid:
+        wrong = "; ".join(f"EXO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in invalid.errors())
+        raise CliError(f"settings: {wrong}", "correct or unset that environment variable", USAGE) from invalid
+
+
+def out() -> Console:
+    """Where results for people go."""
+    return console_on(sys.stdout)
+
+
+def err() -> Console:
+    """Where progress, notes and errors go."""
+    return console_on(sys.stderr)
+
+
+def console_on(file: Any) -> Console:
+    """A console on `file`: colours and wrapping on a terminal, plain whole lines elsewhere."""
+    from rich.console import Console
+
+    if file.isatty():
+        return Console(file=file, highlight=False)
+    # Not a terminal: as wide as it takes, so that nothing is cut or wrapped in a log.
+    return Console(file=file, highlight=False, width=200, color_system=None)
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON, alone on stdout."""
+    sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def finite(value: Any) -> Any:
+    """`value` with NaN and infinities, which JSON does not know, as null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(name): finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)

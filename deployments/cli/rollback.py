@@ -1,0 +1,45 @@
+"""`exo rollback`: the previous champion back.
+
+Belongs here: the command. Does not belong here: what a rollback is (`exo_assets.evaluation.champion`).
+"""
+
+from __future__ import annotations
+
+import typer
+
+from deployments.cli.output import FAILED, CliError, out, print_json, read_settings
+
+
+def rollback(
+    json: bool = typer.Option(False, "--json", help="Say what was done as JSON."),
+) -> None:
+    """Put the previous champion back, then score, publish and deploy with it."""
+    from deployments.cli.execute import alone, execute, job_definition, refuse_when_busy, tidy
+    from deployments.cli.terminal import quiet
+    from deployments.dagster.instance import InstanceError, open_instance
+
+    settings = read_settings()
+    log = settings.home / "logs" / "exo-rollback.log"
+    jobs = ("rollback_champion", "deploy_champion")
+    try:
+        with alone(settings), open_instance(settings) as instance, quiet(log) as console:
+            from deployments.definitions import build_defs
+
+            tidy(instance)
+            refuse_when_busy(instance)
+            defs = build_defs(settings)
+            for name in jobs:
+                outcome = execute(job_definition(defs, name), instance, console)
+                if not outcome.success:
+                    reasons = "; ".join(f"{a.name}: {a.error}" for a in outcome.failed) or "no reason given"
+                    raise CliError(f"{name} failed: {reasons}", f"log: {log}", FAILED)
+    except InstanceError as error:
+        raise CliError(str(error)) from error
+    from deployments.cli.facts import champion
+    from exo_resources.lake import Lake
+
+    now = champion(Lake(settings.lake))
+    if json:
+        print_json({"champion": now})
+    elif now is not None:
+        out().print(f"champion: {now['name']} v{now['version']}", markup=False)

@@ -1,0 +1,146 @@
+"""`exo score`: a catalogue file of one's own, scored and explained by the champion, without a server.
+
+Belongs here: finding model and output, and writing it whole or not at all. Does not belong here: reading catalogues
+and scoring them (`exo_assets.scoring`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deployments.cli.output import USAGE, CliError, err, finite, print_json, read_settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from exo_assets.training.model_ref import ModelRef
+    from exo_assets.training.vetter import Vetter
+    from exo_resources.settings import Settings
+
+
+def score(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV (or .csv.gz) in the archive's KOI, TOI or K2 layout.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help=".csv, .csv.gz, .parquet or .json. Default: CSV on stdout."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Rows as JSON; with -o, what was done as JSON.")] = False,
+) -> None:
+    """Score every row of FILE. Its columns and rows stay as they are; the judgement is added beside them."""
+    from exo_assets.scoring.files import score_file_frame
+    from exo_assets.scoring.read_file import read_catalogue_file
+
+    settings = read_settings()
+    write = _writer(output) if output else None
+    if output and output.exists() and file.exists() and output.samefile(file):
+        raise CliError(f"{output} is the input itself", "name another output", USAGE)
+    try:
+        raw = read_catalogue_file(file)
+    except ValueError as error:
+        raise CliError(str(error), code=USAGE) from error
+    champion, vetter = load_champion(settings)
+    try:
+        scored = score_file_frame(raw, vetter, _star_counts(settings))
+    except ValueError as error:
+        raise CliError(f"{file}: {error}", code=USAGE) from error
+    without = scored["probability_planet"].null_count()
+    if output and write:
+        _replace(output, scored, write)
+        if json:
+            print_json(
+                {"rows": scored.height, "not_scored": without, "output": output, "model_version": champion.version}
+            )
+    elif json:
+        print_json(finite(scored.to_dicts()))
+    else:
+        sys.stdout.write(scored.write_csv())
+    lost = f", {without} of them without a score (see column problems)" if without else ""
+    where = f" -> {output}" if output else ""
+    err().print(f"{scored.height:,} rows judged by {champion.name} v{champion.version}{lost}{where}", markup=False)
+
+
+def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
+    """The champion and its model, from the registry; CliError when there is none."""
+    from exo_resources.registry import ModelRegistry
+
+    from exo_assets.training.vetter import Vetter
+
+    registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
+    champion = registry.champion()
+    if champion is None:
+        raise CliError("there is no champion to score with", "exo run trains, judges and promotes one")
+    return champion, Vetter.load(registry.fetch(champion))
+
+
+def _star_counts(settings: Settings) -> pl.DataFrame | None:
+    """How many signals the catalogue knows of each star; None before there is a catalogue."""
+    import polars as pl
+
+    from exo_resources.lake import Lake, TableMissingError
+
+    try:
+        signals = Lake(settings.lake).read("core_signals")
+    except TableMissingError:
+        return None
+    return signals.group_by("mission_star_id").agg(pl.len().alias("n_signals"))
+
+
+def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:
+    """How to write by the name's ending; CliError (2) for an ending or a folder that will not do."""
+    name = output.name.lower()
+    write = next((write for ending, write in _WRITERS.items() if name.endswith(ending)), None)
+    if write is None:
+        raise CliError(f"{output}: unknown kind of file", f"end the name in one of {', '.join(_WRITERS)}", USAGE)
+    if not output.parent.is_dir():
+        raise CliError(f"{output.parent}: there is no such folder", "make it, or name another output", USAGE)
+    if output.is_dir():
+        raise CliError(f"{output}: is a folder", "name a file", USAGE)
+    return write
+
+
+def _csv_gz(frame: pl.DataFrame, path: Path) -> None:
+    path.write_bytes(gzip.compress(frame.write_csv().encode(), mtime=0))
+
+
+def _json(frame: pl.DataFrame, path: Path) -> None:
+    import json
+
+    path.write_text(json.dumps(finite(frame.to_dicts()), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
+    ".csv.gz": _csv_gz,
+    ".csv": lambda frame, path: frame.write_csv(path),
+    ".parquet": lambda frame, path: frame.write_parquet(path),
+    ".json": _json,
+}
+
+
+def _replace(output: Path, frame: pl.DataFrame, write: Callable[[pl.DataFrame, Path], None]) -> None:
+    """Write beside the target, then rename over it: a reader sees the old file or the whole new one."""
+    try:
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(frame, temporary)
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            os.replace(temporary, output)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CliError(
+            f"{output}: cannot be written ({error.strerror or error})", "nothing was changed there"
+        ) from error

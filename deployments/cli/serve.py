@@ -1,0 +1,106 @@
+"""`exo serve`: the live endpoint up, down, and how it is.
+
+Belongs here: the commands. Does not belong here: the endpoint (`exo_resources.serve_client`, `deployments.serve`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from deployments.cli.output import FAILED, CliError, err, out, print_json, read_settings
+
+if TYPE_CHECKING:
+    from exo_resources.serve_client import ServeStatus
+    from exo_resources.settings import Settings
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """The live endpoint."""
+
+
+@app.command("start")
+def start(json: bool = typer.Option(False, "--json", help="The status as JSON.")) -> None:
+    """Bring the endpoint up with the champion, and wait until it answers."""
+    from exo_resources.serve_client import ServeClient, ServeError
+
+    settings = read_settings()
+    client = ServeClient(settings)
+    try:
+        if client.last_good() is None:
+            _deploy(settings)
+        else:
+            client.start(lambda text: err().print(text, markup=False))
+        found = client.status()
+    except ServeError as error:
+        raise CliError(str(error)) from error
+    _show(found, json=json)
+    if not found.healthy:
+        raise CliError(f"the endpoint at {found.url} is not healthy: {found.message}", "exo run deploys the champion")
+
+
+@app.command("stop")
+def stop(json: bool = typer.Option(False, "--json", help="Say what was done as JSON.")) -> None:
+    """Take the endpoint down. Fine when it is down already."""
+    from exo_resources.serve_client import ServeClient, ServeError
+
+    settings = read_settings()
+    try:
+        was_up = ServeClient(settings).stop()
+    except ServeError as error:
+        raise CliError(str(error)) from error
+    if json:
+        print_json({"url": settings.endpoint, "was_up": was_up})
+    else:
+        out().print(f"{settings.endpoint}: {'stopped' if was_up else 'was not running'}", markup=False)
+
+
+@app.command("status")
+def status(json: bool = typer.Option(False, "--json", help="The status as JSON.")) -> None:
+    """How the endpoint is and which model it answers with. Exit code 1 when it is not healthy."""
+    from exo_resources.serve_client import ServeClient
+
+    found = ServeClient(read_settings()).status()
+    _show(found, json=json)
+    if not found.healthy:
+        raise typer.Exit(FAILED)
+
+
+def _deploy(settings: Settings) -> None:
+    """The first deployment: through the asset, which holds the endpoint's answers against the registry's model."""
+    from dagster import AssetKey
+
+    from deployments.cli.execute import alone, execute, refuse_when_busy, tidy
+    from deployments.cli.facts import champion
+    from deployments.cli.terminal import quiet
+    from deployments.dagster.instance import InstanceError, open_instance
+    from exo_resources.lake import Lake
+
+    if champion(Lake(settings.lake)) is None:
+        raise CliError("there is no champion to serve", "exo run trains, judges and promotes one")
+    log = settings.home / "logs" / "exo-serve.log"
+    try:
+        with alone(settings), open_instance(settings) as instance, quiet(log) as console:
+            from deployments.definitions import build_defs
+
+            tidy(instance)
+            refuse_when_busy(instance)
+            job = build_defs(settings).resolve_job_def("deploy_champion")
+            outcome = execute(job.get_subset(asset_selection={AssetKey("serve_vetter")}), instance, console)
+    except InstanceError as error:
+        raise CliError(str(error)) from error
+    if not outcome.success:
+        reasons = "; ".join(f"{asset.name}: {asset.error}" for asset in outcome.failed) or "no reason given"
+        raise CliError(f"the endpoint was not deployed: {reasons}", f"log: {log}")
+
+
+def _show(found: ServeStatus, *, json: bool) -> None:
+    if json:
+        print_json(found.as_dict())
+    else:
+        model = f", model {found.model}" if found.model else ""
+        out().print(f"{found.url}: {found.message}{model}", markup=False)

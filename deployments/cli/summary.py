@@ -1,0 +1,161 @@
+"""Showing what `facts.py` gathered to people.
+
+Belongs here: the closing summary of a run and `exo status`. Does not belong here: gathering.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOUD = {
+    "snapshot": "shipped snapshot, not the archive of today",
+    "absent": "NOT AVAILABLE, the table is empty",
+    "last_good": "last good copy: the source could not be used",
+}
+BETTER_LOW = {"log_loss", "brier", "ece"}
+
+
+def print_summary(console: Console, facts: dict[str, Any]) -> None:
+    """The end of `exo run`: sources, rows and what was recomputed, champion, candidates, and where things are."""
+    _sources(console, facts["sources"])
+    recomputed = set(facts["recomputed"])
+    _heading(console, "tables")
+    for name, table in facts["tables"].items():
+        console.print(
+            f"  {name:<34}{table['rows']:>10,} rows  {'recomputed' if name in recomputed else 'kept'}", markup=False
+        )
+    _champion(console, facts["champion"], facts["performance"])
+    _candidates(console, facts["candidates"])
+    _places(console, facts)
+    if facts["published_with_standing_champion"]:
+        refused = ", ".join(facts["candidate_refused_by"])
+        console.print(
+            f"\n! tonight's candidate was refused by the gates ({refused}); published with the champion before it",
+            style="bold yellow",
+            markup=False,
+        )
+    kept = len(facts["tables"]) - len(recomputed & set(facts["tables"]))
+    verdict = "done" if facts["success"] else "FAILED"
+    console.print(
+        f"\n{facts['job']} {verdict} in {facts['seconds']:.0f} s: {len(recomputed)} recomputed, {kept} kept",
+        style="bold green" if facts["success"] else "bold red",
+        markup=False,
+    )
+
+
+def print_status(console: Console, facts: dict[str, Any]) -> None:
+    """`exo status`."""
+    _sources(console, facts["sources"])
+    _champion(console, facts["champion"], facts["performance"])
+    _places(console, facts)
+    _heading(console, "last runs")
+    for run in facts["runs"] or []:
+        seconds = f"{run['seconds']:.0f} s" if run["seconds"] is not None else ""
+        console.print(
+            f"  {run['started'] or 'not started':<26}{run['job']:<20}{run['status']:<10}{seconds}", markup=False
+        )
+    if not facts["runs"]:
+        console.print("  none yet: exo run", markup=False)
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print(f"\n{text}", style="bold", markup=False)
+
+
+def _sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:
+    _heading(console, "sources")
+    if not sources:
+        console.print("  none yet: exo run", markup=False)
+    for table, found in sources.items():
+        note = LOUD.get(found["source"] or "")
+        when = f"as of {found['as_of']}" if found["as_of"] else ""
+        source = f"{'!' if note else ' '} {table:<20}{found['source'] or '?':<10}"
+        console.print(
+            f"  {source}{found['rows']:>8,} rows  {when:<18}{note or ''}",
+            style="bold yellow" if note else None,
+            markup=False,
+        )
+
+
+def _champion(console: Console, champion: dict[str, Any] | None, performance: dict[str, Any] | None) -> None:
+    _heading(console, "champion")
+    if champion is None:
+        console.print("  none yet: exo run trains, judges and promotes one", markup=False)
+        return
+    console.print(
+        f"  {champion['name']} v{champion['version']} ({champion['digest'][:12]}), since {champion['promoted_at']}",
+        markup=False,
+    )
+    if champion.get("refused_reason"):
+        console.print(
+            f"  ! v{champion['refused_version']} was passed over: {champion['refused_reason']}",
+            style="yellow",
+            markup=False,
+        )
+    if not performance or not performance["figures"]:
+        return
+    before = performance["previous_version"]
+    against = f"in brackets v{before}'s" if before else "the first of its kind"
+    console.print(f"  on {performance['split']}; 95 % intervals; {against}", markup=False)
+    for population, figures in performance["figures"].items():
+        console.print(f"  {population}", markup=False)
+        for metric, figure in figures.items():
+            console.print(f"    {metric:<26}{_figure(figure)}", markup=False)
+
+
+def _figure(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:
+        return "undefined"
+    interval = (
+        f" ({figure['low']:.4f} to {figure['high']:.4f})"
+        if figure["low"] is not None and figure["high"] is not None
+        else ""
+    )
+    before = f"  [{figure['previous']:.4f}]" if figure["previous"] is not None else ""
+    return f"{figure['value']:.4f}{interval}{before}"
+
+
+def _candidates(console: Console, candidates: list[dict[str, Any]]) -> None:
+    _heading(
+        console, f"the {len(candidates)} best unconfirmed candidates" if candidates else "best unconfirmed candidates"
+    )
+    if not candidates:
+        console.print("  none yet", markup=False)
+    for place, row in enumerate(candidates, 1):
+        period = f"{row['period_days']:.4g} d" if row.get("period_days") is not None else ""
+        reasons = row.get("reasons_text") or ""
+        signal = f"{place:>2}  {row['signal_id']:<18}{row['mission']:<8}{row['probability_planet']:.4f}"
+        console.print(
+            f"  {signal}  {period:<12}{reasons}",
+            markup=False,
+            overflow="ellipsis",
+            no_wrap=True,
+        )
+
+
+def _places(console: Console, facts: dict[str, Any]) -> None:
+    _heading(console, "where things are")
+    release, endpoint = facts["release"], facts["endpoint"]
+    if release is None:
+        console.print("  release    none yet: exo run", markup=False)
+    elif release.get("problem"):
+        console.print(f"  release    {release['problem']}", style="bold red", markup=False)
+    else:
+        console.print(
+            f"  release    {release['file']}  ({release['created_at']}, {release['tables']} tables)", markup=False
+        )
+        console.print('             exo query "SELECT * FROM mart_candidates LIMIT 10"', markup=False)
+    if endpoint["healthy"]:
+        console.print(f"  endpoint   {endpoint['url']}  model {endpoint['model_version']}", markup=False)
+        console.print(
+            f"             curl -s {endpoint['url']}/v1/predict -H 'content-type: application/json' -d "
+            '\'{"mission": "kepler", "period_days": 9.488, "duration_hours": 2.957, "depth_ppm": 616}\'',
+            markup=False,
+        )
+    else:
+        console.print(f"  endpoint   {endpoint['url']}  does not answer: exo serve start", style="yellow", markup=False)
+    console.print("  UI         exo ui, then http://127.0.0.1:3000", markup=False)
+    console.print(f"  state      {facts['home']}", markup=False)
