@@ -46,10 +46,11 @@ _JUDGED = tuple(f.name for f in FEATURES if f.group not in ("system", "mission")
 the paperwork."""
 
 
-def has_block(signals: pl.DataFrame) -> pl.Expr:
-    """Expression: whether a signal carries any pipeline diagnostic."""
+def has_block(signals: pl.DataFrame) -> pl.Series:
+    """Whether each signal carries any pipeline diagnostic."""
     present = [c for c in DIAGNOSTIC_COLUMNS if c in signals.columns]
-    return pl.any_horizontal(pl.col(c).is_not_null() for c in present) if present else pl.lit(False)
+    flag = pl.any_horizontal(pl.col(c).is_not_null() for c in present) if present else pl.lit(False)
+    return signals.with_columns(flag.alias("_block"))["_block"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class SignalTransformer:
         if signals.height == 0:
             raise ValueError("the transformer cannot be fitted on no signals")
         columns = [c for c in MEASURED_COLUMNS if c in signals.columns]
-        block = signals.select(has_block(signals).alias("b")).to_series()
+        block = has_block(signals)
         withheld = _uneven(signals.select("mission", *columns), is_planet, block, fill_gap)
         first = cls(withheld={m: dict(w) for m, w in withheld.items()})
         features = first.features(signals, star_counts)

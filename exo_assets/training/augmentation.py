@@ -84,7 +84,7 @@ def masked_copies(
 ) -> Copies:
     """Every signal as it is and with columns hidden (see the module's text)."""
     rng = np.random.default_rng(seed)
-    block = signals.select(has_block(signals).alias("b")).to_series().to_numpy()
+    block = has_block(signals).to_numpy()
     kepler = signals["mission"].cast(pl.String).is_in(list(PIPELINE_BLOCK)).to_numpy()
     basic = hide_block(signals)
     coin = rng.random(signals.height) < 0.5

@@ -89,8 +89,8 @@ class Vetter:
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """Features of `signals` as the vetter sees them; rows can be scored apart from each other afterwards."""
         features = self.transformer.features(signals, star_counts)
-        layout = signals.select(pl.when(has_block(signals)).then(pl.lit("full")).otherwise(pl.lit("basic")).alias("l"))
-        return features.with_columns(layout.to_series().alias("layout"))
+        full = has_block(signals).alias("full")
+        return features.with_columns(pl.when(full).then(pl.lit("full")).otherwise(pl.lit("basic")).alias("layout"))
 
     def score_features(self, features: pl.DataFrame, *, threads: int = 1) -> pl.DataFrame:
         """`score` from what `features` returned."""

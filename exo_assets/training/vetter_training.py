@@ -177,7 +177,7 @@ def train_vetter(
     """
     signals = signals.sort("signal_id")
     transformer, data = prepare(signals, star_counts, settings)
-    block = signals.select(has_block(signals).alias("b")).to_series().to_numpy()
+    block = has_block(signals).to_numpy()
     missions = [m for m in MISSIONS if min(_class_counts(data, m)) >= settings.least_per_class]
     if not missions:
         raise ValueError(

@@ -1,0 +1,260 @@
+"""The model registry: MLflow's runs, versions and the aliases `champion` and `previous`.
+
+Belongs here: logging a trained vetter, finding, fetching and promoting versions. Does not belong here: training, or
+the rules for promotion (evaluation).
+
+MLflow stores each version as a folder: the vetter's own plain files below `data/vetter`, and around them the description
+that `mlflow.pyfunc.load_model` needs. A version carries the digest of the vetter's files as a tag.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from exo_assets.training.model_ref import MODEL_NAME, ModelRef
+
+EXPERIMENT = "exo-vetter"
+CHAMPION, PREVIOUS = "champion", "previous"
+_MODEL, _FILES = "model", "vetter"
+_LOADER = "exo_assets.training.pyfunc"
+
+
+class ModelMissingError(LookupError):
+    """A model version was asked for that the registry does not have, or whose files are gone."""
+
+
+class ModelCorruptError(RuntimeError):
+    """The files of a model version are not the ones that were registered."""
+
+
+class ModelRegistry:
+    """MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`. Nothing is opened until needed."""
+
+    def __init__(self, url: str, artifacts: Path) -> None:
+        self.url = url
+        self.artifacts = Path(artifacts)
+        self._opened: Any = None
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def champion(self) -> ModelRef | None:
+        """The model that scores and serves, or None."""
+        return self._alias(CHAMPION)
+
+    def previous(self) -> ModelRef | None:
+        """The champion before, or None."""
+        return self._alias(PREVIOUS)
+
+    def find(self, digest: str) -> ModelRef | None:
+        """The newest version with this digest, or None."""
+        if self._unborn:
+            return None
+        found = [v for v in self._client.search_model_versions(f"name='{MODEL_NAME}'") if v.tags.get("digest") == digest]
+        return _ref(max(found, key=lambda v: int(v.version))) if found else None
+
+    def fetch(self, ref: ModelRef) -> Path:
+        """Folder of the version's files for `Vetter.load`, after its digest was verified.
+
+        ModelMissingError when the version or its files are gone, ModelCorruptError when the files changed.
+        """
+        from exo_assets.training.vetter import digest_of_folder
+
+        folder = self._local(self._version(ref).source) / "data" / _FILES
+        if not folder.is_dir():
+            raise ModelMissingError(f"the files of {ref} are gone ({folder}); train again (`exo run`) or restore them")
+        found = digest_of_folder(folder)
+        if found != ref.digest:
+            raise ModelCorruptError(
+                f"the files of {ref} in {folder} have the digest {found[:12]}: they were changed or damaged; restore "
+                "them, or roll back to the previous champion"
+            )
+        return folder
+
+    def metrics(self, ref: ModelRef) -> dict[str, float]:
+        """Metrics that were logged with the version."""
+        return {k: float(v) for k, v in self._client.get_run(self._version(ref).run_id).data.metrics.items()}
+
+    def logged_at(self, ref: ModelRef) -> int:
+        """When the version was registered, milliseconds since 1970."""
+        return int(self._version(ref).creation_timestamp)
+
+    # -- writing -------------------------------------------------------------------------------------------------
+
+    def log_candidate(
+        self,
+        folder: Path,
+        digest: str,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        plots: Mapping[str, bytes],
+    ) -> ModelRef:
+        """Log the vetter in `folder` as a run and a version of `exo-vetter`; `plots` are PNG files by name.
+
+        A version with the same digest is returned as it is, and nothing is logged. The version is registered last:
+        killed before that, an unfinished run is all that is left.
+        """
+        known = self.find(digest)
+        if known is not None:
+            return known
+        client = self._client
+        run = client.create_run(self._experiment(), tags={**tags, "digest": digest}, run_name=f"vetter-{digest[:12]}")
+        run_id = run.info.run_id
+        try:
+            for name, value in params.items():
+                client.log_param(run_id, name, value)
+            for name, number in metrics.items():
+                client.log_metric(run_id, name, float(number))
+            with tempfile.TemporaryDirectory() as temporary:
+                for name, png in plots.items():
+                    path = Path(temporary) / "plots" / name
+                    path.parent.mkdir(exist_ok=True)
+                    path.write_bytes(png)
+                if plots:
+                    client.log_artifacts(run_id, str(Path(temporary) / "plots"), "plots")
+                # MLflow keeps a folder under its own name: it gets the one that `fetch` looks for.
+                named = Path(temporary) / _FILES
+                shutil.copytree(folder, named)
+                _package(named, Path(temporary) / _MODEL)
+                client.log_artifacts(run_id, str(Path(temporary) / _MODEL), _MODEL)
+            if not client.search_registered_models(f"name='{MODEL_NAME}'"):
+                client.create_registered_model(MODEL_NAME, description="Vetter of transit signals: planet or not.")
+            version = client.create_model_version(
+                MODEL_NAME, f"{run.info.artifact_uri}/{_MODEL}", run_id, tags={**tags, "digest": digest}
+            )
+        except BaseException:
+            client.set_terminated(run_id, status="FAILED")
+            raise
+        client.set_terminated(run_id)
+        return ModelRef(MODEL_NAME, str(version.version), run_id, digest)
+
+    def promote(self, ref: ModelRef) -> None:
+        """Make `ref` the champion and the champion before it `previous`. Promoting the champion changes nothing.
+
+        `previous` moves first: killed in between, the old champion stands under both names and promoting again ends
+        as if nothing had happened.
+        """
+        self.fetch(ref)
+        present = self.champion()
+        if present is not None and present.version == ref.version:
+            return
+        if present is not None:
+            self._client.set_registered_model_alias(MODEL_NAME, PREVIOUS, present.version)
+        self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, ref.version)
+
+    def rollback(self) -> ModelRef:
+        """Exchange `champion` and `previous`; returns the new champion. ModelMissingError when there is no previous."""
+        present, before = self.champion(), self.previous()
+        if present is None or before is None or present.version == before.version:
+            raise ModelMissingError("there is no previous champion to go back to")
+        self.fetch(before)
+        self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, before.version)
+        self._client.set_registered_model_alias(MODEL_NAME, PREVIOUS, present.version)
+        return before
+
+    # -- MLflow --------------------------------------------------------------------------------------------------
+
+    @property
+    def _client(self) -> Any:
+        if self._opened is None:
+            database = _sqlite_file(self.url)
+            if database is not None:
+                database.parent.mkdir(parents=True, exist_ok=True)
+            from mlflow import MlflowClient
+
+            self._opened = MlflowClient(tracking_uri=self.url, registry_uri=self.url)
+        return self._opened
+
+    @property
+    def _unborn(self) -> bool:
+        """Whether the store does not exist yet: then there is nothing to read, and reading makes no store."""
+        database = _sqlite_file(self.url)
+        return self._opened is None and database is not None and not database.exists()
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        self.artifacts.mkdir(parents=True, exist_ok=True)
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=self.artifacts.resolve().as_uri()))
+
+    def _alias(self, alias: str) -> ModelRef | None:
+        if self._unborn:
+            return None
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return _ref(self._client.get_model_version_by_alias(MODEL_NAME, alias))
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _version(self, ref: ModelRef) -> Any:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self._client.get_model_version(ref.name, ref.version)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise ModelMissingError(f"{ref} is not in the model registry at {_shown(self.url)}") from error
+
+    def _local(self, source: str) -> Path:
+        """The folder of an artifact URI, fetched when the store is not this machine's."""
+        parsed = urlparse(source)
+        if parsed.scheme in ("", "file"):
+            return Path(unquote(parsed.path))
+        from mlflow.artifacts import download_artifacts
+
+        return Path(download_artifacts(artifact_uri=source, tracking_uri=self.url))
+
+
+def _ref(version: Any) -> ModelRef:
+    return ModelRef(version.name, str(version.version), str(version.run_id), version.tags.get("digest", ""))
+
+
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _shown(url: str) -> str:
+    """`url` without a password."""
+    parsed = urlparse(url)
+    return url.replace(f":{parsed.password}@", ":***@") if parsed.password else url
+
+
+def _package(folder: Path, target: Path) -> None:
+    """Write the vetter in `folder` as an MLflow model: loader, signature, requirements, and the plain files."""
+    import mlflow.pyfunc
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+    from exo_assets.training.vetter import SCORE_SCHEMA
+
+    inputs = [
+        ColSpec(DataType.string, "mission"),
+        *(ColSpec(DataType.string, name, required=False) for name in ("signal_id", "mission_star_id")),
+        *(ColSpec(DataType.double, name, required=False) for name in MEASURED_COLUMNS),
+    ]
+    outputs = [
+        ColSpec(DataType.double if str(kind) == "Float64" else DataType.string, name)
+        for name, kind in SCORE_SCHEMA.items()
+    ]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example")
+        mlflow.pyfunc.save_model(
+            str(target),
+            loader_module=_LOADER,
+            data_path=str(folder),
+            signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            pip_requirements=["exo"],
+        )
