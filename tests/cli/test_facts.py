@@ -1,0 +1,140 @@
+"""What the closing summary and `exo status` are made of."""
+
+import io
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+
+from deployments.cli.facts import candidates, performance
+from deployments.cli.summary import print_summary
+from exo_assets.evaluation.contracts import ML_PERFORMANCE_HISTORY, ML_VETTER_CHAMPION
+from exo_resources.lake import Lake
+
+
+def crown(lake: Lake, version: str, previous: str | None) -> None:
+    row = {
+        "name": "exo-vetter",
+        "version": version,
+        "run_id": "r",
+        "digest": f"digest{version}",
+        "promoted_at": "2026-01-01T00:00:00+00:00",
+        "previous_version": previous,
+        "previous_digest": f"digest{previous}" if previous else None,
+    }
+    lake.write("ml_vetter_champion", ML_VETTER_CHAMPION.conform(pl.DataFrame([row])))
+
+
+def history(lake: Lake, *rows: tuple[str, str, str, str, str, float]) -> None:
+    """(version, recorded_at, head, split, metric, value)."""
+    frame = pl.DataFrame(
+        [
+            {
+                "candidate_version": version,
+                "candidate_digest": f"digest{version}",
+                "data_digest": recorded_at,
+                "recorded_at": recorded_at,
+                "head": head,
+                "population": "overall",
+                "split": split,
+                "metric": metric,
+                "value": value,
+                "low": value - 0.01,
+                "high": value + 0.01,
+                "n_signals": 10,
+                "n_stars": 9,
+                "prevalence": 0.4,
+            }
+            for version, recorded_at, head, split, metric, value in rows
+        ]
+    )
+    lake.write("ml_performance_history", ML_PERFORMANCE_HISTORY.check(ML_PERFORMANCE_HISTORY.conform(frame)))
+
+
+def test_the_champions_newest_figures_beside_those_of_the_model_before_it(lake: Lake) -> None:
+    crown(lake, "3", "1")
+    history(
+        lake,
+        ("1", "2026-01-01", "planet", "test", "roc_auc", 0.95),
+        ("2", "2026-01-02", "planet", "test", "roc_auc", 0.10),  # refused: neither the champion nor before it
+        ("3", "2026-01-03", "planet", "test", "roc_auc", 0.96),
+        ("3", "2026-01-04", "planet", "test", "roc_auc", 0.97),
+        ("3", "2026-01-04", "planet", "unseen", "roc_auc", 0.50),
+        ("3", "2026-01-04", "disposition", "test", "roc_auc", 0.60),
+        ("3", "2026-01-04", "planet", "test", "brier", 0.05),
+    )
+    found = performance(lake)
+    assert found is not None and (found["version"], found["previous_version"]) == ("3", "1")
+    figures = found["figures"]["overall"]
+    assert figures.keys() == {"roc_auc", "brier"}
+    assert (figures["roc_auc"]["value"], figures["roc_auc"]["previous"]) == (0.97, 0.95)
+    assert figures["brier"]["previous"] is None
+
+
+def test_no_champion_no_figures(lake: Lake) -> None:
+    assert performance(lake) is None
+    crown(lake, "1", None)
+    assert performance(lake) is None
+
+
+def test_the_best_candidates_come_first(lake: Lake) -> None:
+    assert candidates(lake) == []
+    n = 30
+    marts = pl.DataFrame(
+        {
+            "rank": range(1, n + 1),
+            "signal_id": [f"K{i:05d}.01" for i in range(n)],
+            "mission": ["kepler"] * n,
+            "probability_planet": [1 - i / n for i in range(n)],
+            "period_days": [None, *range(1, n)],
+            "reasons_text": ["depth = 1 (+0.50)"] * n,
+        }
+    ).reverse()
+    lake.write("mart_candidates", marts)
+    found = candidates(lake)
+    assert [row["signal_id"] for row in found] == [f"K{i:05d}.01" for i in range(10)]
+
+
+def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
+    crown(lake, "3", "1")
+    history(
+        lake,
+        ("1", "2026-01-01", "planet", "test", "roc_auc", 0.95),
+        ("3", "2026-01-03", "planet", "test", "roc_auc", 0.96),
+    )
+    shown = io.StringIO()
+    print_summary(
+        Console(file=shown, width=200),
+        {
+            "job": "nightly_refresh",
+            "success": True,
+            "seconds": 61.2,
+            "recomputed": ["core_signals"],
+            "published_with_standing_champion": True,
+            "candidate_refused_by": ["floor_auc_kepler"],
+            "home": "/somewhere",
+            "sources": {"toi": {"source": "absent", "as_of": None, "rows": 0}},
+            "tables": {"core_signals": {"rows": 9564}, "core_stars": {"rows": 8000}},
+            "champion": lake.read("ml_vetter_champion").row(0, named=True),
+            "performance": performance(lake),
+            "candidates": [
+                {"signal_id": "K00001.01", "mission": "kepler", "probability_planet": 0.99, "reasons_text": "depth"}
+            ],
+            "release": {"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
+            "endpoint": {"healthy": True, "url": "http://127.0.0.1:8100", "model_version": "3"},
+        },
+    )
+    said = shown.getvalue()
+    for expected in (
+        "! toi                 absent",
+        "core_signals                           9,564 rows  recomputed",
+        "core_stars                             8,000 rows  kept",
+        "exo-vetter v3",
+        "0.9600 (0.9500 to 0.9700)  [0.9500]",
+        "1  K00001.01",
+        "/r/exo.duckdb",
+        "http://127.0.0.1:8100/v1/predict",
+        "refused by the gates (floor_auc_kepler)",
+        "nightly_refresh done in 61 s: 1 recomputed, 1 kept",
+    ):
+        assert expected in said, f"{expected!r} is not in:\n{said}"
