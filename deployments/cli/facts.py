@@ -180,6 +180,7 @@ def endpoint(settings: Settings) -> dict[str, Any]:
 
 
 CANDIDATE_COLUMNS = (
+    "rank",
     "signal_id",
     "mission",
     "probability_planet",
@@ -195,6 +196,5 @@ def candidates(lake: Lake, top: int = TOP) -> list[dict[str, Any]]:
     if lake.version("mart_candidates") is None:
         return []
     found = lake.read("mart_candidates")
-    best = found.sort("probability_planet", descending=True, nulls_last=True).head(top)
-    shown: list[dict[str, Any]] = finite(best.select(c for c in CANDIDATE_COLUMNS if c in found.columns).to_dicts())
+    shown: list[dict[str, Any]] = finite(found.sort("rank").head(top).select(CANDIDATE_COLUMNS).to_dicts())
     return shown

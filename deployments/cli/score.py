@@ -71,9 +71,8 @@ def score(
 
 def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
     """The champion and its model, from the registry; CliError when there is none."""
-    from exo_resources.registry import ModelRegistry
-
     from exo_assets.training.vetter import Vetter
+    from exo_resources.registry import ModelRegistry
 
     registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
     champion = registry.champion()

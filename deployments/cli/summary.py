@@ -126,7 +126,7 @@ def _candidates(console: Console, candidates: list[dict[str, Any]]) -> None:
         console.print("  none yet", markup=False)
     for place, row in enumerate(candidates, 1):
         period = f"{row['period_days']:.4g} d" if row.get("period_days") is not None else ""
-        reasons = row.get("reasons_text") or ""
+        reasons = row.get("reasons") or ""
         signal = f"{place:>2}  {row['signal_id']:<18}{row['mission']:<8}{row['probability_planet']:.4f}"
         console.print(
             f"  {signal}  {period:<12}{reasons}",

@@ -87,7 +87,9 @@ def test_the_best_candidates_come_first(lake: Lake) -> None:
             "mission": ["kepler"] * n,
             "probability_planet": [1 - i / n for i in range(n)],
             "period_days": [None, *range(1, n)],
-            "reasons_text": ["depth = 1 (+0.50)"] * n,
+            "verdict": ["planet"] * n,
+            "radius_earth": [1.0] * n,
+            "reasons": ["depth = 1 (+0.50)"] * n,
         }
     ).reverse()
     lake.write("mart_candidates", marts)
@@ -118,7 +120,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "champion": lake.read("ml_vetter_champion").row(0, named=True),
             "performance": performance(lake),
             "candidates": [
-                {"signal_id": "K00001.01", "mission": "kepler", "probability_planet": 0.99, "reasons_text": "depth"}
+                {"signal_id": "K00001.01", "mission": "kepler", "probability_planet": 0.99, "reasons": "depth"}
             ],
             "release": {"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
             "endpoint": {"healthy": True, "url": "http://127.0.0.1:8100", "model_version": "3"},
