@@ -187,7 +187,7 @@ CANDIDATE_COLUMNS = (
     "verdict",
     "period_days",
     "radius_earth",
-    "reasons_text",
+    "reasons",
 )
 
 
