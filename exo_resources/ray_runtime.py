@@ -105,6 +105,7 @@ class RayRuntime:
         self,
         objective: Callable[[Any, Mapping[str, Any]], float],
         shared: Any,
+        *,
         space: Mapping[str, tuple[float, float, str]],
         start: Mapping[str, Any],
         trials: int,

@@ -3,8 +3,8 @@
 Belongs here: logging a trained vetter, finding, fetching and promoting versions. Does not belong here: training, or
 the rules for promotion (evaluation).
 
-MLflow stores each version as a folder: the vetter's own plain files below `data/vetter`, and around them the description
-that `mlflow.pyfunc.load_model` needs. A version carries the digest of the vetter's files as a tag.
+MLflow stores each version as a folder: the vetter's own plain files below `data/vetter`, and around them the
+description that `mlflow.pyfunc.load_model` needs. A version carries the digest of the vetter's files as a tag.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class ModelCorruptError(RuntimeError):
 
 
 class ModelRegistry:
-    """MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`. Nothing is opened until needed."""
+    """MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`; opened when first needed."""
 
     def __init__(self, url: str, artifacts: Path) -> None:
         self.url = url
@@ -55,7 +55,9 @@ class ModelRegistry:
         """The newest version with this digest, or None."""
         if self._unborn:
             return None
-        found = [v for v in self._client.search_model_versions(f"name='{MODEL_NAME}'") if v.tags.get("digest") == digest]
+        found = [
+            v for v in self._client.search_model_versions(f"name='{MODEL_NAME}'") if v.tags.get("digest") == digest
+        ]
         return _ref(max(found, key=lambda v: int(v.version))) if found else None
 
     def fetch(self, ref: ModelRef) -> Path:

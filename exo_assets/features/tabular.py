@@ -53,6 +53,11 @@ def build_features(signals: pl.DataFrame, star_counts: pl.DataFrame | None = Non
     return frame.select(_OUTPUT).with_columns(pl.when(numeric.is_finite()).then(numeric).name.keep())
 
 
+def count_signals(signals: pl.DataFrame) -> pl.DataFrame:
+    """Signals per star of a catalogue: [mission_star_id, n_signals], the `star_counts` of `build_features`."""
+    return signals.group_by("mission_star_id").agg(pl.len().cast(pl.Int64).alias("n_signals")).sort("mission_star_id")
+
+
 def _prepared(signals: pl.DataFrame) -> pl.DataFrame:
     """Identity and measured columns, all present and typed; NaN and infinities are null."""
     if "mission" not in signals.columns:

@@ -17,7 +17,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
 from exo_assets.features.registry import FEATURE_NAMES, FEATURES, NUMERIC
-from exo_assets.features.tabular import build_features
+from exo_assets.features.tabular import MISSION_TYPE, build_features
 
 Matrix = npt.NDArray[np.float64]
 
@@ -101,6 +101,17 @@ class SignalTransformer:
         features = build_features(self._nulled(signals, MEASURED_COLUMNS), star_counts)
         return self._nulled(features, NUMERIC)
 
+    def withhold(self, features: pl.DataFrame) -> pl.DataFrame:
+        """Ready-made features without everything that is withheld or computed from something withheld.
+
+        Stricter than `features`, which computes around a withheld column where another one can stand in.
+        """
+        reached = {
+            mission: {f.name: "" for f in FEATURES if f.name in found or set(f.inputs) & set(found)}
+            for mission, found in self.withheld.items()
+        }
+        return SignalTransformer(withheld=reached)._nulled(features, NUMERIC)
+
     def _nulled(self, frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
         hidden: dict[str, list[str]] = {}
         allowed = set(names) & set(frame.columns)
@@ -117,7 +128,9 @@ class SignalTransformer:
         """Model input for LightGBM: columns in the order of FEATURES, mission as its code, unknown as NaN."""
         return (
             features.select(
-                (pl.col(n).to_physical() if n == "mission" else pl.col(n)).cast(pl.Float64).alias(n)
+                (pl.col(n).cast(pl.String).cast(MISSION_TYPE).to_physical() if n == "mission" else pl.col(n))
+                .cast(pl.Float64)
+                .alias(n)
                 for n in FEATURE_NAMES
             )
             .to_numpy(order="c")

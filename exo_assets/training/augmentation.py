@@ -58,10 +58,11 @@ def hide_block(signals: pl.DataFrame) -> pl.DataFrame:
 
 
 def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generator) -> pl.DataFrame:
-    """`signals` with each column group unknown with probability `chance`, independently per signal."""
+    """`signals` with column groups unknown; per signal the share of them is drawn evenly from 0 to `chance`."""
     out = []
+    share = rng.random(signals.height) * chance
     for group in COLUMN_GROUPS:
-        keep = pl.lit(pl.Series(rng.random(signals.height) >= chance))
+        keep = pl.lit(pl.Series(rng.random(signals.height) >= share))
         out += [pl.when(keep).then(pl.col(c)).alias(c) for c in group if c in signals.columns]
     return signals.with_columns(out)
 

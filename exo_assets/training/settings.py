@@ -49,13 +49,18 @@ class TrainingSettings:
     archive_bags: int = 1
     other_missions: tuple[float, ...] = (0.0, 0.25, 1.0)
     selection_rounds: int = 120
-    random_mask: float = 0.25
+    random_mask: float = 0.9
     least_per_class: int = 40
     precision: float = 0.95
     certainty: float = 0.8
+    balance: str = "plain"
+    balance_gain: float = 0.001
+    trials: int = 24
 
 
-"""`other_missions`: weights tried for rows of the other missions. `random_mask`: chance that a group of columns is
-hidden in a masked copy. `least_per_class`: signals of each class below which a mission gets no expert of its own.
+"""`other_missions`: weights tried for rows of the other missions. `random_mask`: largest share of column groups that
+a masked copy hides. `least_per_class`: signals of each class below which a mission gets no expert of its own.
 `precision`: what the verdicts planet and false positive promise on out-of-fold predictions.
-`certainty`: probability below which no verdict but candidate is given, however good the mission's record."""
+`certainty`: probability below which no verdict but candidate is given, however good the mission's record.
+`balance`: plain, or weights (each class of a mission weighs the same); weights are taken only when they gain
+`balance_gain` of average precision. `trials`: points of the search in the full profile."""

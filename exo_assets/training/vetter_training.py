@@ -67,6 +67,7 @@ class Task:
     rounds: int
     params: Mapping[str, float | int | bool]
     plain: bool = False
+    balance: str = "plain"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def fit_task(data: Data, task: Task) -> Fit:
         weight *= data.label[row] != 1
     if task.holdout is not None:
         weight *= data.fold[row] != task.holdout
+    if task.balance == "weights":
+        weight *= balancing(data.label[row], weight)
     used = np.flatnonzero(weight > 0)
     label = data.label[row[used]]
     binary = task.head == "planet"
@@ -125,6 +128,13 @@ def fit_task(data: Data, task: Task) -> Fit:
         if len(rows)
     }
     return Fit(booster.model_to_string(), rows, raw)
+
+
+def balancing(label: Ints, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Factors per row that give every class present the same total weight and leave the sum as it is."""
+    totals = np.bincount(label, weights=weight)
+    factor = np.divide(weight.sum() / (totals > 0).sum(), totals, out=np.zeros_like(totals), where=totals > 0)
+    return np.asarray(factor[label])
 
 
 def _plain_count(data: Data) -> int:
@@ -178,7 +188,7 @@ def train_vetter(
     signals = signals.sort("signal_id")
     transformer, data = prepare(signals, star_counts, settings)
     block = has_block(signals).to_numpy()
-    missions = [m for m in MISSIONS if min(_class_counts(data, m)) >= settings.least_per_class]
+    missions = learnable(data, settings)
     if not missions:
         raise ValueError(
             f"no mission has {settings.least_per_class} planets and as many false positives to learn from: "
@@ -222,6 +232,11 @@ def train_vetter(
     return Trained(vetter, _out_of_fold(signals, judged, block, probability, z), tried)
 
 
+def learnable(data: Data, settings: TrainingSettings) -> list[str]:
+    """Missions with enough planets and false positives for an expert of their own."""
+    return [m for m in MISSIONS if min(_class_counts(data, m)) >= settings.least_per_class]
+
+
 def _class_counts(data: Data, mission: str) -> tuple[int, int]:
     here = data.label[data.mission == mission]
     return int((here == 0).sum()), int((here == 2).sum())
@@ -231,7 +246,7 @@ def _tasks(mission: str, other: float, s: TrainingSettings) -> list[Task]:
     """Every fit of a mission's expert: each fold left out, then none; bags with seeds of their own."""
     held: list[int | None] = [*range(s.folds), None]
     return [
-        Task("planet", mission, other, f, s.seed + bag, s.planet_rounds, s.planet)
+        Task("planet", mission, other, f, s.seed + bag, s.planet_rounds, s.planet, balance=s.balance)
         for f in held
         for bag in range(s.bags)
     ] + [

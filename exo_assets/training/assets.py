@@ -1,0 +1,173 @@
+"""Assets of the training stage: the training set, what was compared, the candidate and its out-of-fold predictions.
+
+Belongs here: which tables and resources training takes, and where its tasks run (Ray). Does not belong here: the
+recipe (vetter_training.py) or the registry.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.code_version import code_version
+from exo_assets.features.tabular import count_signals
+from exo_assets.table_asset import Table, table_asset
+from exo_assets.training import comparison, report
+from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
+from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.splits import assign_splits
+from exo_assets.training.tuning import SPACE, Search, objective
+from exo_assets.training.vetter_training import HEADS, Trained, learnable, prepare, train_vetter
+
+GROUP = "training"
+CODE = ("features", "training", "catalogs/contracts.py", "evaluation/metrics.py")
+OOF_KEY = "training/out_of_fold/{digest}.parquet"
+
+
+def training_settings(settings: Any) -> TrainingSettings:
+    """Settings of training from the platform's."""
+    return TrainingSettings(seed=settings.seed)
+
+
+def _salt(resources: Any) -> str:
+    return f"{resources.settings.profile}:{resources.settings.seed}"
+
+
+@table_asset(ML_TRAINING_SET, group=GROUP, code=["training/splits.py", "training/contracts.py", "training/settings.py"])
+def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
+    """Label, split and fold of every signal that has a disposition."""
+    disposed = core_signals.filter(pl.col("disposition").is_not_null())
+    splits = assign_splits(core_signals.select("star_id", "mission_star_id"), training_settings(settings).folds)
+    table = disposed.join(splits, on="star_id", how="left").with_columns(pl.col("disposition").alias("label"))
+    counts = table.group_by("mission", "split", "label").len("signals").sort("mission", "split", "label")
+    return Table(
+        ML_TRAINING_SET.conform(table).sort("signal_id"), metadata={"signals": dg.MetadataValue.json(counts.to_dicts())}
+    )
+
+
+@table_asset(ML_TRAINING_COMPARISON, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"), salt=_salt)
+def ml_training_comparison(
+    core_signals: pl.DataFrame,
+    feat_signals: pl.DataFrame,
+    ml_training_set: pl.DataFrame,
+    ray_runtime: Any,
+    settings: Any,
+) -> Table:
+    """Plain training, class weights, SMOTE and a linear model on the same folds."""
+    rows = _learnable(core_signals, ml_training_set)
+    table = comparison.compare(feat_signals, rows, training_settings(settings), ray_runtime.map)
+    return Table(
+        ML_TRAINING_COMPARISON.conform(table),
+        metadata={"kept": table.filter("is_kept")["method"][0], "best": table.filter("is_best")["method"][0]},
+    )
+
+
+@table_asset(ML_VETTER_CANDIDATE, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "mlflow"), salt=_salt)
+def ml_vetter_candidate(
+    context: dg.AssetExecutionContext,
+    *,
+    core_signals: pl.DataFrame,
+    ml_training_set: pl.DataFrame,
+    ml_training_comparison: pl.DataFrame,
+    ray_runtime: Any,
+    registry: Any,
+    settings: Any,
+    lake: Any,
+) -> Table:
+    """Train the vetter on the training stars and register it; the same model is never registered twice."""
+    rows, counts = _learnable(core_signals, ml_training_set), count_signals(core_signals)
+    plan = replace(training_settings(settings), balance=ml_training_comparison.filter("is_kept")["method"][0])
+    if settings.profile == "full":
+        plan = _searched(rows, counts, plan, ray_runtime, context)
+    trained = train_vetter(rows, plan, counts, ray_runtime.map, {"seed": plan.seed, "signals": rows.height})
+    vetter, figures = trained.vetter, report.metrics(trained.out_of_fold)
+    lake.put(OOF_KEY.format(digest=vetter.digest), _parquet(trained.out_of_fold))
+    data_digest = lake.version("ml_training_set").digest
+    with tempfile.TemporaryDirectory() as folder:
+        vetter.save(Path(folder) / "vetter")
+        ref = registry.log_candidate(
+            Path(folder) / "vetter",
+            vetter.digest,
+            params=_parameters(plan, trained),
+            metrics=figures,
+            tags={
+                "data_digest": data_digest,
+                "signals_digest": lake.version("core_signals").digest,
+                "code_version": code_version(*CODE),
+                "profile": settings.profile,
+            },
+            plots=report.plots(trained, vetter, rows, counts),
+        )
+    context.log.info("%s: %s", ref, {k: round(v, 4) for k, v in figures.items() if k.endswith("roc_auc")})
+    row = {
+        **ref.as_row(),
+        "trained_at": datetime.fromtimestamp(registry.logged_at(ref) / 1000, UTC).isoformat(timespec="seconds"),
+        "data_digest": data_digest,
+        "profile": settings.profile,
+        "seed": plan.seed,
+        "balance": plan.balance,
+        "n_signals": rows.height,
+        "n_resolved": rows.filter(pl.col("disposition") != "CANDIDATE").height,
+        "n_stars": rows["star_id"].n_unique(),
+    }
+    return Table(
+        ML_VETTER_CANDIDATE.conform(pl.DataFrame([row])),
+        metadata={"model": str(ref), **{k: v for k, v in figures.items() if k.endswith(("roc_auc", "log_loss"))}},
+        notes={
+            "other_missions": {m: e.other_missions for m, e in vetter.experts.items()},
+            "tried": trained.tried.to_dicts(),
+            "withheld": {m: dict(w) for m, w in vetter.transformer.withheld.items()},
+        },
+    )
+
+
+@table_asset(ML_VETTER_OOF, group=GROUP, code=["training/contracts.py"])
+def ml_vetter_oof(ml_vetter_candidate: pl.DataFrame, lake: Any) -> pl.DataFrame:
+    """The out-of-fold predictions that the candidate's training left in the lake."""
+    stored = lake.get(OOF_KEY.format(digest=ml_vetter_candidate["digest"][0]))
+    return ML_VETTER_OOF.conform(pl.read_parquet(io.BytesIO(stored))).sort("signal_id", "layout")
+
+
+def _learnable(core_signals: pl.DataFrame, ml_training_set: pl.DataFrame) -> pl.DataFrame:
+    """Signals of training stars with a disposition, and their fold."""
+    train = ml_training_set.filter(split="train").select("signal_id", "fold")
+    return core_signals.join(train, on="signal_id", how="inner").sort("signal_id")
+
+
+def _searched(
+    rows: pl.DataFrame, counts: pl.DataFrame, plan: TrainingSettings, ray_runtime: Any, context: Any
+) -> TrainingSettings:
+    """`plan` with the hyper-parameters that Ray Tune found for the planet head."""
+    _, data = prepare(rows, counts, plan)
+    search = Search(data, plan, tuple(learnable(data, plan)))
+    best, loss = ray_runtime.search(
+        objective, search, space=SPACE, start=plan.planet, trials=plan.trials, seed=plan.seed
+    )
+    context.log.info("search: log loss %.5f with %s", loss, best)
+    return replace(plan, planet={**plan.planet, **best})
+
+
+def _parameters(plan: TrainingSettings, trained: Trained) -> dict[str, Any]:
+    flat = {k: v for k, v in asdict(plan).items() if k not in HEADS}
+    flat |= {f"{head}_{k}": v for head in HEADS for k, v in getattr(plan, head).items()}
+    for mission, expert in trained.vetter.experts.items():
+        flat[f"{mission}_other_missions"] = expert.other_missions
+        flat[f"{mission}_thresholds"] = f"{expert.low:.4f} {expert.high:.4f}"
+        flat |= {f"{mission}_{layout}_calibration": c.kind for layout, c in expert.calibration.items()}
+    return flat
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.write_parquet(out)
+    return out.getvalue()
+
+
+ASSETS: list[dg.AssetsDefinition] = [ml_training_set, ml_training_comparison, ml_vetter_candidate, ml_vetter_oof]
