@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -64,9 +63,9 @@ class ServeCluster:
         self.log = self.folder / "serve.log"
         self._state_file = self.folder / "state.json"
         self._token_file = self.folder / "token"
-        # Unix socket paths hold about 100 bytes and Ray's are long: they cannot live below any home.
-        name = hashlib.sha256(str(home).encode()).hexdigest()[:8]
-        self._temp = Path(tempfile.gettempdir()) / f"exo-serve-{os.getuid()}-{name}"
+        # Unix socket paths hold about 100 bytes, and Ray's and HAProxy's are long: they cannot live below any home.
+        name = hashlib.sha256(f"{os.getuid()} {home}".encode()).hexdigest()[:8]
+        self._temp = Path("/tmp") / f"exo-{name}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -106,9 +105,11 @@ class ServeCluster:
         except httpx.HTTPError as error:
             raise ServeUnreachableError(f"the endpoint's cluster at {state.api} does not answer ({error})") from error
         if reply.status_code >= 500:
-            raise ServeUnreachableError(f"the endpoint's cluster answered {reply.status_code}: {reply.text[:500]}")
+            raise ServeUnreachableError(
+                f"the endpoint's cluster answered {reply.status_code}: {reply.text.strip()[-500:]}"
+            )
         if reply.status_code != 200:
-            raise ServeError(f"the endpoint's cluster refused ({reply.status_code}): {reply.text[:500]}")
+            raise ServeError(f"the endpoint's cluster refused ({reply.status_code}): {reply.text.strip()[-500:]}")
         return dict(reply.json()) if reply.content and "json" in reply.headers.get("content-type", "") else {}
 
     def start(self) -> bool:
@@ -118,7 +119,9 @@ class ServeCluster:
             return False
         self.stop()
         self._check_port()
-        self._temp.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temp.mkdir(mode=0o700, exist_ok=True)
+        if self._temp.stat().st_uid != os.getuid():
+            raise ServeError(f"{self._temp}, which the endpoint needs, belongs to another user; remove it")
         self._token(create=True)
         ports = _free_ports(5)
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--disable-usage-stats"]
@@ -187,8 +190,25 @@ class ServeCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
             "RAY_USAGE_STATS_ENABLED": "0",
+            **self._ha_proxy(),
             "OMP_NUM_THREADS": "1",
             "POLARS_MAX_THREADS": "1",
+        }
+
+    def _ha_proxy(self) -> dict[str, str]:
+        """Requests go through HAProxy straight to the replica, not through Serve's proxy in Python."""
+        stats, metrics = _free_ports(2)
+        return {
+            "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+            "RAY_SERVE_HAPROXY_MAXCONN": "1024",
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(self._temp / "h" / "haproxy.cfg"),
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(self._temp / "h" / "admin.sock"),
+            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(self._temp / "h" / "metrics.sock"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(self._temp / "h"),
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(self._temp / "h" / "server-state"),
         }
 
     def _token(self, create: bool = False) -> str:

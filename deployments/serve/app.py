@@ -19,6 +19,7 @@ from deployments.serve.answers import judge_requests, judge_table
 from deployments.serve.body import RefusedError, read_body, read_csv_upload
 from deployments.serve.model import ModelSlot, Pin
 from deployments.serve.request import InvalidRequestError, Signal, parse_signal
+from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
 from exo_assets.scoring.read_file import CatalogueFileError
 
@@ -66,7 +67,10 @@ class VetterEndpoint:
     """Answers with the pinned model; `reconfigure` puts another in its place while requests go on."""
 
     def __init__(self) -> None:
-        self._slot = ModelSlot()
+        slot = self._slot = ModelSlot()
+        self._together: Together[dict[str, Any], dict[str, Any]] = Together(
+            lambda signals: judge_requests(signals, slot.loaded), MOST_TOGETHER
+        )
         self._tables = asyncio.Semaphore(1)
         self._replica = serve.get_replica_context().replica_id.unique_id
 
@@ -117,12 +121,8 @@ class VetterEndpoint:
     async def predict(self, request: Request) -> JSONResponse:
         """One signal in physical units: probability, dispositions, verdict, reasons."""
         signal = parse_signal(await read_body(request, LARGEST_SIGNAL))
-        reply = await self._judge_together(signal)
+        reply = await self._together.ask(signal)
         return JSONResponse(reply, status_code=500 if "error" in reply else 200)
-
-    @serve.batch(max_batch_size=MOST_TOGETHER, batch_wait_timeout_s=0.0)
-    async def _judge_together(self, signals: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return await asyncio.to_thread(judge_requests, signals, self._slot.loaded)
 
     @api.post(
         "/v1/predict_batch",
