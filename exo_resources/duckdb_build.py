@@ -101,26 +101,24 @@ def check_database(path: Path, rows: Mapping[str, int]) -> None:
         connection.close()
 
 
-def open_read_only(path: Path, *, locked: bool = True) -> Any:
+_CONFINED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+    "lock_configuration": "true",
+}
+
+
+def open_read_only(path: Path) -> Any:
     """A read-only connection that can reach nothing but the database file itself.
 
-    Files, the network, extensions and Python variables are out of reach; with `locked` a statement cannot undo that.
+    Files, the network, extensions and Python variables are out of reach, and no statement can undo that. The settings
+    are given on opening, all of them: connections of one process to one file share them, and a later SET would fail.
     """
     import duckdb
 
-    connection = duckdb.connect(
-        str(path),
-        read_only=True,
-        config={
-            "enable_external_access": "false",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        },
-    )
-    connection.execute("SET python_enable_replacements = false")
-    if locked:
-        connection.execute("SET lock_configuration = true")
-    return connection
+    return duckdb.connect(str(path), read_only=True, config=_CONFINED)
 
 
 def duckdb_error() -> type[Exception]:

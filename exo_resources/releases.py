@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import time
 import uuid
@@ -41,6 +42,7 @@ _LOCK = ".lock"
 _BUILDING, _TRASH, _LINK = ".building-", ".trash-", ".current-"
 _FORMAT = 1
 _ID_TIME = "%Y%m%dT%H%M%SZ"
+_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 __all__ = ["Manifest", "Publication", "Release", "ReleaseError", "ReleaseStore", "ReleaseTable"]
 
@@ -340,7 +342,7 @@ class ReleaseStore:
     def _ids(self) -> Names:
         if not self.folder.is_dir():
             return []
-        return sorted(p.name for p in self.folder.iterdir() if not p.name.startswith(".") and _is_release(p))
+        return sorted(p.name for p in self.folder.iterdir() if _is_release(p))
 
     def _load(self, release_id: str) -> Release:
         folder = self.folder / release_id
@@ -364,7 +366,7 @@ class ReleaseStore:
         found = []
         for release_id in self._ids():
             if live is None or release_id <= live.id:
-                with suppress(ReleaseError):  # pruned between the listing and the reading
+                with suppress(ReleaseError):  # damaged, or pruned between the listing and the reading
                     found.append(self._load(release_id))
         return found
 
@@ -408,7 +410,8 @@ class ReleaseStore:
 
 
 def _is_release(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink() and (path / MANIFEST).is_file()
+    """By name, not by content: a release that lost its manifest still takes its id, and is pruned in its turn."""
+    return bool(_ID.fullmatch(path.name)) and path.is_dir() and not path.is_symlink()
 
 
 def _content(tables: Sequence[ReleaseTable]) -> str:

@@ -216,7 +216,8 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         failed = [result.check_name for result in results if not result.passed]
         if failed:
             raise dg.Failure(
-                f"{model.name}: {len(failed)} of {len(results)} tests failed ({', '.join(map(str, failed))}); nothing was written",
+                f"{model.name}: {len(failed)} of {len(results)} tests failed ({', '.join(map(str, failed))}); "
+                "nothing was written",
                 allow_retries=False,
             )
         if kept:
