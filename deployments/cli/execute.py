@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ class Outcome:
     job: str
     run_id: str
     success: bool
+    seconds: float
     assets: dict[str, AssetState]
     refusals: list[FailedCheck]
 
@@ -138,6 +140,7 @@ def execute(
         version = lake.version(table) if lake is not None else None
         return (version.digest, version.fingerprint) if version else None
 
+    began = time.monotonic()
     progress = Progress(console, len(job.all_node_defs), version_of)
     stopped = False
 
@@ -166,6 +169,7 @@ def execute(
         job=job.name,
         run_id=run_id,
         success=result.success,
+        seconds=time.monotonic() - began,
         assets=progress.assets,
         refusals=[] if result.success else gate_refusals(instance, run_id),
     )

@@ -64,14 +64,18 @@ class Progress:
         self.assets: dict[str, AssetState] = {}
         self._began: dict[str, float] = {}
         self._before: dict[str, object] = {}
-        self._status: Any = None
+        self._spinner: Any = None
 
     def live(self) -> AbstractContextManager[Any]:
         """Around the run: the live line on a terminal."""
         if not self.console.is_terminal:
             return nullcontext()
-        self._status = self.console.status("starting")
-        return self._status
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self._spinner = Spinner("dots", "starting")
+        # The streams are the log file's now; Live would take them to the terminal instead.
+        return Live(self._spinner, console=self.console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def listen(self, entry: EventLogEntry) -> None:
         """Take one event of the run."""
@@ -124,11 +128,11 @@ class Progress:
             self.console.print(f"    check not passed: {failed}", style="yellow", markup=False)
 
     def _show(self) -> None:
-        if self._status is None:
+        if self._spinner is None:
             return
         ended = sum(asset.state not in ("waiting", "running") for asset in self.assets.values())
         running = [asset.name for asset in self.assets.values() if asset.state == "running"]
-        self._status.update(f"{ended} of {self.total}  {', '.join(running)}")
+        self._spinner.update(text=f"{ended} of {self.total}  {', '.join(running)}")
 
 
 def _take_metadata(asset: AssetState, event: DagsterEvent) -> None:
@@ -147,4 +151,7 @@ def cause(event: DagsterEvent) -> str:
     error = data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return " ".join(error.message.split()) if error else "no reason given"
+    if error is None:
+        return "no reason given"
+    kind, colon, text = " ".join(error.message.split()).partition(": ")
+    return f"{kind.rpartition('.')[2]}{colon}{text}"

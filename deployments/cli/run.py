@@ -82,7 +82,7 @@ def _report(settings: Any, outcomes: list[Outcome], *, as_json: bool) -> None:
         "published_with_standing_champion": len(outcomes) > 1,
         "recomputed": sorted(name for name, asset in assets.items() if asset.outcome == "recomputed"),
         "failed": {asset.name: asset.error for asset in last.failed},
-        "seconds": round(sum(asset.seconds for outcome in outcomes for asset in outcome.assets.values()), 1),
+        "seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
         **facts,
     }
     if as_json:
