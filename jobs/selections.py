@@ -16,5 +16,5 @@ FROM_TRAINING = dg.AssetSelection.groups("training", "evaluation", "scoring", "w
 
 RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
 
-DEPLOY = dg.AssetSelection.assets("ml_vetter_champion") | dg.AssetSelection.groups("scoring", "warehouse", "serving")
-"""Begins with the champion's table: scoring reads the champion there, and a rollback moves only the registry."""
+DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")
+"""Not the champion's own table: materialising it would read the gates again, and the rollback has written it."""

@@ -23,6 +23,7 @@ class FailedCheck:
     """One evaluation of an asset check that did not pass."""
 
     run_id: str
+    step: str
     asset: str
     check: str
     blocking: bool
@@ -49,6 +50,7 @@ def failed_check(entry: EventLogEntry) -> FailedCheck | None:
         return None
     return FailedCheck(
         run_id=entry.run_id,
+        step=event.step_key or "",
         asset=found.asset_key.to_user_string(),
         check=found.check_name,
         blocking=bool(found.blocking),

@@ -46,8 +46,8 @@ class Outcome:
 
     @property
     def only_refused(self) -> bool:
-        """Whether the gates refusing the candidate is all that went wrong."""
-        return bool(self.refusals) and {a.name for a in self.failed} <= {r.asset for r in self.refusals}
+        """Whether the gates refusing the candidate is all that went wrong: no step failed but those that judged it."""
+        return bool(self.refusals) and {asset.name for asset in self.failed} <= {r.step for r in self.refusals}
 
 
 @contextmanager

@@ -297,9 +297,12 @@ def lineage(home: Path, *, gate: bool = True, crash: bool = False, champion: boo
         lake.write("core_signals", pl.DataFrame({"signal_id": ["a"]}), fingerprint="f")
         return dg.MaterializeResult(metadata={"dagster/row_count": 1, "recomputed": True})
 
-    @dg.asset(check_specs=[dg.AssetCheckSpec("floor_auc", asset="ml_vetter_gates", blocking=True)], deps=[core_signals])
-    def ml_vetter_gates() -> dg.MaterializeResult:  # type: ignore[type-arg]
-        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="floor_auc", passed=gate)])
+    @dg.asset(deps=[core_signals])
+    def ml_vetter_gates() -> None: ...
+
+    @dg.asset_check(asset=ml_vetter_gates, blocking=True)
+    def floor_auc() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=gate)
 
     @dg.asset(deps=[ml_vetter_gates])
     def out_scores() -> None:
@@ -312,7 +315,7 @@ def lineage(home: Path, *, gate: bool = True, crash: bool = False, champion: boo
     module = types.ModuleType("deployments.definitions")
     module.published = published  # type: ignore[attr-defined]
     module.build_defs = lambda settings: dg.Definitions(  # type: ignore[attr-defined]
-        assets=[core_signals, ml_vetter_gates, out_scores], jobs=jobs
+        assets=[core_signals, ml_vetter_gates, out_scores], asset_checks=[floor_auc], jobs=jobs
     )
     return module
 

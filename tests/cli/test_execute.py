@@ -44,17 +44,19 @@ def definitions(*, gate: bool = True, crash: bool = False) -> dg.Definitions:
     def core_stars() -> dg.MaterializeResult:  # type: ignore[type-arg]
         return dg.MaterializeResult(metadata={"dagster/row_count": 7, "recomputed": False})
 
-    @dg.asset(check_specs=[dg.AssetCheckSpec("floor_auc", asset="ml_vetter_gates", blocking=True)])
-    def ml_vetter_gates() -> dg.MaterializeResult:  # type: ignore[type-arg]
-        return dg.MaterializeResult(
-            check_results=[dg.AssetCheckResult(check_name="floor_auc", passed=gate, description="0.91 < 0.95")]
-        )
+    @dg.asset
+    def ml_vetter_gates() -> None: ...
+
+    @dg.asset_check(asset=ml_vetter_gates, blocking=True)
+    def floor_auc() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=gate, description="0.91 < 0.95")
 
     @dg.asset(deps=[ml_vetter_gates])
     def ml_vetter_champion() -> None: ...
 
     return dg.Definitions(
         assets=[core_signals, core_stars, ml_vetter_gates, ml_vetter_champion],
+        asset_checks=[floor_auc],
         jobs=[
             dg.define_asset_job("nightly_refresh", executor_def=dg.in_process_executor, tags={"exo/writes": "lineage"})
         ],
@@ -74,6 +76,7 @@ def test_each_asset_is_a_line_with_rows_and_what_became_of_it(instance: dg.Dagst
         "core_signals": "recomputed",
         "core_stars": "kept",
         "ml_vetter_gates": "done",
+        "ml_vetter_gates_floor_auc": "done",
         "ml_vetter_champion": "done",
     }
     [line] = [line for line in lines if "core_signals" in line]

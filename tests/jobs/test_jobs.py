@@ -1,12 +1,12 @@
 """Jobs and schedules: what they select, how they run, and that none of it changes silently."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from exo_assets.training.model_ref import ModelRef
+from exo_resources.lake import Lake
 from exo_resources.settings import Settings
 from jobs import build_jobs_and_schedules
 from jobs.definitions import NIGHTLY_REFRESH
@@ -66,7 +66,7 @@ EXPECTED = {
         "serve_vetter",
     },
     "publish_release": {"out_scores", "out_warehouse"},
-    "deploy_champion": {"ml_vetter_champion", "out_scores", "out_warehouse", "serve_vetter"},
+    "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
 }
 
 
@@ -111,37 +111,42 @@ def test_the_nightly_schedule_asks_for_its_job() -> None:
     assert schedule.job_name == NIGHTLY_REFRESH.name
 
 
-def test_rollback_runs_the_rollback_with_registry_and_lake(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[tuple[object, object]] = []
-    registry, lake = object(), object()
+class Registry:
+    """Two versions in memory, with the aliases of the real registry."""
 
-    def roll_back(*given: object) -> ModelRef:
-        calls.append((given[0], given[1]))
-        return ModelRef("exo-vetter", "1", "r", "d" * 64)
+    def __init__(self, champion: ModelRef | None, previous: ModelRef | None) -> None:
+        self.now, self.before = champion, previous
 
-    stand_in(monkeypatch, roll_back)
+    def champion(self) -> ModelRef | None:
+        return self.now
+
+    def previous(self) -> ModelRef | None:
+        return self.before
+
+    def rollback(self) -> ModelRef:
+        assert self.before is not None
+        self.now, self.before = self.before, self.now
+        return self.now
+
+
+V1, V2 = (ModelRef("exo-vetter", n, f"run{n}", n * 64) for n in "12")
+
+
+def test_rollback_puts_the_previous_champion_back_in_registry_and_table(lake: Lake) -> None:
+    registry = Registry(V2, V1)
     job = definitions(registry=registry, lake=lake).resolve_job_def("rollback_champion")
-    assert job.execute_in_process().success
-    assert calls == [(registry, lake)]
+    result = job.execute_in_process()
+    assert result.success and registry.champion() == V1
+    [row] = lake.read("ml_vetter_champion").to_dicts()
+    assert (row["version"], row["previous_version"], row["refused_version"]) == ("1", "2", "2")
+    assert "rolled back" in row["refused_reason"]
+    assert materialised(result) == {"ml_vetter_champion"}
 
 
-def test_rollback_without_a_previous_champion_fails_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    def roll_back(*_given: object) -> ModelRef:
-        raise LookupError("there is no previous champion")
-
-    stand_in(monkeypatch, roll_back)
-    result = definitions().resolve_job_def("rollback_champion").execute_in_process(raise_on_error=False)
-    assert not result.success
+def test_rollback_without_a_previous_champion_fails_with_the_reason_and_moves_nothing(lake: Lake) -> None:
+    registry = Registry(V2, None)
+    job = definitions(registry=registry, lake=lake).resolve_job_def("rollback_champion")
+    result = job.execute_in_process(raise_on_error=False)
+    assert not result.success and registry.champion() == V2 and lake.tables() == []
     [failure] = result.get_step_failure_events()
-    assert "no previous champion" in str(failure.step_failure_data.user_failure_data)
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, roll_back: Any) -> None:
-    """Replace the champion module, whose own tests cover the rollback itself."""
-    import sys
-
-    monkeypatch.setitem(
-        sys.modules,
-        "exo_assets.evaluation.champion",
-        SimpleNamespace(rollback_champion=roll_back),  # type: ignore[arg-type]
-    )
+    assert "no champion before" in str(failure.step_failure_data.user_failure_data)
