@@ -6,6 +6,7 @@ Does not belong here: the application (deployments/serve) or the processes that 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import uuid
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from exo_assets.training.model_ref import ModelRef
-from exo_resources.serve_cluster import ServeCluster, ServeError, ServeUnreachableError, _write_private
+from exo_resources.serve_cluster import SOURCE, ServeCluster, ServeError, ServeUnreachableError, write_private
 from exo_resources.settings import Settings
 
 __all__ = ["Deployed", "ServeClient", "ServeError", "ServeStatus", "ServeUnreachableError"]
@@ -25,6 +26,9 @@ IMPORT_PATH = "deployments.serve.app:app"
 DEPLOYMENT = "Vetter"
 HEALTHY_TIMEOUT_S = 180.0
 POLL_S = 0.25
+SERVED_CODE = "SERVED_CODE"
+"""Environment variable of the replicas: digest of the code that they run."""
+CODE = ("deployments/serve", "exo_assets/catalogs", "exo_assets/features", "exo_assets/scoring", "exo_assets/training")
 CALL_TIMEOUT_S = 30.0
 
 Progress = Callable[[str], None]
@@ -53,6 +57,16 @@ class ServeStatus:
         return asdict(self)
 
 
+def code_digest() -> str:
+    """Digest of the sources that the replicas import."""
+    digest = hashlib.sha256()
+    for folder in CODE:
+        for file in sorted((SOURCE / folder).rglob("*.py")):
+            digest.update(file.relative_to(SOURCE).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 class ServeClient:
     """The endpoint of one installation (`settings.home`, `serve_host`, `serve_port`).
 
@@ -72,7 +86,7 @@ class ServeClient:
         if good is None:
             with self.cluster.locked():
                 self.cluster.start()
-        elif self.served_version() != good.ref:
+        elif not self.serves(good.ref):
             self.deploy(good.ref, good.path, progress=progress)
         return self.status()
 
@@ -98,6 +112,16 @@ class ServeClient:
     def served_version(self) -> ModelRef | None:
         """The model that answers, None when nothing does."""
         return self.status().model
+
+    def serves(self, ref: ModelRef) -> bool:
+        """Whether the endpoint is healthy and answers with this model and with the code at hand."""
+        health = self._health()
+        return bool(
+            health
+            and not health["rejected"]
+            and health["model"] == ref.as_row()
+            and health.get("code") == code_digest()
+        )
 
     # -- deploying -------------------------------------------------------------------------------------------------
 
@@ -147,7 +171,7 @@ class ServeClient:
 
     def mark_good(self, ref: ModelRef, path: Path) -> None:
         """Remember a model as the one to return to."""
-        _write_private(self._good_file, json.dumps({"ref": ref.as_row(), "path": str(Path(path).resolve())}))
+        write_private(self._good_file, json.dumps({"ref": ref.as_row(), "path": str(Path(path).resolve())}))
 
     def _put(self, config: Mapping[str, Any]) -> None:
         self.cluster.request(
@@ -161,6 +185,8 @@ class ServeClient:
                         "name": APPLICATION,
                         "route_prefix": "/",
                         "import_path": IMPORT_PATH,
+                        # Other code is another environment: new replicas. Another model alone is not.
+                        "runtime_env": {"env_vars": {SERVED_CODE: code_digest()}},
                         "deployments": [{"name": DEPLOYMENT, "user_config": config}],
                     }
                 ],

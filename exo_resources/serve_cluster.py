@@ -151,7 +151,7 @@ class ServeCluster:
                 start_new_session=True,
             )
         state = ClusterState(started.pid, f"http://127.0.0.1:{ports[1]}", self.host, self.port, str(self._temp))
-        _write_private(self._state_file, json.dumps(asdict(state)))
+        write_private(self._state_file, json.dumps(asdict(state)))
         try:
             code = started.wait(START_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -213,7 +213,7 @@ class ServeCluster:
 
     def _token(self, create: bool = False) -> str:
         if create and not self._token_file.exists():
-            _write_private(self._token_file, secrets.token_hex(32))
+            write_private(self._token_file, secrets.token_hex(32))
         try:
             return self._token_file.read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -291,7 +291,7 @@ def _free_ports(count: int) -> list[int]:
             sock.close()
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Write atomically, readable by the owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

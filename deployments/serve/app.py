@@ -9,6 +9,7 @@ annotations unresolvable on the other side.
 """
 
 import asyncio
+import os
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -22,6 +23,7 @@ from deployments.serve.request import InvalidRequestError, Signal, parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
 from exo_assets.scoring.read_file import CatalogueFileError
+from exo_resources.serve_client import SERVED_CODE
 
 LARGEST_SIGNAL = 64_000
 LARGEST_TABLE = 32_000_000
@@ -93,6 +95,7 @@ class VetterEndpoint:
                 "rejected": {"model": rejected[0].ref.as_row(), "reason": rejected[1]} if rejected else None,
                 "deployment_id": self._slot.deployment_id,
                 "replica": self._replica,
+                "code": os.environ.get(SERVED_CODE),
             }
         )
 

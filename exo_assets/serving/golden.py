@@ -1,0 +1,95 @@
+"""Golden answers: what the endpoint must say of a few fixed signals, to the last digits.
+
+Belongs here: the signals, the answers that a model gives to them without an endpoint, and the comparison.
+Does not belong here: deploying, or asking the endpoint (rollout.py).
+
+The signals are real ones of the Q1-Q17 DR25 KOI table (NASA Exoplanet Archive), in golden_signals.yaml; `choose` made
+that file, and a test holds it against the table that ships with the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.score import Scorer, judge
+
+Request = dict[str, Any]
+
+TOLERANCE = 1e-9
+FILE = Path(__file__).with_name("golden_signals.yaml")
+PER_DISPOSITION = 7
+
+
+def golden_signals() -> list[Request]:
+    """The fixed requests, in the endpoint's fields."""
+    loaded: list[Request] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return loaded
+
+
+def choose(signals: pl.DataFrame) -> list[Request]:
+    """PER_DISPOSITION signals of each disposition, spread over the table, as requests.
+
+    Of each disposition the first keep everything, two come without pipeline diagnostics, one is passed off as seen by
+    each other mission: every branch of the model answers. `signals` has the columns of `core_signals`.
+    """
+    counts = signals.group_by("mission_star_id").agg(pl.len().alias("n_signals_on_star"))
+    named = signals.join(counts, on="mission_star_id", how="left").sort("signal_id")
+    chosen: list[Request] = []
+    for disposition in ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE"):
+        rows = named.filter(pl.col("disposition") == disposition)
+        rows = rows.gather_every(max(rows.height // PER_DISPOSITION, 1)).head(PER_DISPOSITION)
+        for number, row in enumerate(rows.iter_rows(named=True)):
+            left = PER_DISPOSITION - number
+            hidden = DIAGNOSTIC_COLUMNS if left <= 4 else ()
+            mission = MISSIONS[left] if left < len(MISSIONS) else "kepler"
+            values = {c: row[c] for c in MEASURED_COLUMNS if row[c] is not None and c not in hidden}
+            head = {"signal_id": row["signal_id"], "mission": mission, "n_signals_on_star": row["n_signals_on_star"]}
+            chosen.append({**head, **values})
+    return chosen
+
+
+def expected_answers(vetter: Scorer, requests: Sequence[Request]) -> list[dict[str, Any]]:
+    """What `vetter` says of each request, judged here."""
+    stars = [str(number) for number in range(len(requests))]
+    frame = pl.DataFrame(
+        {
+            "mission_star_id": stars,
+            "mission": [r["mission"] for r in requests],
+            **{c: pl.Series([r.get(c) for r in requests], dtype=pl.Float64) for c in MEASURED_COLUMNS},
+        }
+    )
+    counts = pl.DataFrame({"mission_star_id": stars, "n_signals": [r.get("n_signals_on_star") or 1 for r in requests]})
+    return judge(frame, vetter, counts).select(JUDGEMENT).to_dicts()
+
+
+def differences(
+    expected: Sequence[Mapping[str, Any]], given: Sequence[Mapping[str, Any]], tolerance: float = TOLERANCE
+) -> list[str]:
+    """Every answer that is not the expected one within `tolerance`, in words; an empty list when all are."""
+    if len(expected) != len(given):
+        return [f"{len(given)} answers instead of {len(expected)}"]
+    found = []
+    for number, (wanted, answer) in enumerate(zip(expected, given, strict=True)):
+        for name in JUDGEMENT:
+            if name not in answer:
+                found.append(f"signal {number}: {name} is missing")
+            elif not _same(wanted[name], answer[name], tolerance):
+                found.append(f"signal {number}: {name} is {answer[name]!r}, not {wanted[name]!r}")
+    return found
+
+
+def _same(wanted: Any, given: Any, tolerance: float) -> bool:
+    if isinstance(wanted, float) and isinstance(given, int | float):
+        return abs(wanted - given) <= tolerance
+    if isinstance(wanted, list) and isinstance(given, list):
+        return len(wanted) == len(given) and all(_same(a, b, tolerance) for a, b in zip(wanted, given, strict=True))
+    if isinstance(wanted, dict) and isinstance(given, dict):
+        return wanted.keys() == given.keys() and all(_same(wanted[k], given[k], tolerance) for k in wanted)
+    return bool(wanted == given)

@@ -1,0 +1,129 @@
+"""Putting a model on the endpoint, and the one before back when it does not prove itself.
+
+Belongs here: the order of steps and what counts as proof. Does not belong here: how the endpoint is reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from exo_assets.serving.golden import differences, expected_answers, golden_signals
+from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.vetter import Vetter
+
+SHOWN = 5
+Say = Callable[[str], None]
+
+
+class GoodModel(Protocol):
+    """A model that proved itself."""
+
+    @property
+    def ref(self) -> ModelRef:
+        """Which model."""
+
+    @property
+    def path(self) -> Path:
+        """The folder of its files."""
+
+
+class Endpoint(Protocol):
+    """The part of `exo_resources.serve_client.ServeClient` that a roll-out uses; its errors are RuntimeErrors."""
+
+    def serves(self, ref: ModelRef) -> bool:
+        """Whether the endpoint is healthy and answers with this model and the code at hand."""
+
+    def deploy(
+        self, ref: ModelRef, path: Path, *, details: Mapping[str, Any] | None = None, progress: Say = ...
+    ) -> None:
+        """Put a model on the endpoint and wait until it answers."""
+
+    def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The endpoint's answers."""
+
+    def last_good(self) -> GoodModel | None:
+        """The model to return to."""
+
+    def mark_good(self, ref: ModelRef, path: Path) -> None:
+        """Remember the model to return to."""
+
+    def stop(self) -> bool:
+        """Take the endpoint down."""
+
+
+class RolloutError(RuntimeError):
+    """A model did not prove itself on the endpoint; `restored` is the one that answers instead, if any."""
+
+    def __init__(self, ref: ModelRef, reason: str, restored: ModelRef | None, aftermath: str) -> None:
+        super().__init__(f"{ref} was not put on the endpoint: {reason}. {aftermath}")
+        self.reason, self.restored = reason, restored
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A model answers, and every golden answer was right."""
+
+    ref: ModelRef
+    changed: bool
+    answers: int
+
+
+def roll_out(
+    endpoint: Endpoint,
+    ref: ModelRef,
+    path: Path,
+    *,
+    details: Mapping[str, Any] | None = None,
+    say: Say = lambda _: None,
+) -> Outcome:
+    """Make the endpoint answer with `ref`, whose files are in `path`; nothing is touched when it does already.
+
+    When the endpoint does not get healthy, or a golden answer is not what the model itself says, the last good model is
+    put back and verified, and RolloutError is raised. Without one the endpoint is stopped rather than left wrong.
+    """
+    vetter = Vetter.load(path)
+    if endpoint.serves(ref):
+        wrong = _wrong_answers(endpoint, vetter)
+        if not wrong:
+            endpoint.mark_good(ref, path)
+            return Outcome(ref, changed=False, answers=len(golden_signals()))
+        say(f"the endpoint answers wrongly although it has {ref}: deploying it again ({wrong[0]})")
+    before = endpoint.last_good()
+    try:
+        endpoint.deploy(ref, path, details=details, progress=say)
+        _prove(endpoint, vetter)
+    except RuntimeError as error:
+        restored, aftermath = _put_back(endpoint, before, ref, say)
+        raise RolloutError(ref, str(error), restored, aftermath) from error
+    endpoint.mark_good(ref, path)
+    return Outcome(ref, changed=True, answers=len(golden_signals()))
+
+
+def _wrong_answers(endpoint: Endpoint, vetter: Vetter) -> list[str]:
+    requests = golden_signals()
+    return differences(expected_answers(vetter, requests), endpoint.predict(requests))
+
+
+def _prove(endpoint: Endpoint, vetter: Vetter) -> None:
+    wrong = _wrong_answers(endpoint, vetter)
+    if wrong:
+        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise RuntimeError(f"golden answers differ: {'; '.join(wrong[:SHOWN])}{more}")
+
+
+def _put_back(endpoint: Endpoint, before: GoodModel | None, failed: ModelRef, say: Say) -> tuple[ModelRef | None, str]:
+    """What answers now, and what was done about it in words."""
+    if before is None or before.ref == failed:
+        endpoint.stop()
+        return None, "There is no other model that proved good: the endpoint was stopped"
+    say(f"putting {before.ref} back")
+    try:
+        endpoint.deploy(before.ref, before.path, progress=say)
+        _prove(endpoint, Vetter.load(before.path))
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
+        endpoint.stop()
+        return None, f"{before.ref} could not be put back either ({error}): the endpoint was stopped"
+    return before.ref, f"{before.ref} was put back and answers"
