@@ -185,9 +185,11 @@ def _not_worse(exhibits: Exhibits, seed: int) -> Finding:
 
 
 def _permuted(probe: pl.DataFrame) -> Finding:
-    row = probe.filter(probe="permuted_labels")
-    auc = row["roc_auc"][0] if row.height else None
-    return Finding(float("nan") if auc is None else auc, "undefined" if auc is None else f"ROC AUC {auc:.4f}")
+    aucs = probe.filter(probe="permuted_labels")["roc_auc"].drop_nulls()
+    if not aucs.len():
+        return Finding(float("nan"), "undefined")
+    mean = float(aucs.to_numpy().mean())
+    return Finding(mean, f"mean ROC AUC {mean:.4f} over {aucs.len()} permutations")
 
 
 def _missingness(probe: pl.DataFrame, mission: str) -> Finding:

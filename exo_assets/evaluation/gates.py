@@ -12,7 +12,7 @@ or acting on it (`champion.py`, `checks.py`).
 | calibration_ece | ECE <= 0.04 | baseline 0.019 to 0.028 over folds; a test set of a fifth adds noise |
 | not_worse_than_champion | AP difference, lower end of its interval >= -0.01 | a loss above one point is implausible |
 | permuted_labels_near_half | 0.45 <= ROC AUC <= 0.55 | shuffled labels carry nothing, unless stars cross folds |
-| missingness_alone_<mission> | ROC AUC <= 0.80 | which columns are filled is paperwork; near 1 it is the label |
+| missingness_alone_<mission> | ROC AUC <= 0.75 | what is filled is paperwork, 0.55 to 0.69 measured; 1 is the label |
 | no_banned_feature | 0 features | leaks are banned by name |
 | labels_change_nothing | 0 | scrambled labels, identity, dates and positions must not move a probability |
 | test_stars_disjoint | 0 stars | nothing on a test star may be learned from |
@@ -36,7 +36,7 @@ from exo_assets.training.model_ref import ModelRef
 LEAST_PER_CLASS = 15
 """Resolved test signals of each class below which a mission's ranking is not judged (its gate is not applicable)."""
 FLOOR_AUC = {"kepler": 0.975, "k2": 0.75, "tess": 0.88}
-MISSINGNESS_AUC = 0.80
+MISSINGNESS_AUC = 0.75
 
 
 @dataclass(frozen=True)

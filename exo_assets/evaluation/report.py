@@ -16,6 +16,8 @@ from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
 from exo_assets.evaluation.bootstrap import Interval, bootstrap_by_star
 from exo_assets.evaluation.contracts import INPUTS, ML_PERFORMANCE_HISTORY, ML_VETTER_METRICS, SPLITS
 from exo_assets.evaluation.metrics import binary_metrics, multiclass_metrics
+from exo_assets.evaluation.threads import Map, in_turn
+from exo_assets.features.transformer import PIPELINE_BLOCK
 
 BASELINE_SOURCE = (
     "LightGBM of 250 trees on the archive's columns, their errors and 8 engineered ones, 5 folds by star, measured on "
@@ -53,12 +55,17 @@ BINS: dict[str, tuple[str, tuple[float, ...]]] = {
 DECIMALS = 6
 
 
-def metrics_table(predictions: pl.DataFrame, signals: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """`ml_vetter_metrics` of one candidate's `ml_vetter_predictions`; `signals` gives the columns of the bins."""
+def metrics_table(predictions: pl.DataFrame, signals: pl.DataFrame, *, seed: int, map_: Map = in_turn) -> pl.DataFrame:
+    """`ml_vetter_metrics` of one candidate's `ml_vetter_predictions`; `signals` gives the columns of the bins.
+
+    Missions that publish no diagnostics are the same with and without: only the first is computed.
+    """
     version, digest = predictions["candidate_version"][0], predictions["candidate_digest"][0]
     rows = []
-    for head, population, split, inputs, part in _parts(predictions, signals):
-        for metric, interval in _figures(head, part, seed).items():
+    parts = list(_parts(predictions, signals))
+    for part_of, figures in zip(parts, map_(lambda p: _figures(p[0], p[-1], seed), parts), strict=True):
+        head, population, split, inputs, part = part_of
+        for metric, interval in figures.items():
             baseline = BASELINES.get((head, population), {}).get(metric) if split == "unseen" else None
             rows.append(
                 {
@@ -76,6 +83,19 @@ def metrics_table(predictions: pl.DataFrame, signals: pl.DataFrame, *, seed: int
                 }
             )
     return ML_VETTER_METRICS.conform(pl.DataFrame(rows, schema=ML_VETTER_METRICS.schema))
+
+
+def headline(metrics: pl.DataFrame) -> dict[str, float]:
+    """Ranking, precision and calibration on test stars, by population: what is looked at first."""
+    first = metrics.filter(
+        pl.col("metric").is_in(["roc_auc", "average_precision", "precision_at_recall_90", "ece"]),
+        pl.col("population").is_in(["overall", *MISSIONS]),
+        pl.col("value").is_not_null(),
+        head="planet",
+        split="test",
+        inputs="as_archived",
+    )
+    return {f"{r['population']} {r['metric']}": r["value"] for r in first.iter_rows(named=True)}
 
 
 def performance_history(
@@ -131,7 +151,7 @@ def _parts(predictions: pl.DataFrame, signals: pl.DataFrame) -> Iterator[tuple[s
                 here = rows.filter(inputs=inputs) if split == "unseen" else rows.filter(inputs=inputs, split=split)
                 for population in ("overall", *MISSIONS):
                     part = here if population == "overall" else here.filter(mission=population)
-                    if part.height:
+                    if part.height and (inputs == INPUTS[0] or population in ("overall", *PIPELINE_BLOCK)):
                         yield head, population, split, inputs, part
     binned = heads["planet"].filter(inputs="as_archived")
     columns = signals.select("signal_id", *(column for column, _ in BINS.values()))

@@ -1,7 +1,8 @@
 """Independent fits in a few threads.
 
-Belongs here: the runners that evaluation hands to pure functions. LightGBM releases the interpreter lock, each fit is
-single-threaded and deterministic, and the fits here are small: starting Ray would cost more than it brings.
+Belongs here: the runners that evaluation hands to pure functions. LightGBM and numpy release the
+interpreter lock, each value is computed in one thread and deterministically, and the work is small: starting Ray would
+cost more than it saves.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 WORKERS = 2
+Map = Callable[[Callable[[Any], Any], Sequence[Any]], list[Any]]
+"""Computes a function of each of several values, in order; in this thread or in several."""
+
+
+def in_turn(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """`function` of each value, here, one after the other."""
+    return [function(value) for value in values]
 
 
 def in_threads(function: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:

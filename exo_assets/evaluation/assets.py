@@ -1,0 +1,298 @@
+"""Evaluation as assets: predictions, figures, probes, gates, the champion.
+
+Belongs here: what is read, which model is fetched, what is shown in the UI. Does not belong here: any figure or rule.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.evaluation import champion as rules
+from exo_assets.evaluation.contracts import (
+    ML_FORWARD_TEST,
+    ML_LEAKAGE_PROBE,
+    ML_PERFORMANCE_HISTORY,
+    ML_VETTER_CHAMPION,
+    ML_VETTER_GATES,
+    ML_VETTER_METRICS,
+    ML_VETTER_PREDICTIONS,
+)
+from exo_assets.table_asset import Table, table_asset
+from exo_assets.training.model_ref import ModelRef
+
+if TYPE_CHECKING:
+    from exo_assets.training.vetter import Vetter
+
+GROUP = "evaluation"
+MODEL_CODE = ("features", "training")
+"""Code that decides what a model says of a signal."""
+
+
+def _seed(resources: Any) -> str:
+    return str(resources.settings.seed)
+
+
+@table_asset(
+    ML_VETTER_PREDICTIONS, group=GROUP, code=["evaluation/contracts.py", "evaluation/predictions.py", *MODEL_CODE]
+)
+def ml_vetter_predictions(
+    *,
+    ml_vetter_candidate: pl.DataFrame,
+    ml_vetter_oof: pl.DataFrame,
+    core_signals: pl.DataFrame,
+    registry: Any,
+    lake: Any,
+) -> Table:
+    """The candidate on test stars, and the training stars out of fold."""
+    from exo_assets.evaluation.predictions import predictions
+
+    candidate = candidate_of(ml_vetter_candidate)
+    frame = predictions(candidate, _load(registry, candidate), core_signals, ml_vetter_oof)
+    # Kept by digest: a later candidate is compared with these when this model can no longer be loaded.
+    kept = io.BytesIO()
+    frame.filter(split="test").write_parquet(kept)
+    lake.put(_kept_key(candidate), kept.getvalue())
+    counts = frame.filter(inputs="as_archived").group_by("split").len().sort("split")
+    return Table(frame, notes={"candidate": str(candidate), "signals": dict(counts.iter_rows())})
+
+
+@table_asset(
+    ML_VETTER_METRICS,
+    group=GROUP,
+    code=[f"evaluation/{name}.py" for name in ("contracts", "report", "metrics", "bootstrap", "threads", "plots")],
+    salt=_seed,
+)
+def ml_vetter_metrics(
+    *,
+    ml_vetter_predictions: pl.DataFrame,
+    core_signals: pl.DataFrame,
+    ml_vetter_candidate: pl.DataFrame,
+    registry: Any,
+    settings: Any,
+) -> Table:
+    """Every figure with its interval; the pictures and the headline figures are shown in the UI."""
+    from exo_assets.evaluation import plots
+    from exo_assets.evaluation.predictions import held_out
+    from exo_assets.evaluation.report import headline, metrics_table
+    from exo_assets.evaluation.threads import in_threads
+    from exo_assets.features.registry import FEATURE_NAMES
+
+    frame = metrics_table(ml_vetter_predictions, core_signals, seed=settings.seed, map_=in_threads)
+    tested = ml_vetter_predictions.filter(split="test", inputs="as_archived")
+    vetter = _load(registry, candidate_of(ml_vetter_candidate))
+    strength = vetter.contributions(held_out(core_signals).sort("signal_id").head(400))[:, :-1]
+    pictures = {
+        "precision, recall and ROC": plots.ranking(tested),
+        "calibration": plots.calibration(tested),
+        "dispositions": plots.confusion(tested),
+        "feature importance": plots.importance(strength, FEATURE_NAMES),
+    }
+    return Table(frame, metadata=_shown(pictures), notes=headline(frame))
+
+
+@table_asset(
+    ML_FORWARD_TEST,
+    group=GROUP,
+    code=[f"evaluation/{n}.py" for n in ("contracts", "forward", "report", "metrics", "bootstrap")] + [*MODEL_CODE],
+    salt=_seed,
+)
+def ml_forward_test(
+    *,
+    core_signals: pl.DataFrame,
+    core_disposition_history: pl.DataFrame,
+    raw_nea__q1_q17_dr25_koi: pl.DataFrame,
+    settings: Any,
+) -> Table:
+    """Trained on the dispositions of then, judged on what was resolved since; empty when there is nothing to judge."""
+    from exo_assets.evaluation import plots
+    from exo_assets.evaluation.forward import forward_test, quick
+    from exo_assets.evaluation.threads import run_in_threads
+    from exo_assets.training.settings import TrainingSettings
+
+    dr25 = raw_nea__q1_q17_dr25_koi
+    scored = {"kepoi_name", "koi_score"} <= set(dr25.columns)
+    peer = dr25.select(signal_id="kepoi_name", koi_score="koi_score") if scored else None
+    found = forward_test(
+        core_signals, core_disposition_history, peer, quick(TrainingSettings(seed=settings.seed)), run_in_threads
+    )
+    if found.absent:
+        return Table(found.table, notes={"absent": found.absent})
+    figures = {f"{r['model']} {r['metric']}": r["value"] for r in found.table.iter_rows(named=True)}
+    return Table(found.table, metadata=_shown({"forward in time": plots.forward(found.judged)}), notes=figures)
+
+
+@table_asset(
+    ML_LEAKAGE_PROBE,
+    group=GROUP,
+    code=[f"evaluation/{n}.py" for n in ("contracts", "probe", "metrics", "threads")] + [*MODEL_CODE],
+    salt=_seed,
+)
+def ml_leakage_probe(
+    *,
+    ml_vetter_candidate: pl.DataFrame,
+    ml_vetter_oof: pl.DataFrame,
+    core_signals: pl.DataFrame,
+    registry: Any,
+    settings: Any,
+) -> Table:
+    """The search for leaks, on the features as the candidate's transformer makes them."""
+    from exo_assets.evaluation.probe import leakage_probe
+    from exo_assets.evaluation.threads import in_threads
+
+    candidate = candidate_of(ml_vetter_candidate)
+    folds = ml_vetter_oof.filter("as_archived").select("signal_id", "fold")
+    signals = core_signals.join(folds, on="signal_id", how="inner").filter(pl.col("disposition").is_not_null())
+    transformer = _load(registry, candidate).transformer
+    frame = leakage_probe(candidate, signals, transformer, seed=settings.seed, map_=in_threads)
+    suspects = frame.filter(probe="feature_alone").sort("roc_auc", descending=True, nulls_last=True).head(5)
+    strongest = {f"{r['population']} {r['subject']}": r["roc_auc"] for r in suspects.iter_rows(named=True)}
+    return Table(frame, notes={"strongest single features (ROC AUC)": strongest})
+
+
+def _rival(resources: Any) -> str:
+    """The model that the candidate is compared with: the gates are judged again when it is another one."""
+    table = resources.lake.version("ml_vetter_candidate")
+    if table is None:
+        return "no candidate"
+    candidate = candidate_of(resources.lake.read("ml_vetter_candidate"))
+    rival = rules.reference(resources.registry, resources.lake, candidate)
+    return f"{_seed(resources)} {rival.digest if rival else 'none'}"
+
+
+@table_asset(
+    ML_VETTER_GATES,
+    group=GROUP,
+    code=[f"evaluation/{n}.py" for n in ("contracts", "gates", "evidence", "champion", "bootstrap", "metrics")]
+    + ["evaluation/predictions.py", *MODEL_CODE],
+    salt=_rival,
+)
+def ml_vetter_gates(
+    *,
+    ml_vetter_candidate: pl.DataFrame,
+    ml_vetter_oof: pl.DataFrame,
+    ml_vetter_predictions: pl.DataFrame,
+    ml_vetter_metrics: pl.DataFrame,
+    ml_leakage_probe: pl.DataFrame,
+    core_signals: pl.DataFrame,
+    registry: Any,
+    lake: Any,
+    settings: Any,
+) -> Table:
+    """One row per gate, for exactly this candidate; the blocking checks and the champion read it."""
+    from exo_assets.evaluation.evidence import Exhibits, find
+    from exo_assets.evaluation.gates import judge
+
+    candidate = candidate_of(ml_vetter_candidate)
+    rival = rules.reference(registry, lake, candidate)
+    exhibits = Exhibits(
+        candidate=candidate,
+        model=_load(registry, candidate),
+        signals=core_signals,
+        learned=ml_vetter_oof["signal_id"],
+        predictions=ml_vetter_predictions,
+        metrics=ml_vetter_metrics,
+        probe=ml_leakage_probe,
+        rival=_rival_predictions(registry, lake, rival, core_signals) if rival else "there is no champion before it",
+    )
+    frame = judge(candidate, rival, find(exhibits, seed=settings.seed))
+    counts = frame.group_by("status").len().sort("status")
+    notes = {"candidate": str(candidate), "compared with": str(rival), "gates": dict(counts.iter_rows())}
+    return Table(frame, notes={**notes, "failed": frame.filter(status="failed")["gate"].to_list()})
+
+
+def _moved(resources: Any) -> str:
+    """Empty while the table tells what the registry says; otherwise the registry's champion (after a rollback)."""
+    if resources.lake.version("ml_vetter_champion") is None:
+        return ""
+    row = resources.lake.read("ml_vetter_champion").row(0, named=True)
+    champion = resources.registry.champion()
+    same = champion is not None and (row["version"], row["digest"]) == (champion.version, champion.digest)
+    return "" if same else f"the registry's champion is {champion}"
+
+
+@table_asset(ML_VETTER_CHAMPION, group=GROUP, code=["evaluation/champion.py", "evaluation/gates.py"], salt=_moved)
+def ml_vetter_champion(
+    context: dg.AssetExecutionContext,
+    *,
+    ml_vetter_candidate: pl.DataFrame,
+    ml_vetter_gates: pl.DataFrame,
+    registry: Any,
+    lake: Any,
+) -> Table:
+    """Moves the registry's aliases if the gates in the lake let exactly this candidate pass, whoever asks."""
+    from exo_assets.evaluation.gates import GateRefused
+
+    candidate = candidate_of(ml_vetter_candidate)
+    try:
+        champion, refused = rules.crown(registry, lake, candidate, ml_vetter_gates)
+    except GateRefused as refusal:
+        raise dg.Failure(
+            f"GateRefused: {refusal}", metadata={"problems": refusal.problems}, allow_retries=False
+        ) from refusal
+    if refused:
+        context.log.warning("%s stays champion; %s was %s", champion, candidate, refused)
+    before = lake.read("ml_vetter_champion") if lake.version("ml_vetter_champion") else None
+    frame = rules.champion_table(champion, registry.previous(), candidate, refused, before)
+    return Table(frame, notes={"champion": str(champion), "refused": refused})
+
+
+@table_asset(ML_PERFORMANCE_HISTORY, group=GROUP, code=["evaluation/contracts.py"], also_after=["core_signals"])
+def ml_performance_history(ml_vetter_metrics: pl.DataFrame, lake: Any) -> Table:
+    """The figures of this candidate, appended to those of all before it."""
+    from exo_assets.evaluation.report import performance_history
+
+    before = lake.read("ml_performance_history") if lake.version("ml_performance_history") else None
+    frame = performance_history(ml_vetter_metrics, lake.version("core_signals").digest, before)
+    return Table(frame, notes={"models": frame["candidate_digest"].n_unique()})
+
+
+def candidate_of(table: pl.DataFrame) -> ModelRef:
+    """The reference in the one row of `ml_vetter_candidate`; dg.Failure when there is not exactly one."""
+    if table.height != 1:
+        raise dg.Failure(
+            f"ml_vetter_candidate has {table.height} rows, not one; materialise it again", allow_retries=False
+        )
+    row = table.row(0, named=True)
+    return ModelRef(row["name"], row["version"], row["run_id"], row["digest"])
+
+
+def _load(registry: Any, ref: ModelRef) -> Vetter:
+    from exo_assets.training.vetter import Vetter
+
+    return Vetter.load(registry.fetch(ref))
+
+
+def _kept_key(ref: ModelRef) -> str:
+    return f"evaluation/predictions/{ref.digest}.parquet"
+
+
+def _rival_predictions(registry: Any, lake: Any, rival: ModelRef, signals: pl.DataFrame) -> pl.DataFrame:
+    """The rival on today's test rows; when it was trained on other features than this code computes, as it was kept."""
+    from exo_assets.evaluation.predictions import score_held_out
+
+    try:
+        vetter = _load(registry, rival)
+    except (ValueError, KeyError):
+        return pl.read_parquet(io.BytesIO(lake.get(_kept_key(rival))))
+    return score_held_out(vetter, signals)
+
+
+def _shown(pictures: dict[str, bytes]) -> dict[str, dg.MetadataValue[Any]]:
+    from exo_assets.evaluation.plots import markdown
+
+    return {name: dg.MetadataValue.md(markdown(png, name)) for name, png in pictures.items()}
+
+
+ASSETS: list[dg.AssetsDefinition] = [
+    ml_vetter_predictions,
+    ml_vetter_metrics,
+    ml_forward_test,
+    ml_leakage_probe,
+    ml_vetter_gates,
+    ml_vetter_champion,
+    ml_performance_history,
+]
