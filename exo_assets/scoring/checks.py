@@ -1,6 +1,7 @@
-"""Checks of the scoring stage: nothing is lost, and what is said are probabilities."""
+"""Checks of the scoring stage: nothing is lost, and what is said are probabilities.
 
-from __future__ import annotations
+No postponed annotations here: Dagster reads those of the check functions at definition time.
+"""
 
 from typing import Any
 
@@ -14,8 +15,8 @@ ROUNDING = 1e-9
 
 
 @dg.asset_check(
-    asset="out_scores",
-    additional_deps=["core_signals", "out_scores_attrition"],
+    asset="out_scores_attrition",
+    additional_deps=["core_signals", "out_scores"],
     blocking=True,
     required_resource_keys={"lake"},
     description="Every signal of the catalogue is scored, or in out_scores_attrition with a reason.",
