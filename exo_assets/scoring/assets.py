@@ -20,7 +20,6 @@ GROUP = "scoring"
 CODE = ("scoring", "features", "training/vetter.py", "training/calibration.py")
 BATCH_ROWS = 500
 """Rows per task: about a second of explanations, so that two workers finish together."""
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
 
 
 @table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
@@ -97,7 +96,6 @@ def _in_batches(features: pl.DataFrame, files: Mapping[str, bytes], ray_runtime:
         batch_size=None,
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
         num_cpus=1,
-        runtime_env={"env_vars": ONE_THREAD},
     )
     parts = [pl.DataFrame(pl.from_arrow(part)) for part in ray.get(done.to_arrow_refs())]
     return pl.concat([part.select(RESULT.names()).cast(pl.Schema(RESULT)) for part in parts])

@@ -40,6 +40,7 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
             f"the input already has columns named {', '.join(map(repr, taken))}, which scoring adds: "
             "rename or remove them (has the file been scored before?)"
         )
+    raw = raw.rechunk()
     signals = _HARMONISE[detect_layout(raw.columns)](raw)
     judged = judge(signals, vetter, star_counts)
     unreadable = signals.select("unreadable").to_series()

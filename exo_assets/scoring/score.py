@@ -125,7 +125,8 @@ def _passed_on(signals: pl.DataFrame, checked: bool) -> pl.DataFrame:
         raise ValueError(f"signals need a column 'mission' (one of {', '.join(MISSIONS)})")
     present = tuple(name for name in MEASURED if name in signals.columns)
     rules = _rules(present)
-    frame = signals.select(
+    # One chunk: polars 2.1 panics on text put together from filtered chunks of which one is empty.
+    frame = signals.rechunk().select(
         pl.row_index("row").cast(pl.String),
         *(_text(name, signals.columns) for name in ("signal_id", "mission", "mission_star_id")),
         *(pl.col(name).cast(pl.Float64) for name in present),
