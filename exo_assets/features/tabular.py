@@ -22,6 +22,8 @@ M_BOL_SUN = 4.74
 DAY = 86_400.0
 YEAR_DAYS = 365.25
 M_SUN = GM_SUN / G
+PPM = 1e-6
+CGS = 1e-2
 
 SPAN_DAYS = {"kepler": 1459.8, "k2": 80.0, "tess": 27.4}
 """Nominal time base of one star: Kepler Q1-Q17, a K2 campaign, one TESS sector."""
@@ -47,10 +49,16 @@ def build_features(signals: pl.DataFrame, star_counts: pl.DataFrame | None = Non
         counts = counts.group_by("mission_star_id").agg(pl.col("_catalogue").max())
         frame = frame.join(counts, on="mission_star_id", how="left", maintain_order="left")
     frame = _neighbours(frame)
+    rows = frame.height
+    if rows == 1:
+        # Polars divides by a column of one row as by a scalar: through its reciprocal or not, as the length decides,
+        # which differs in the last bit. Two rows keep a single request bit for bit equal to the same signal in a
+        # catalogue; for the same reason the formulas multiply by constants and never divide by them.
+        frame = pl.concat([frame, frame], rechunk=True)
     frame = frame.with_columns(_star()).with_columns(_orbit()).with_columns(_log_durations())
     frame = frame.select(*IDENTITY, *_transit(), *_errors(), *_stellar(), *_system(), *_diagnostics(), "mission")
     numeric = pl.col(pl.Float64)
-    return frame.select(_OUTPUT).with_columns(pl.when(numeric.is_finite()).then(numeric).name.keep())
+    return frame.head(rows).select(_OUTPUT).with_columns(pl.when(numeric.is_finite()).then(numeric).name.keep())
 
 
 def count_signals(signals: pl.DataFrame) -> pl.DataFrame:
@@ -108,25 +116,25 @@ def _neighbours(frame: pl.DataFrame) -> pl.DataFrame:
 def _star() -> list[pl.Expr]:
     """Mass (M_Sun) and density (kg/m3) of the star, from mass and radius where known, else from gravity and radius."""
     radius, mass = _positive("star_radius_sun") * R_SUN, _positive("star_mass_sun") * M_SUN
-    gravity = 10.0 ** pl.col("star_logg_cgs") / 100.0
+    gravity = 10.0 ** pl.col("star_logg_cgs") * CGS
     pm = (pl.col("pm_ra_mas_yr") ** 2 + pl.col("pm_dec_mas_yr") ** 2).sqrt()
-    absolute = pl.col("magnitude") - 5.0 * _log(pl.col("distance_pc") / 10.0)
+    absolute = pl.col("magnitude") - 5.0 * _log(pl.col("distance_pc") * 0.1)
     return [
-        pl.coalesce(mass, gravity * radius**2 / G).alias("_mass_kg"),
-        pl.coalesce(3.0 * mass / (4.0 * PI * radius**3), 3.0 * gravity / (4.0 * PI * G * radius)).alias("_density"),
+        pl.coalesce(mass, gravity * radius**2 * (1 / G)).alias("_mass_kg"),
+        pl.coalesce(mass / (radius**3) * (0.75 / PI), gravity / radius * (0.75 / (PI * G))).alias("_density"),
         pm.alias("_pm"),
         absolute.alias("_absolute"),
-        pl.coalesce(_positive("radius_ratio"), _positive("depth_ppm").truediv(1e6).sqrt()).alias("_k"),
+        pl.coalesce(_positive("radius_ratio"), (_positive("depth_ppm") * PPM).sqrt()).alias("_k"),
     ]
 
 
 def _orbit() -> list[pl.Expr]:
     """Semi-major axis (AU), a/Rs and the star's luminosity (L_Sun)."""
     period = _positive("period_days")
-    luminosity = _positive("star_radius_sun") ** 2 * (_positive("star_teff_k") / TEFF_SUN) ** 4
+    luminosity = _positive("star_radius_sun") ** 2 * (_positive("star_teff_k") * (1 / TEFF_SUN)) ** 4
     return [
-        ((pl.col("_mass_kg") / M_SUN) * (period / YEAR_DAYS) ** 2).pow(1 / 3).alias("_a_au"),
-        (G * pl.col("_density") * (period * DAY) ** 2 / (3.0 * PI)).pow(1 / 3).alias("_a_rs"),
+        ((pl.col("_mass_kg") * (1 / M_SUN)) * (period * (1 / YEAR_DAYS)) ** 2).pow(1 / 3).alias("_a_au"),
+        (pl.col("_density") * (period * DAY) ** 2 * (G / (3.0 * PI))).pow(1 / 3).alias("_a_rs"),
         luminosity.alias("_luminosity"),
     ]
 
@@ -134,21 +142,21 @@ def _orbit() -> list[pl.Expr]:
 def _log_durations() -> list[pl.Expr]:
     """Duration (h) of a central transit on a circular orbit: T14 = (P/pi) arcsin((1 + k) / (a/Rs))."""
     sine = (1.0 + pl.col("_k").fill_null(0.0)) / pl.col("_a_rs")
-    circular = _positive("period_days") * 24.0 / PI * pl.when(sine <= 1).then(sine).otherwise(1.0).arcsin()
+    circular = _positive("period_days") * (24.0 / PI) * pl.when(sine <= 1).then(sine).otherwise(1.0).arcsin()
     return [pl.when(pl.col("_a_rs").is_not_null()).then(circular).alias("_t14_circular_hours")]
 
 
 def _transit() -> list[pl.Expr]:
     period, radius = _positive("period_days"), _positive("radius_earth")
-    k_catalogue = radius * R_EARTH / (_positive("star_radius_sun") * R_SUN)
+    k_catalogue = radius / _positive("star_radius_sun") * (R_EARTH / R_SUN)
     lp, lr = period.log10(), radius.log10()
     # Mazeh et al. 2016: log10(R_upper / R_Jup) = -0.33 log10 P + 0.17 ; log10(R_lower / R_Earth) = 0.68 log10 P.
     upper, lower = -0.33 * lp + 0.17 + 1.0496, 0.68 * lp
     span = pl.col("mission").cast(pl.String).replace_strict(SPAN_DAYS, return_dtype=pl.Float64)
     transits = pl.coalesce(_positive("n_transits"), pl.max_horizontal(pl.lit(1.0), span / period))
     insolation = pl.coalesce(_positive("insolation_earth"), pl.col("_luminosity") / pl.col("_a_au") ** 2)
-    teq = _positive("star_teff_k") * (_positive("star_radius_sun") * R_SUN / (2.0 * pl.col("_a_au") * AU)).sqrt()
-    depth = _positive("depth_ppm") / 1e6
+    teq = _positive("star_teff_k") * (_positive("star_radius_sun") / pl.col("_a_au") * (0.5 * R_SUN / AU)).sqrt()
+    depth = _positive("depth_ppm") * PPM
     return [
         lp.alias("log_period"),
         _log(pl.col("duration_hours")).alias("log_duration"),
@@ -158,7 +166,7 @@ def _transit() -> list[pl.Expr]:
         depth.sqrt().alias("sqrt_depth"),
         k_catalogue.alias("radius_ratio_catalogue"),
         _log(depth / k_catalogue**2).alias("log_blend"),
-        (_positive("duration_hours") / 24.0 / period).alias("duty_cycle"),
+        (_positive("duration_hours") / period * (1 / 24.0)).alias("duty_cycle"),
         _log(_positive("duration_hours") / pl.col("_t14_circular_hours")).alias("log_duration_ratio"),
         pl.col("impact"),
         (pl.col("impact") + pl.col("_k")).alias("v_shape"),
@@ -197,13 +205,13 @@ def _stellar() -> list[pl.Expr]:
     return [
         *(pl.col(c) for c in ("star_teff_k", "star_logg_cgs", "star_radius_sun", "star_mass_sun")),
         pl.col("star_metallicity_dex"),
-        _log(pl.col("_density") / 1000.0).alias("log_star_density"),
+        _log(pl.col("_density") * 1e-3).alias("log_star_density"),
         _log(pl.col("distance_pc")).alias("log_distance"),
         pl.col("magnitude"),
         pl.col("_absolute").alias("absolute_magnitude"),
         (pl.col("_absolute") - expected).alias("excess_magnitude"),
         _log(pl.col("_pm")).alias("log_proper_motion"),
-        (pl.col("magnitude") + 5.0 * _log(pl.col("_pm") / 1000.0) + 5.0).alias("reduced_proper_motion"),
+        (pl.col("magnitude") + 5.0 * _log(pl.col("_pm") * 1e-3) + 5.0).alias("reduced_proper_motion"),
     ]
 
 
@@ -237,5 +245,5 @@ def _diagnostics() -> list[pl.Expr]:
         pl.col("inclination_deg"),
         _log(pl.col("radius_ratio")).alias("log_radius_ratio"),
         over("radius_ratio_err", "radius_ratio").alias("radius_ratio_rel_err"),
-        _log(pl.col("depth_ppm") / 1e6 / _positive("radius_ratio") ** 2).alias("log_fit_depth_ratio"),
+        _log(pl.col("depth_ppm") * PPM / _positive("radius_ratio") ** 2).alias("log_fit_depth_ratio"),
     ]

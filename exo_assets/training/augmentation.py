@@ -21,6 +21,8 @@ from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransf
 
 ERRORS = tuple(c for c in MEASURED_COLUMNS if "_err" in c)
 
+STAR = tuple(c for c in MEASURED_COLUMNS if c.startswith("star_") or c in ("distance_pc", "magnitude"))
+
 COLUMN_GROUPS: tuple[tuple[str, ...], ...] = (
     ("depth_ppm", "depth_err_ppm"),
     ("duration_hours", "duration_err_hours"),
@@ -58,13 +60,21 @@ def hide_block(signals: pl.DataFrame) -> pl.DataFrame:
 
 
 def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generator) -> pl.DataFrame:
-    """`signals` with column groups unknown; per signal the share of them is drawn evenly from 0 to `chance`."""
-    out = []
-    share = rng.random(signals.height) * chance
-    for group in COLUMN_GROUPS:
-        keep = pl.lit(pl.Series(rng.random(signals.height) >= share))
-        out += [pl.when(keep).then(pl.col(c)).alias(c) for c in group if c in signals.columns]
-    return signals.with_columns(out)
+    """`signals` with column groups unknown; per signal the share of them is drawn evenly from 0 to `chance`.
+
+    A third of that often all of the star, or all uncertainties, are unknown besides: files lack them together.
+    """
+    n = signals.height
+    share = rng.random(n) * chance
+    gone = {c: np.zeros(n, dtype=bool) for c in signals.columns}
+    for group, probability in (*((g, share) for g in COLUMN_GROUPS), (STAR, chance / 3), (ERRORS, chance / 3)):
+        drawn = rng.random(n) < probability
+        for column in group:
+            if column in gone:
+                gone[column] |= drawn
+    return signals.with_columns(
+        pl.when(pl.lit(pl.Series(~mask))).then(pl.col(c)).alias(c) for c, mask in gone.items() if mask.any()
+    )
 
 
 @dataclass(frozen=True)
