@@ -11,6 +11,7 @@ from typing import Protocol
 import polars as pl
 
 from exo_assets.evaluation.contracts import ML_VETTER_PREDICTIONS
+from exo_assets.features.transformer import PIPELINE_BLOCK
 from exo_assets.training.augmentation import hide_block
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.splits import assign_splits
@@ -43,11 +44,17 @@ def held_out(signals: pl.DataFrame) -> pl.DataFrame:
 def score_held_out(vetter: Judge, signals: pl.DataFrame) -> pl.DataFrame:
     """Predictions for the disposed signals on test stars: with all columns, and without the diagnostics."""
     stars = held_out(signals)
-    parts = [
-        _labelled(stars, vetter.score(shown, threads=THREADS), inputs)
-        for inputs, shown in (("as_archived", stars), ("without_diagnostics", hide_block(stars)))
-    ]
-    return pl.concat(parts).with_columns(split=pl.lit("test"))
+    whole = _labelled(stars, vetter.score(stars, threads=THREADS))
+    # Missions that publish no diagnostics are the same without them.
+    affected = pl.col("mission").is_in(list(PIPELINE_BLOCK))
+    kepler = stars.filter(affected)
+    hidden = _labelled(kepler, vetter.score(hide_block(kepler), threads=THREADS))
+    return pl.concat(
+        [
+            whole.with_columns(inputs=pl.lit("as_archived")),
+            pl.concat([hidden, whole.filter(~affected)]).with_columns(inputs=pl.lit("without_diagnostics")),
+        ]
+    ).with_columns(split=pl.lit("test"))
 
 
 def predictions(candidate: ModelRef, vetter: Judge, signals: pl.DataFrame, out_of_fold: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +75,6 @@ def predictions(candidate: ModelRef, vetter: Judge, signals: pl.DataFrame, out_o
     return ML_VETTER_PREDICTIONS.conform(named)
 
 
-def _labelled(stars: pl.DataFrame, scores: pl.DataFrame, inputs: str) -> pl.DataFrame:
+def _labelled(stars: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     who = stars.select("signal_id", "mission", "star_id", "disposition")
-    rows = pl.concat([who, scores.select(_PROBABILITIES)], how="horizontal")
-    return rows.filter(pl.col("disposition").is_not_null()).with_columns(inputs=pl.lit(inputs))
+    return pl.concat([who, scores.select(_PROBABILITIES)], how="horizontal").filter(pl.col("disposition").is_not_null())
