@@ -72,15 +72,19 @@ def alone(settings: Settings) -> Iterator[None]:
 def stoppable() -> Iterator[None]:
     """SIGTERM ends a run as Ctrl-C does; both work in a process that was started in the background."""
 
-    def stop(_number: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, _stop) for number in _SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _stop(_number: int, _frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def tidy(instance: dg.DagsterInstance) -> list[str]:
@@ -155,13 +159,20 @@ def execute(
         progress.listen(entry)
 
     instance.add_event_listener(run_id, listen)
-    with progress.live(), stoppable():
-        result = job.execute_in_process(
-            instance=instance,
-            run_id=run_id,
-            raise_on_error=False,
-            tags={HANDLED_TAG: "exo run", **(tags or {})},
-        )
+    try:
+        with progress.live(), stoppable():
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                raise_on_error=False,
+                tags={HANDLED_TAG: "exo run", **(tags or {})},
+            )
+    except SystemExit:
+        # Ray's answer to SIGTERM, between two steps: it passes Dagster by and would leave the run open.
+        run = instance.get_run_by_id(run_id)
+        if run is not None and not run.is_finished:
+            instance.report_run_canceled(run, "The process was told to end.")
+        raise KeyboardInterrupt from None
     progress.close()
     if stopped:
         raise KeyboardInterrupt
@@ -184,7 +195,8 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
     else:
         return False
     while error is not None:
-        if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+        # SystemExit is Ray's answer to SIGTERM in the process that called `ray.init`.
+        if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "SystemExit"):
             return True
         error = error.cause
     return False

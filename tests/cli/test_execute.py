@@ -145,9 +145,15 @@ def test_runs_of_a_killed_process_are_tidied_and_others_are_respected(instance: 
     assert tidy(instance) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+RAYS_ANSWER = "signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))"
+"""What `ray.init` does to the process that calls it."""
+
+
+@pytest.mark.parametrize(
+    ("number", "first"), [(signal.SIGINT, ""), (signal.SIGTERM, ""), (signal.SIGTERM, RAYS_ANSWER)]
+)
 def test_a_run_that_is_told_to_stop_stops_and_says_so(
-    settings: Settings, number: signal.Signals, tmp_path: Path
+    settings: Settings, number: signal.Signals, first: str, tmp_path: Path
 ) -> None:
     """In a process started with the signal ignored, as shells start their background jobs."""
     code = f"""
@@ -162,6 +168,7 @@ def test_a_run_that_is_told_to_stop_stops_and_says_so(
 
         @dg.asset
         def slow():
+            {first}
             Path({str(tmp_path / "began")!r}).touch()
             for _ in range(600):
                 time.sleep(0.1)
