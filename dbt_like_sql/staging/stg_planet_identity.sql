@@ -8,7 +8,7 @@ columns:
     tests:
       - relationships: {to: core_signals, field: signal_id}
   planet_group_id: Name of the confirmed planet, else the first of the group's signals
-  confirmed_name: Confirmed planet that the signal is, by name or by star and period
+  confirmed_name: "Confirmed planet that the signal is: its own planet, else that of its group"
   match_kind:
     description: How the signal was recognised
     tests:
@@ -23,7 +23,7 @@ columns:
 SELECT
     signal_id,
     planet_group_id,
-    planet_name AS confirmed_name,
+    coalesce(planet_name, max(planet_name) OVER (PARTITION BY planet_group_id)) AS confirmed_name,
     match_kind,
     counterparts,
     period_ratio,

@@ -35,6 +35,7 @@ from exo_assets.warehouse.models import Model
 from exo_assets.warehouse.provenance import ARCHIVE_NOTES, RAW, baseline, out_of_date, snapshots
 
 if TYPE_CHECKING:
+    from exo_resources.duckdb_sql import Workbench
     from exo_resources.lake import Lake
     from exo_resources.releases import Publication, ReleaseStore
 
@@ -170,6 +171,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
 
     Nothing is written when a test fails, so what is in the lake always passed.
     """
+
     @dg.asset(
         name=model.name,
         group_name=GROUP,
@@ -197,18 +199,20 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         lake: Lake = context.resources.lake
         versions = input_versions(lake, model.depends_on)
         fingerprint = fingerprint_of(model.version, versions)
-        present = lake.version(model.name)
+        present: Any = lake.version(model.name)
         kept = present is not None and present.fingerprint == fingerprint and not config.force
         try:
-            with Workbench({name: lake.read(name) for name in model.must_exist}) as bench:
-                types = bench.types(model.sql)
+            with Workbench(
+                {name: lake.read(name) for name in (model.tested_against if kept else model.must_exist)}
+            ) as bench:
+                if kept:
+                    bench.add(model.name, lake.read(model.name))
+                types = bench.types(f"FROM {model.name}" if kept else model.sql)
                 misfits = model.misfits(types)
                 yield dg.AssetCheckResult(check_name="columns", passed=not misfits, metadata={"problems": misfits})
                 if misfits:
                     raise dg.Failure(f"{model.path}: {'; '.join(misfits)}", allow_retries=False)
-                frame = lake.read(model.name) if kept else bench.select(model.sql)
-                frame = frame if model.select.is_ordered else frame.sort(model.key)
-                bench.add(model.name, frame)
+                frame = None if kept else _rows(model, bench)
                 results = [examine(bench.select, test) for test in model.tests]
         except SqlError as refused:
             raise dg.Failure(f"{model.path}: {refused}", allow_retries=False) from refused
@@ -220,11 +224,13 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
                 "nothing was written",
                 allow_retries=False,
             )
-        if kept:
+        if frame is None:
             context.log.info("%s: SELECT and inputs unchanged, kept as it is", model.name)
-        version = (kept and present) or lake.write(
-            model.name, frame, fingerprint=fingerprint, code_version=model.version, inputs=versions
-        )
+            version = present
+        else:
+            version = lake.write(
+                model.name, frame, fingerprint=fingerprint, code_version=model.version, inputs=versions
+            )
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(version.digest),
             metadata={
@@ -238,6 +244,14 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         )
 
     return asset
+
+
+def _rows(model: Model, bench: "Workbench") -> pl.DataFrame:
+    """The model's rows in an order that does not depend on the machine; the bench then has them as a table."""
+    found = bench.select(model.sql)
+    frame = found if model.select.is_ordered else found.sort(model.key)
+    bench.add(model.name, frame)
+    return frame
 
 
 def _schema(model: Model, types: Mapping[str, str]) -> dg.TableSchema:

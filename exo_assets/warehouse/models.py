@@ -61,9 +61,14 @@ class Model:
         return tuple(use.name for use in self.uses)
 
     @property
+    def tested_against(self) -> tuple[str, ...]:
+        """Other tables that its tests read."""
+        return tuple(dict.fromkeys(table for test in self.tests for table in test.depends_on))
+
+    @property
     def must_exist(self) -> tuple[str, ...]:
         """Tables that must be there before the model runs and is tested."""
-        return tuple(dict.fromkeys((*self.depends_on, *(t for test in self.tests for t in test.depends_on))))
+        return tuple(dict.fromkeys((*self.depends_on, *self.tested_against)))
 
     @property
     def version(self) -> str:
@@ -103,7 +108,7 @@ class Project:
 
     def model(self, name: str) -> Model:
         """The model called `name`; KeyError when there is none."""
-        return next(m for m in self.models if m.name == name) if name in self.names else _absent(name)
+        return {m.name: m for m in self.models}[name]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -256,7 +261,3 @@ def _in_order(models: Mapping[str, Model]) -> tuple[Model, ...]:
         reader = models[loop[1]]
         line = next((use.line for use in reader.uses if use.name == loop[0]), 1)
         raise ModelError(reader.path, line, f"cycle of models: {' -> '.join(reversed(loop))}") from None
-
-
-def _absent(name: str) -> Model:
-    raise KeyError(f"there is no SQL model {name!r}")

@@ -81,7 +81,7 @@ class Select:
     def lineage(self, schemas: Schemas) -> dict[str, list[tuple[str, str]]]:
         """(table, column) pairs that each output column is computed from.
 
-        ModelError when a column cannot be found in `schemas`.
+        ModelError when a column is not among those in `schemas`.
         """
         known = {t.name: dict(schemas[t.name]) for t in self.tables()}
         try:
@@ -89,7 +89,11 @@ class Select:
         except SqlglotError as broken:
             raise ModelError(self.path, 1, f"columns cannot be resolved: {broken}") from broken
         roots: dict[str, Node] = nodes if isinstance(nodes, dict) else {nodes.name: nodes}
-        return {name: sorted(_leaves(root)) for name, root in roots.items()}
+        found = {name: sorted(_leaves(root)) for name, root in roots.items()}
+        for table, column in sorted({pair for pairs in found.values() for pair in pairs}):
+            if column not in known[table]:
+                raise ModelError(self.path, 1, f"columns cannot be resolved: {table} has no column {column!r}")
+        return found
 
 
 def parse_select(path: str, text: str) -> Select:
