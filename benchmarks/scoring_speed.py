@@ -23,7 +23,8 @@ def main() -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     vetter.score(signals)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(f"{signals.height} signals scored and explained: {wall:.1f} s wall, {cpu:.1f} s CPU, {signals.height / wall:.0f}/s")
+    rate = signals.height / wall
+    print(f"{signals.height} signals scored and explained: {wall:.1f} s wall, {cpu:.1f} s CPU, {rate:.0f}/s")
 
 
 if __name__ == "__main__":

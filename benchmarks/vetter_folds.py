@@ -1,8 +1,8 @@
 """The vetter against the field's plain baseline: same rows, same star-grouped folds, one run.
 
-The baseline is the one behind the literature's tables: LightGBM with 250 trees, learning rate 0.06 and 31 leaves on the
+The baseline is the one behind the literature's tables: LightGBM with 250 trees, learning rate 0.06, 31 leaves, on the
 archive's own physical columns, their uncertainties and a handful of ratios. Ours are the out-of-fold predictions of the
-training that made the current candidate. Only stars of the training part are used; the frozen test stars stay untouched.
+training that made the current candidate. Only stars of the training part are used; the frozen test stars stay out.
 """
 
 from __future__ import annotations

@@ -24,30 +24,32 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EXO_", extra="ignore", frozen=True)
 
-    home: Path = Field(CHECKOUT / ".exo", description="Folder that holds all state.")
-    archive: ArchiveMode = Field("auto", description="Where the archive's tables come from.")
+    home: Path = Field(default=CHECKOUT / ".exo", description="Folder that holds all state.")
+    archive: ArchiveMode = Field(default="auto", description="Where the archive's tables come from.")
     archive_url: str = Field(
-        "https://exoplanetarchive.ipac.caltech.edu",
+        default="https://exoplanetarchive.ipac.caltech.edu",
         description="Root of the NASA Exoplanet Archive; its TAP service is below /TAP/sync.",
     )
     archive_mirror: str | None = Field(
-        None, description="A folder, http(s):// or s3:// URL laid out like the archive (tap/<table>.csv.gz)."
+        default=None, description="A folder, http(s):// or s3:// URL laid out like the archive (tap/<table>.csv.gz)."
     )
-    archive_timeout_s: float = Field(120.0, gt=0, description="Longest wait for one table, seconds.")
-    archive_connect_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a connection, seconds.")
-    archive_attempts: int = Field(4, ge=1, le=20, description="Tries per request before giving up.")
-    lake_url: str | None = Field(None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake.")
+    archive_timeout_s: float = Field(default=120.0, gt=0, description="Longest wait for one table, seconds.")
+    archive_connect_timeout_s: float = Field(default=10.0, gt=0, description="Longest wait for a connection, seconds.")
+    archive_attempts: int = Field(default=4, ge=1, le=20, description="Tries per request before giving up.")
+    lake_url: str | None = Field(
+        default=None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake."
+    )
     mlflow_url: str | None = Field(
-        None, description="MLflow store (sqlite:/// or postgresql://); default <home>/mlflow."
+        default=None, description="MLflow store (sqlite:/// or postgresql://); default <home>/mlflow."
     )
-    profile: Profile = Field("fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
-    seed: int = Field(20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
-    ray_address: str | None = Field(None, description="Ray cluster to join; default: a Ray on this machine.")
-    serve_host: str = Field("127.0.0.1", description="Interface the endpoint listens on.")
-    serve_port: int = Field(8100, ge=1, le=65535, description="Port of the endpoint.")
-    releases_kept: int = Field(5, ge=2, description="How many DuckDB releases stay on disk.")
-    webhook_url: str | None = Field(None, description="Alerts are also posted here as JSON.")
-    timezone: str = Field("UTC", description="Time zone of the schedules.")
+    profile: Profile = Field(default="fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
+    seed: int = Field(default=20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
+    ray_address: str | None = Field(default=None, description="Ray cluster to join; default: a Ray on this machine.")
+    serve_host: str = Field(default="127.0.0.1", description="Interface the endpoint listens on.")
+    serve_port: int = Field(default=8100, ge=1, le=65535, description="Port of the endpoint.")
+    releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")
+    webhook_url: str | None = Field(default=None, description="Alerts are also posted here as JSON.")
+    timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
     @field_validator("archive_mirror", "lake_url", "mlflow_url", "ray_address", "webhook_url", mode="before")
     @classmethod

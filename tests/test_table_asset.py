@@ -27,7 +27,8 @@ def source(numbers: _Numbers) -> pl.DataFrame:
 @table_asset(DOUBLED, group="test", code=["contracts.py"])
 def doubled(source: pl.DataFrame, numbers: _Numbers) -> Table:
     numbers.calls += 1
-    return Table(source.select(y=pl.col("x") * 2), notes={"unit": "none", "attempts": 2, "tables": ["source"], "reason": None})
+    notes = {"unit": "none", "attempts": 2, "tables": ["source"], "reason": None}
+    return Table(source.select(y=pl.col("x") * 2), notes=notes)
 
 
 def _run(lake: Lake, numbers: _Numbers, **config: object) -> dg.ExecuteInProcessResult:

@@ -33,8 +33,11 @@ class Installation:
             env=os.environ | self.env,
             cwd=CHECKOUT,
             timeout=timeout,
+            check=False,
         )
-        assert not check or done.returncode == 0, f"exo {arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert not check or done.returncode == 0, (
+            f"exo {arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         return done
 
     def json(self, *arguments: str) -> Any:

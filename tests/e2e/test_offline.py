@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.request
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -32,15 +32,16 @@ def test_the_first_night_builds_everything(offline: Installation, nightly: dict[
 
 
 def test_a_second_night_with_nothing_new_recomputes_nothing(offline: Installation, nightly: dict[str, object]) -> None:
-    release = os.readlink(offline.home / "releases" / "current")
+    release = (offline.home / "releases" / "current").readlink()
     again = offline.json("run")
     assert again["success"] is True
     assert again["recomputed"] == []
-    assert os.readlink(offline.home / "releases" / "current") == release
+    assert (offline.home / "releases" / "current").readlink() == release
 
 
-def test_score_and_endpoint_agree(offline: Installation, nightly: dict[str, object], tmp_path) -> None:
-    rows = offline.json("query", "select signal_id, period_days, duration_hours, depth_ppm, star_radius_sun from core_signals where depth_ppm is not null limit 3")
+def test_score_and_endpoint_agree(offline: Installation, nightly: dict[str, object], tmp_path: Path) -> None:
+    wanted = "signal_id, period_days, duration_hours, depth_ppm, star_radius_sun"
+    rows = offline.json("query", f"select {wanted} from core_signals where depth_ppm is not null limit 3")
     catalogue = pl.DataFrame(
         {
             "kepoi_name": [r["signal_id"] for r in rows],
@@ -67,7 +68,9 @@ def test_score_and_endpoint_agree(offline: Installation, nightly: dict[str, obje
         assert str(answer["model_version"]) == str(mine["model_version"])
 
 
-def test_labels_in_the_file_change_no_probability(offline: Installation, nightly: dict[str, object], tmp_path) -> None:
+def test_labels_in_the_file_change_no_probability(
+    offline: Installation, nightly: dict[str, object], tmp_path: Path
+) -> None:
     shipped = pl.read_parquet("exo_assets/archive/snapshot/q1_q17_dr25_koi.parquet").head(50)
     honest, lying = tmp_path / "honest.csv", tmp_path / "lying.csv"
     shipped.write_csv(honest)
