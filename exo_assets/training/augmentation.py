@@ -65,9 +65,9 @@ def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generato
     A third of that often all of the star, or all uncertainties, are unknown besides: files lack them together.
     """
     n = signals.height
-    share = rng.random(n) * chance
+    share, third = rng.random(n) * chance, np.full(n, chance / 3)
     gone = {c: np.zeros(n, dtype=bool) for c in signals.columns}
-    for group, probability in (*((g, share) for g in COLUMN_GROUPS), (STAR, chance / 3), (ERRORS, chance / 3)):
+    for group, probability in (*((g, share) for g in COLUMN_GROUPS), (STAR, third), (ERRORS, third)):
         drawn = rng.random(n) < probability
         for column in group:
             if column in gone:
