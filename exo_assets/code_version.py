@@ -26,16 +26,17 @@ def code_version(*stages: str) -> str:
             raise FileNotFoundError(f"code version of {stage!r}: there is no exo_assets/{stage}")
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(file.relative_to(_ROOT).as_posix().encode())
-            digest.update(_canonical(file.read_text(encoding="utf-8")).encode())
+            digest.update(_canonical(file))
     return digest.hexdigest()[:16]
 
 
-def _canonical(source: str) -> str:
-    tree = ast.parse(source)
+@cache
+def _canonical(file: Path) -> bytes:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             first = body[0].value
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
                 body[0] = ast.Pass()
-    return ast.dump(tree)
+    return ast.dump(tree).encode()
