@@ -136,7 +136,9 @@ def performance(lake: Lake) -> dict[str, Any] | None:
     )
     before = {
         (row["population"], row["metric"]): row["value"]
-        for row in history.filter(pl.col("candidate_digest") == crowned["previous_digest"]).iter_rows(named=True)
+        for row in history.filter(pl.col("candidate_digest").eq_missing(crowned["previous_digest"])).iter_rows(
+            named=True
+        )
     }
     figures: dict[str, dict[str, Any]] = {}
     for row in history.filter(pl.col("candidate_digest") == crowned["digest"]).iter_rows(named=True):

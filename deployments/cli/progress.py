@@ -30,6 +30,8 @@ class AssetState:
     rows: int | None = None
     recomputed: bool | None = None
     changed: bool | None = None
+    materialized: bool = False
+    checked: bool = False
     error: str = ""
     failed_checks: list[str] = field(default_factory=list)
 
@@ -90,13 +92,14 @@ class Progress:
             self._before[asset.name] = self.version_of(asset.name)
             self._show()
         elif kind == "ASSET_MATERIALIZATION":
+            asset.materialized = True
             _take_metadata(asset, event)
         elif kind == "ASSET_CHECK_EVALUATION":
+            asset.checked = True
             check = event.asset_check_evaluation_data
             if not check.passed:
-                asset.failed_checks.append(
-                    f"{check.check_name}: {check.description}" if check.description else check.check_name
-                )
+                said = f": {check.description}" if check.description else ""
+                asset.failed_checks.append(f"{check.asset_key.to_user_string()}, {check.check_name}{said}")
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE", "STEP_SKIPPED"):
             asset.state = {"STEP_SUCCESS": "done", "STEP_FAILURE": "failed", "STEP_SKIPPED": "skipped"}[kind]
             asset.seconds = time.monotonic() - self._began.get(asset.name, time.monotonic())
@@ -114,18 +117,20 @@ class Progress:
         for asset in idle:
             asset.state = "skipped"
         if idle:
-            self.console.print(f"- not run: {', '.join(asset.name for asset in idle)}", style="yellow", markup=False)
+            self._line(f"- not run: {', '.join(asset.name for asset in idle)}", "yellow")
 
     def _write(self, asset: AssetState) -> None:
-        sign, style = _SIGNS[asset.outcome]
-        rows = f"{asset.rows:>9,} rows" if asset.rows is not None else " " * 14
-        seconds = f"{asset.seconds:6.1f} s" if asset.state != "skipped" else " " * 8
-        tail = f"  {asset.error}" if asset.error else ""
-        self.console.print(
-            f"{sign} {asset.name:<34}{rows}  {seconds}  {asset.outcome}{tail}", style=style, markup=False
-        )
+        only_checked = asset.checked and not asset.materialized
+        if not (only_checked and asset.state == "done"):  # what only checked is worth a line when it fails
+            sign, style = _SIGNS[asset.outcome]
+            rows = f"{asset.rows:>9,} rows" if asset.rows is not None else " " * 14
+            tail = f"  {asset.error}" if asset.error else ""
+            self._line(f"{sign} {asset.name:<34}{rows}  {asset.seconds:6.1f} s  {asset.outcome}{tail}", style)
         for failed in asset.failed_checks:
-            self.console.print(f"    check not passed: {failed}", style="yellow", markup=False)
+            self._line(f"    check not passed: {failed}", "yellow")
+
+    def _line(self, text: str, style: str) -> None:
+        self.console.print(text, style=style, markup=False, soft_wrap=not self.console.is_terminal)
 
     def _show(self) -> None:
         if self._spinner is None:

@@ -81,6 +81,7 @@ def test_each_asset_is_a_line_with_rows_and_what_became_of_it(instance: dg.Dagst
     }
     [line] = [line for line in lines if "core_signals" in line]
     assert "9,564 rows" in line and line.endswith("recomputed")
+    assert not any("floor_auc" in line for line in lines)  # a check that passed is no news
 
 
 def test_a_failure_names_asset_and_cause_and_skips_what_follows(instance: dg.DagsterInstance) -> None:
@@ -98,7 +99,7 @@ def test_a_refusal_is_told_from_a_failure(instance: dg.DagsterInstance) -> None:
     outcome, lines = run(instance, definitions(gate=False))
     assert not outcome.success and outcome.only_refused
     assert [refusal.check for refusal in outcome.refusals] == ["floor_auc"]
-    assert any("check not passed: floor_auc: 0.91 < 0.95" in line for line in lines)
+    assert any("check not passed: ml_vetter_gates, floor_auc: 0.91 < 0.95" in line for line in lines)
     both, _ = run(instance, definitions(gate=False, crash=True))
     assert both.refusals and not both.only_refused
 
