@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from exo_resources.releases import ReleaseError, ReleaseStore
+from exo_resources.settings import CHECKOUT
 from tests.warehouse.release_tables import leftovers, publisher, tables
 
 ANALYST = """
@@ -83,6 +84,20 @@ def test_kill_9_at_any_point_leaves_the_last_release_readable_and_the_next_run_c
     assert store.verify().manifest.info["seed"] == 100
     assert len(store.list()) <= 3
     assert False in outcomes, "no kill came before the switch: the test did not test"
+
+
+def test_kill_9_before_each_filesystem_operation(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.warehouse.kill_points", str(tmp_path)],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 10, "fewer points than a publication has steps: the hook did not see them"
+    assert leftovers(tmp_path) == []
+    assert len(ReleaseStore(tmp_path, keep=2).list()) <= 2
 
 
 def test_a_release_that_was_never_switched_to_is_adopted_or_dropped(tmp_path: Path) -> None:
