@@ -27,6 +27,7 @@ WORKER_ENVIRONMENT = {
 """A task has one CPU; libraries that count the machine's would start a thread for each."""
 
 OBJECT_STORE_BYTES = 400 * 2**20
+ATTEMPTS = 3
 
 
 class RayRuntime:
@@ -60,15 +61,31 @@ class RayRuntime:
                     "RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH"
                 ) from error
         else:
-            # "local": never join a Ray that happens to run on this machine, such as the endpoint's.
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(self.temp),
-                **common,
-            )
+            self._start(common)
         self._started = True
+
+    def _start(self, common: Mapping[str, Any]) -> None:
+        """Start Ray here. A busy machine can miss Ray's 30 s for its first process: that is tried again."""
+        import ray
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                # "local": never join a Ray that happens to run on this machine, such as the endpoint's.
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _temp_dir=str(self.temp),
+                    **common,
+                )
+                return
+            except Exception as error:
+                ray.shutdown()
+                if attempt == ATTEMPTS or "timed out" not in str(error):
+                    raise RuntimeError(
+                        f"Ray did not start on this machine ({error}); its logs are in {self.temp}. Free memory and "
+                        "processors, or join a cluster with EXO_RAY_ADDRESS"
+                    ) from error
 
     @property
     def temp(self) -> Path:

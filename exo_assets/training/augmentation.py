@@ -23,6 +23,12 @@ ERRORS = tuple(c for c in MEASURED_COLUMNS if "_err" in c)
 
 STAR = tuple(c for c in MEASURED_COLUMNS if c.startswith("star_") or c in ("distance_pc", "magnitude"))
 
+KEPLER_SHARES = (0.42, 0.08)
+OTHER_SHARES = (0.75, 0.125)
+"""Weight of a copy as it is and of one with columns hidden. A Kepler signal has one of each in both layouts, others
+have one as they are and two with columns hidden; both sum to one. More weight on hidden columns costs ranking where
+nothing is missing, less costs calibration where something is."""
+
 COLUMN_GROUPS: tuple[tuple[str, ...], ...] = (
     ("depth_ppm", "depth_err_ppm"),
     ("duration_hours", "duration_err_hours"),
@@ -79,11 +85,13 @@ def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generato
 
 @dataclass(frozen=True)
 class Copies:
-    """Stacked model input: `row` says which training signal a copy is of, `weight` its share."""
+    """Stacked model input: `row` says which training signal a copy is of, `weight` its share, `plain` whether nothing
+    but the block is hidden in it."""
 
     x: Matrix
     row: np.ndarray
     weight: np.ndarray
+    plain: np.ndarray
 
 
 def masked_copies(
@@ -103,12 +111,15 @@ def masked_copies(
 
     plan: list[tuple[pl.DataFrame, np.ndarray]] = [
         # As it is: only rows that have the block (or whose mission has none).
-        (signals, np.where(kepler, 0.35 * block, 0.6)),
-        (basic, np.where(kepler, 0.35, 0.0)),
-        (hide(signals, ERRORS), np.where(kepler, 0.15 * (block & coin), 0.2 * other)),
-        (hide(basic, ERRORS), np.where(kepler, 0.15 * ~coin, 0.0)),
-        (hide_at_random(signals, chance, rng), np.where(kepler, 0.15 * (block & ~coin), 0.2 * other)),
-        (hide_at_random(basic, chance, rng), np.where(kepler, 0.15 * coin, 0.0)),
+        (signals, np.where(kepler, KEPLER_SHARES[0] * block, OTHER_SHARES[0])),
+        (basic, np.where(kepler, KEPLER_SHARES[0], 0.0)),
+        (hide(signals, ERRORS), np.where(kepler, KEPLER_SHARES[1] * (block & coin), OTHER_SHARES[1] * other)),
+        (hide(basic, ERRORS), np.where(kepler, KEPLER_SHARES[1] * ~coin, 0.0)),
+        (
+            hide_at_random(signals, chance, rng),
+            np.where(kepler, KEPLER_SHARES[1] * (block & ~coin), OTHER_SHARES[1] * other),
+        ),
+        (hide_at_random(basic, chance, rng), np.where(kepler, KEPLER_SHARES[1] * coin, 0.0)),
     ]
     xs, rows, weights = [], [], []
     for frame, weight in plan:
@@ -117,4 +128,5 @@ def masked_copies(
         xs.append(transformer.matrix(transformer.features(frame, star_counts))[chosen])
         rows.append(chosen)
         weights.append(weight[chosen])
-    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights))
+    plain = np.repeat(np.arange(len(plan)) < 2, [len(r) for r in rows])
+    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights), plain)

@@ -86,9 +86,7 @@ def fit_task(data: Data, task: Task) -> Fit:
     row = data.copies.row
     weight = data.copies.weight.copy()
     if task.plain:
-        first = np.zeros(len(row), dtype=bool)
-        first[: _plain_count(data)] = True
-        weight *= first
+        weight *= data.copies.plain
     weight *= np.where(data.mission[row] == task.target, 1.0, task.other)
     if task.head == "planet":
         weight *= data.label[row] != 1
@@ -135,12 +133,6 @@ def balancing(label: Ints, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.fl
     totals = np.bincount(label, weights=weight)
     factor = np.divide(weight.sum() / (totals > 0).sum(), totals, out=np.zeros_like(totals), where=totals > 0)
     return np.asarray(factor[label])
-
-
-def _plain_count(data: Data) -> int:
-    """Copies at the front that hide nothing but the block: as it is, then without the block."""
-    n = np.flatnonzero(np.diff(data.copies.row) < 0)
-    return int(n[1] + 1) if len(n) > 1 else len(data.copies.row)
 
 
 @dataclass(frozen=True)

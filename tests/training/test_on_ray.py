@@ -21,6 +21,7 @@ from exo_resources.ray_runtime import RayRuntime
 from exo_resources.registry import ModelRegistry
 from exo_resources.settings import Settings
 from tests.training.conftest import SMALL
+from tests.training.ray_tasks import add, fails_on_three, parabola, threads
 
 pytestmark = pytest.mark.ray
 TABLES = ("feat_signals", "ml_training_set", "ml_training_comparison", "ml_vetter_candidate", "ml_vetter_oof")
@@ -37,13 +38,13 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayRuntime]:
 
 
 def test_tasks_keep_their_order_and_raise_here(runtime: RayRuntime) -> None:
-    assert runtime.map(_add, 10, list(range(20))) == list(range(10, 30))
+    assert runtime.map(add, 10, list(range(20))) == list(range(10, 30))
     with pytest.raises(ZeroDivisionError, match="task 3"):
-        runtime.map(_fails_on_three, None, [1, 2, 3])
+        runtime.map(fails_on_three, None, [1, 2, 3])
 
 
 def test_workers_use_one_thread(runtime: RayRuntime) -> None:
-    assert runtime.map(_threads, None, [0]) == [("1", "1")]
+    assert runtime.map(threads, None, [0]) == [("1", "1")]
 
 
 def test_ray_trains_the_same_vetter_as_this_process(
@@ -56,9 +57,9 @@ def test_ray_trains_the_same_vetter_as_this_process(
 def test_search_is_never_worse_than_its_start(runtime: RayRuntime) -> None:
     space = {"x": (-3.0, 3.0, "uniform"), "n": (1, 5, "int"), "s": (0.01, 10.0, "log")}
     start = {"x": 2.5, "n": 5, "s": 5.0, "unused": 1}
-    best, loss = runtime.search(_parabola, 1.0, space=space, start=start, trials=6, seed=1)
-    assert set(best) == set(space) and loss <= _parabola(1.0, start)
-    assert loss == pytest.approx(_parabola(1.0, best))
+    best, loss = runtime.search(parabola, 1.0, space=space, start=start, trials=6, seed=1)
+    assert set(best) == set(space) and loss <= parabola(1.0, start)
+    assert loss == pytest.approx(parabola(1.0, best))
 
 
 def test_from_signals_to_a_registered_candidate(
@@ -100,23 +101,3 @@ def test_from_signals_to_a_registered_candidate(
 
 def _metadata(event: Any) -> Any:
     return event.step_materialization_data.materialization.metadata
-
-
-def _add(shared: int, task: int) -> int:
-    return shared + task
-
-
-def _fails_on_three(_shared: None, task: int) -> float:
-    if task == 3:
-        raise ZeroDivisionError("task 3")
-    return 1.0
-
-
-def _threads(_shared: None, _task: int) -> tuple[str | None, str | None]:
-    import os
-
-    return os.environ.get("OMP_NUM_THREADS"), os.environ.get("NUMBA_NUM_THREADS")
-
-
-def _parabola(shared: float, parameters: Any) -> float:
-    return float((parameters["x"] - shared) ** 2 + parameters["n"] + abs(parameters["s"] - 1))

@@ -12,7 +12,17 @@ from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import SignalTransformer, has_block
 from exo_assets.training.augmentation import hide_block, masked_copies
 from exo_assets.training.contracts import ML_VETTER_OOF
-from exo_assets.training.vetter_training import Task, Trained, balancing, fit_task, prepare, train_vetter
+from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.tuning import SPACE, Search, objective
+from exo_assets.training.vetter_training import (
+    Task,
+    Trained,
+    balancing,
+    fit_task,
+    learnable,
+    prepare,
+    train_vetter,
+)
 from tests.training.conftest import SMALL
 
 
@@ -79,3 +89,16 @@ def test_balancing_gives_classes_the_same_weight() -> None:
     label, weight = np.array([0, 0, 0, 2]), np.array([1.0, 1.0, 0.5, 0.5])
     balanced = weight * balancing(label, weight)
     assert balanced[:3].sum() == pytest.approx(balanced[3:].sum()) and balanced.sum() == pytest.approx(3.0)
+
+
+def test_the_search_minimises_out_of_fold_log_loss(train: pl.DataFrame) -> None:
+    _, data = prepare(train.sort("signal_id"), None, SMALL)
+    search = Search(data, SMALL, tuple(learnable(data, SMALL)))
+    assert search.missions == ("kepler", "k2", "tess")
+    good, useless = (objective(search, {"learning_rate": rate}) for rate in (0.1, 1e-9))
+    assert good < 0.6 < useless  # a model that never moves knows the shares of the classes only
+
+
+def test_start_of_the_search_lies_in_its_space() -> None:
+    for name, (low, high, _kind) in SPACE.items():
+        assert low <= TrainingSettings().planet[name] <= high, name
