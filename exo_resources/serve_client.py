@@ -25,6 +25,8 @@ APPLICATION = "exo"
 IMPORT_PATH = "deployments.serve.app:app"
 DEPLOYMENT = "Vetter"
 HEALTHY_TIMEOUT_S = 180.0
+PUT_TIMEOUT_S = 180.0
+"""The first PUT starts Serve itself: 15 s on two quiet cores, far more on busy ones."""
 POLL_S = 0.25
 SERVED_CODE = "SERVED_CODE"
 """Environment variable of the replicas: digest of the code that they run."""
@@ -136,7 +138,8 @@ class ServeClient:
     ) -> None:
         """Put the model in folder `path` on the endpoint, starting it when it is down, and wait until it answers.
 
-        ServeError when it is refused or not healthy in time; an endpoint that answered before goes on with its model.
+        ServeError when it is refused or not healthy within `timeout_s` after it was handed over; an endpoint that
+        answered before goes on with its model.
         """
         deployment_id = uuid.uuid4().hex
         config = {
@@ -145,7 +148,6 @@ class ServeClient:
             "deployment_id": deployment_id,
             "details": dict(details or {}),
         }
-        deadline = time.monotonic() + timeout_s
         with self.cluster.locked():
             if self.cluster.start():
                 progress("Ray head of the endpoint started")
@@ -157,7 +159,7 @@ class ServeClient:
                 self.cluster.start()
                 self._put(config)
             progress(f"{ref} handed to the endpoint")
-            self._wait(ref, deployment_id, deadline, progress)
+            self._wait(ref, deployment_id, time.monotonic() + timeout_s, progress)
 
     def last_good(self) -> Deployed | None:
         """The last model that was marked good."""
@@ -191,6 +193,7 @@ class ServeClient:
                     }
                 ],
             },
+            PUT_TIMEOUT_S,
         )
 
     def _wait(self, ref: ModelRef, deployment_id: str, deadline: float, progress: Progress) -> None:

@@ -91,7 +91,9 @@ class ServeCluster:
             return False
         return True
 
-    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, timeout_s: float = REQUEST_TIMEOUT_S
+    ) -> dict[str, Any]:
         """Call the cluster's REST API. ServeUnreachableError when nobody answers, ServeError when it refuses."""
         import httpx
 
@@ -100,7 +102,7 @@ class ServeCluster:
             raise ServeUnreachableError("the endpoint has not been started")
         headers = {"Authorization": f"Bearer {self._token()}"}
         try:
-            with httpx.Client(trust_env=False, timeout=REQUEST_TIMEOUT_S, headers=headers) as client:
+            with httpx.Client(trust_env=False, timeout=timeout_s, headers=headers) as client:
                 reply = client.request(method, state.api + path, json=body)
         except httpx.HTTPError as error:
             raise ServeUnreachableError(f"the endpoint's cluster at {state.api} does not answer ({error})") from error

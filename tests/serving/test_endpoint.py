@@ -1,0 +1,297 @@
+"""The real endpoint: its doors, a model swapped under load, a bad model, a killed head."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import polars as pl
+import pytest
+from live_endpoint import Live, Model
+from tiny_vetter import koi_table
+
+from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.scoring.files import score_file_frame
+from exo_assets.serving.assets import serve_vetter
+from exo_assets.serving.golden import differences, expected_answers, golden_signals
+from exo_resources.lake import Lake
+from exo_resources.serve_client import ServeClient, ServeError
+
+pytestmark = pytest.mark.ray
+SIGNAL = {"mission": "kepler", "period_days": 9.5, "duration_hours": 3.0, "depth_ppm": 616.0, "snr": 35.8}
+
+
+def _csv(table: pl.DataFrame) -> bytes:
+    return b"# made by a test\n" + table.write_csv().encode()
+
+
+# -- one signal --------------------------------------------------------------------------------------------------
+
+
+def test_health_and_model(live: Live, first: Model) -> None:
+    with live.http() as http:
+        health = http.get("/healthz").json()
+        assert health["status"] == "ok" and health["model"] == first.ref.as_row() and health["rejected"] is None
+        model = http.get("/v1/model").json()
+        assert model["digest"] == first.ref.digest and model["model_version"] == first.vetter.version
+        assert model["details"] == {"metrics": {"auc": 0.9}}
+        assert {"name", "unit", "formula", "source"} == set(model["features"][0])
+        assert "/v1/predict" in http.get("/openapi.json").json()["paths"]
+    assert live.client.status().healthy and live.client.served_version() == first.ref
+
+
+def test_golden_answers_hold(live: Live, first: Model) -> None:
+    requests = golden_signals()
+    assert differences(expected_answers(first.vetter, requests), live.client.predict(requests)) == []
+
+
+def test_a_reply_says_what_was_missing_and_gives_the_name_back(live: Live) -> None:
+    with live.http() as http:
+        reply = http.post("/v1/predict", json={**SIGNAL, "signal_id": "mine", "impact": None}).json()
+    assert reply["signal_id"] == "mine"
+    assert "impact" in reply["missing"] and "period_days" not in reply["missing"]
+    assert reply["verdict"] in ("planet", "candidate", "false positive")
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "says"),
+    [
+        (b'{"mission":"kepler","period_days":NaN}', 422, "period_days"),
+        (b'{"mission":"kepler","period_days":-1}', 422, "greater than 0"),
+        (b'{"mission":"kepler","koi_period":1}', 422, "'period_days'"),
+        (b"not json", 422, "JSON"),
+        (b"", 422, "JSON"),
+        (b'{"signal_id":"' + b"x" * 100_000 + b'"}', 413, "larger"),
+    ],
+)
+def test_a_wrong_request_is_refused_clearly(live: Live, content: bytes, status: int, says: str) -> None:
+    with live.http() as http:
+        reply = http.post("/v1/predict", content=content, headers={"content-type": "application/json"})
+    assert reply.status_code == status and says in reply.text
+    assert "Traceback" not in reply.text
+
+
+def test_extreme_but_allowed_numbers_are_answered_with_probabilities(live: Live) -> None:
+    tiny = {"mission": "tess", "period_days": 5e-324, "duration_hours": 1e300, "depth_ppm": 1e-300, "snr": 1e308}
+    with live.http() as http:
+        reply = http.post("/v1/predict", json=tiny)
+    assert reply.status_code == 200
+    assert 0 <= reply.json()["probability_planet"] <= 1
+
+
+def test_wrong_paths_and_methods(live: Live) -> None:
+    with live.http() as http:
+        assert http.get("/v1/nothing").status_code == 404
+        assert http.get("/v1/predict").status_code == 405
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_comes_back_exactly_as_scored_here(live: Live, first: Model) -> None:
+    table = koi_table()[:300]
+    expected = score_file_frame(table, first.vetter).write_csv().encode()
+    with live.http() as http:
+        for how in (
+            {"content": _csv(table), "headers": {"content-type": "text/csv; charset=utf-8"}},
+            {"files": {"file": ("koi.csv", _csv(table), "text/csv")}},
+        ):
+            reply = http.post("/v1/predict_batch", **how)  # type: ignore[arg-type]
+            assert reply.status_code == 200, reply.text
+            assert reply.headers["content-type"].startswith("text/csv")
+            assert reply.headers["x-exo-model"] == first.ref.digest
+            assert reply.content == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "says"),
+    [
+        (b"a,b\n1,2\n", "application/json", 415, "text/csv"),
+        (b"a,b\n1,2\n", "", 415, "text/csv"),
+        (b"a,b\n1,2\n", "text/csv", 422, "layout"),
+        (b"kepoi_name,koi_period\nK1.01\n", "text/csv", 422, "line 2"),
+        (b"kepoi_name;koi_period\nK1.01;3\n", "text/csv", 422, "semicolons"),
+        (b"", "text/csv", 422, "empty"),
+        (b"\xff\xfe\x00", "text/csv", 422, "UTF-16"),
+        (b"kepoi_name,koi_period,verdict\nK1.01,3,x\n", "text/csv", 422, "'verdict'"),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x", 400, "form"),
+        (b"--x", "multipart/form-data", 400, "form"),
+    ],
+)
+def test_what_is_no_table_is_refused_clearly(live: Live, content: bytes, kind: str, status: int, says: str) -> None:
+    with live.http() as http:
+        reply = http.post("/v1/predict_batch", content=content, headers={"content-type": kind} if kind else {})
+    assert (reply.status_code, says in reply.text) == (status, True), reply.text
+
+
+def test_a_table_that_is_too_large_is_refused(live: Live) -> None:
+    def endless() -> Any:
+        for _ in range(40):
+            yield b"x" * 1_000_000
+
+    with live.http() as http:
+        try:
+            status = http.post("/v1/predict_batch", content=endless(), headers={"content-type": "text/csv"}).status_code
+        except httpx.WriteError:  # told off in the middle of the upload
+            status = 413
+    assert status == 413
+
+
+# -- changing the model ------------------------------------------------------------------------------------------
+
+
+class _Load:
+    """Two clients that ask without a pause; every reply is kept."""
+
+    def __init__(self, live: Live) -> None:
+        self.live, self.stop = live, threading.Event()
+        self.replies: list[tuple[int, str]] = []
+        self.threads = [threading.Thread(target=self._ask) for _ in range(2)]
+
+    def _ask(self) -> None:
+        with self.live.http() as http:
+            while not self.stop.is_set() and len(self.replies) < 20_000:
+                reply = http.post("/v1/predict", json=SIGNAL)
+                digest = reply.json()["model"]["digest"] if reply.status_code == 200 else reply.text
+                self.replies.append((reply.status_code, digest))
+
+    def __enter__(self) -> _Load:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+def test_another_model_takes_over_without_a_lost_request_or_a_restart(live: Live, first: Model, second: Model) -> None:
+    with live.http() as http, _Load(live) as load:
+        replica = http.get("/healthz").json()["replica"]
+        live.client.deploy(second.ref, second.path, timeout_s=120)
+        after = live.client.predict([SIGNAL])[0]
+        live.client.deploy(first.ref, first.path, timeout_s=120)
+        assert http.get("/healthz").json()["replica"] == replica
+    assert after["model"] == second.ref.as_row()
+    assert {status for status, _ in load.replies} == {200}
+    assert {digest for _, digest in load.replies} == {first.ref.digest, second.ref.digest}
+
+
+class _Registry:
+    """A registry that hands out folders; `corrupt` are digests whose files were damaged after they were verified."""
+
+    def __init__(self, *models: Model, corrupt: Path | None = None) -> None:
+        self.paths = {model.ref.digest: model.path for model in models}
+        self.corrupt = corrupt
+
+    def fetch(self, ref: Any) -> Path:
+        return self.paths[ref.digest]
+
+    def metrics(self, ref: Any) -> dict[str, float]:
+        return {"auc": 0.95, "odd": math.nan}
+
+    def logged_at(self, ref: Any) -> int:
+        return 1_700_000_000_000
+
+
+def _serve(lake: Lake, client: ServeClient, registry: Any, model: Model) -> dg.ExecuteInProcessResult:
+    lake.write("ml_vetter_champion", ML_VETTER_CHAMPION.conform(pl.DataFrame([model.ref.as_row()])))
+    resources = {"lake": lake, "registry": registry, "serve": client}
+    defined = {k: dg.ResourceDefinition.hardcoded_resource(v) for k, v in resources.items()}
+    return dg.materialize([serve_vetter], resources=defined, raise_on_error=False)
+
+
+def _metadata(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    (event,) = result.get_asset_materialization_events()
+    return {k: v.value for k, v in event.step_materialization_data.materialization.metadata.items()}
+
+
+def test_the_asset_deploys_once_and_rolls_back_by_itself(
+    live: Live, first: Model, second: Model, lake: Lake, tmp_path: Path
+) -> None:
+    registry = _Registry(first, second)
+    done = _serve(lake, live.client, registry, second)
+    assert done.success and _metadata(done)["changed"] is True
+    assert _metadata(done)["model_digest"] == second.ref.digest
+    assert [e.passed for e in done.get_asset_check_evaluations()] == [True]
+    again = _serve(lake, live.client, registry, second)
+    assert again.success and _metadata(again)["changed"] is False
+
+    class Damaged(ServeClient):
+        """Hands the endpoint a copy of the first model whose trees were damaged."""
+
+        def deploy(self, ref: Any, path: Path, **options: Any) -> None:
+            if ref == first.ref:
+                path = Path(shutil.copytree(path, tmp_path / "damaged"))
+                tree = next(path.glob("planet*.txt"))
+                tree.write_text(tree.read_text().replace("leaf_value=", "leaf_value=9"), encoding="utf-8")
+            super().deploy(ref, path, **options)
+
+    with _Load(live) as load:
+        failed = _serve(lake, Damaged(live.settings), registry, first)
+    assert not failed.success
+    reason = str(failed.failure_data_for_node("serve_vetter"))
+    assert "digest" in reason and "was put back and answers" in reason
+    assert {status for status, _ in load.replies} == {200}
+    assert {digest for _, digest in load.replies} == {second.ref.digest}
+    assert live.client.status().healthy and live.client.served_version() == second.ref
+    live.client.deploy(first.ref, first.path, timeout_s=120)
+    live.client.mark_good(first.ref, first.path)
+
+
+def test_a_refused_model_is_reported_and_the_old_one_answers(live: Live, first: Model, second: Model) -> None:
+    with pytest.raises(ServeError, match=r"refused.*digest"):
+        live.client.deploy(second.ref, first.path, timeout_s=120)
+    status = live.client.status()
+    assert status.running and not status.healthy and status.model == first.ref and "refused" in status.message
+    assert not live.client.serves(first.ref)
+    live.client.deploy(first.ref, first.path, timeout_s=120)
+    assert live.client.status().healthy
+
+
+# -- the cluster -------------------------------------------------------------------------------------------------
+
+
+def test_only_loopback_is_served_and_the_token_is_private(live: Live) -> None:
+    assert (live.client.cluster.folder / "token").stat().st_mode & 0o777 == 0o600
+    state = live.client.cluster.state
+    assert state is not None
+    assert httpx.get(f"{state.api}/api/serve/applications/", trust_env=False).status_code == 401
+
+
+def test_after_a_kill_9_the_next_start_brings_the_last_good_model_back(live: Live, first: Model) -> None:
+    state = live.client.cluster.state
+    assert state is not None
+    head = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _is_head(p, state.session)]
+    assert head
+    for pid in head:
+        os.kill(pid, signal.SIGKILL)
+    said: list[str] = []
+    deadline = time.monotonic() + 60
+    while live.client.cluster.alive() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    status = live.client.start(said.append)
+    if live.client.cluster.state == state:  # the replica went on without its head: start saw a healthy endpoint
+        live.client.deploy(first.ref, first.path, progress=said.append, timeout_s=400)
+        status = live.client.status()
+    assert status.healthy and status.model == first.ref
+    assert live.client.cluster.state != state
+    assert json.dumps(live.client.predict([SIGNAL])[0]["model"]) == json.dumps(first.ref.as_row())
+
+
+def _is_head(process: Path, session: int) -> bool:
+    try:
+        command = (process / "cmdline").read_bytes()
+        return os.getsid(int(process.name)) == session and (b"gcs_server" in command or b"raylet/raylet" in command)
+    except OSError:
+        return False

@@ -1,0 +1,269 @@
+"""The endpoint's parts without an endpoint: the model slot, the waiting room, golden answers, the roll-out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_endpoint import Model
+from tiny_vetter import koi_signals, tiny_vetter
+
+from deployments.serve.answers import USED, judge_requests
+from deployments.serve.model import Loaded, ModelRejectedError, ModelSlot, Pin, load
+from deployments.serve.request import parse_signal
+from deployments.serve.together import Together
+from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.serving.golden import choose, differences, expected_answers, golden_signals
+from exo_assets.serving.rollout import RolloutError, roll_out
+from exo_assets.training.model_ref import ModelRef
+from exo_resources.serve_client import Deployed, ServeClient, ServeError
+from exo_resources.settings import Settings
+
+# -- the model slot ----------------------------------------------------------------------------------------------
+
+
+def test_a_bad_model_leaves_the_one_in_use(first: Model, second: Model, tmp_path: Path) -> None:
+    slot = ModelSlot()
+    with pytest.raises(ModelRejectedError, match="no model"):
+        _ = slot.loaded
+    broken = tmp_path / "broken"
+    shutil.copytree(second.path, broken)
+    (broken / "vetter.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelRejectedError, match="cannot be used"):
+        slot.put(Pin(second.ref, broken, "d0"))
+    slot.put(Pin(first.ref, first.path, "d1"))
+    for path, says in (
+        (broken, "cannot be used"),
+        (tmp_path / "none", "cannot be used"),
+        (first.path, "digest"),
+    ):
+        slot.put(Pin(second.ref, path, "d2"))
+        assert slot.loaded.pin.ref == first.ref
+        assert slot.rejected is not None and says in slot.rejected[1]
+        assert slot.deployment_id == "d2"
+    slot.put(Pin(second.ref, second.path, "d3"))
+    assert slot.loaded.pin.ref == second.ref and slot.rejected is None and slot.deployment_id == "d3"
+
+
+def test_a_pin_without_its_parts_is_refused(first: Model) -> None:
+    config = {"model": first.ref.as_row(), "path": str(first.path), "deployment_id": "x"}
+    assert Pin.of(config).ref == first.ref
+    for missing in config:
+        with pytest.raises(ModelRejectedError, match=missing):
+            Pin.of({k: v for k, v in config.items() if k != missing})
+
+
+def test_requests_judged_together_know_nothing_of_one_another(first: Model) -> None:
+    loaded: Loaded = load(Pin(first.ref, first.path, "x"))
+    signals = [parse_signal(json.dumps(request).encode()) for request in golden_signals()]
+    together = judge_requests(signals, loaded)
+    assert together == [judge_requests([signal], loaded)[0] for signal in signals]
+    assert together[0]["missing"] == [n for n in USED if signals[0][n] is None]
+
+
+# -- the waiting room --------------------------------------------------------------------------------------------
+
+
+def test_those_who_wait_are_answered_together_and_each_with_their_own() -> None:
+    batches: list[int] = []
+
+    def double(numbers: list[int]) -> list[int]:
+        batches.append(len(numbers))
+        if 13 in numbers:
+            raise ValueError("unlucky")
+        return [2 * n for n in numbers]
+
+    async def ask() -> list[Any]:
+        room: Together[int, int] = Together(double, most=4)
+        asked = await asyncio.gather(*(room.ask(n) for n in range(10)), return_exceptions=True)
+        unlucky = await asyncio.gather(room.ask(13), room.ask(14), return_exceptions=True)
+        return [*asked, *unlucky, await room.ask(21)]
+
+    *asked, bad, worse, good = asyncio.run(ask())
+    assert asked == [2 * n for n in range(10)]
+    assert isinstance(bad, ValueError) and isinstance(worse, ValueError)
+    assert good == 42
+    assert batches == [4, 4, 2, 2, 1]
+
+
+# -- golden answers ----------------------------------------------------------------------------------------------
+
+
+def test_the_golden_signals_are_the_shipped_tables() -> None:
+    assert golden_signals() == choose(koi_signals())
+
+
+def test_golden_signals_are_valid_requests_and_reach_every_branch(first: Model) -> None:
+    requests = golden_signals()
+    assert {r["mission"] for r in requests} == {"kepler", "k2", "tess"}
+    assert any("mes" in r for r in requests) and any("mes" not in r for r in requests)
+    loaded = load(Pin(first.ref, first.path, "x"))
+    replies = judge_requests([parse_signal(json.dumps(r).encode()) for r in requests], loaded)
+    expected = expected_answers(first.vetter, requests)
+    assert differences(expected, replies) == []
+    assert len({answer["probability_planet"] for answer in expected}) > 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: {**a, "probability_planet": a["probability_planet"] + 1e-8},
+        lambda a: {**a, "verdict": "perhaps"},
+        lambda a: {**a, "probability_planet": None},
+        lambda a: {**a, "probability_planet": float("nan")},
+        lambda a: {k: v for k, v in a.items() if k != "disposition_confirmed"},
+        lambda a: {**a, "reasons": a["reasons"][:-1]},
+        lambda a: {**a, "reasons": [{**a["reasons"][0], "contribution": 9.0}, *a["reasons"][1:]]},
+    ],
+)
+def test_any_difference_is_seen(change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    expected = expected_answers(tiny_vetter(), golden_signals())
+    assert differences(expected, expected) == []
+    assert len(differences(expected, [*expected[:-1], change(expected[-1])])) == 1
+    assert differences(expected, expected[:-1]) == ["20 answers instead of 21"]
+
+
+# -- the roll-out ------------------------------------------------------------------------------------------------
+
+
+class _Endpoint:
+    """An endpoint in memory; `wrong` are models that answer wrongly, `sick` ones that never get healthy."""
+
+    def __init__(self, wrong: Sequence[str] = (), sick: Sequence[str] = ()) -> None:
+        self.wrong, self.sick = wrong, sick
+        self.model: Deployed | None = None
+        self.good: Deployed | None = None
+        self.log: list[str] = []
+
+    def serves(self, ref: ModelRef) -> bool:
+        return self.model is not None and self.model.ref == ref
+
+    def deploy(
+        self,
+        ref: ModelRef,
+        path: Path,
+        *,
+        details: Mapping[str, Any] | None = None,
+        progress: Callable[[str], None] = print,
+    ) -> None:
+        self.log.append(f"deploy {ref.version}")
+        if ref.version in self.sick:
+            raise ServeError("not healthy")
+        self.model = Deployed(ref, path)
+
+    def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        assert self.model is not None
+        from exo_assets.training.vetter import Vetter
+
+        answers = expected_answers(Vetter.load(self.model.path), [dict(s) for s in signals])
+        off = 1e-6 if self.model.ref.version in self.wrong else 0.0
+        return [{**a, "probability_planet": a["probability_planet"] + off} for a in answers]
+
+    def last_good(self) -> Deployed | None:
+        return self.good
+
+    def mark_good(self, ref: ModelRef, path: Path) -> None:
+        self.good = Deployed(ref, path)
+
+    def stop(self) -> bool:
+        self.log.append("stop")
+        self.model = None
+        return True
+
+
+def test_a_model_that_proves_itself_stays_and_is_not_deployed_twice(first: Model) -> None:
+    endpoint = _Endpoint()
+    assert roll_out(endpoint, first.ref, first.path).changed
+    assert not roll_out(endpoint, first.ref, first.path).changed
+    assert endpoint.log == ["deploy 1"]
+    assert endpoint.good == Deployed(first.ref, first.path)
+
+
+@pytest.mark.parametrize("fault", [{"wrong": ["2"]}, {"sick": ["2"]}])
+def test_a_model_that_does_not_is_replaced_by_the_one_before(first: Model, second: Model, fault: Any) -> None:
+    endpoint = _Endpoint(**fault)
+    roll_out(endpoint, first.ref, first.path)
+    with pytest.raises(RolloutError, match="put back") as caught:
+        roll_out(endpoint, second.ref, second.path)
+    assert caught.value.restored == first.ref
+    assert endpoint.log == ["deploy 1", "deploy 2", "deploy 1"]
+    assert endpoint.model == endpoint.good == Deployed(first.ref, first.path)
+
+
+def test_without_a_good_model_the_endpoint_is_stopped(first: Model) -> None:
+    endpoint = _Endpoint(wrong=["1"])
+    with pytest.raises(RolloutError, match="stopped") as caught:
+        roll_out(endpoint, first.ref, first.path)
+    assert caught.value.restored is None and endpoint.model is None
+
+
+def test_when_the_one_before_fails_too_the_endpoint_is_stopped(first: Model, second: Model) -> None:
+    endpoint = _Endpoint(wrong=["2"])
+    roll_out(endpoint, first.ref, first.path)
+    endpoint.wrong = ["1", "2"]
+    with pytest.raises(RolloutError, match="could not be put back either"):
+        roll_out(endpoint, second.ref, second.path)
+    assert endpoint.model is None
+
+
+def test_an_endpoint_that_answers_wrongly_is_deployed_again(first: Model) -> None:
+    endpoint = _Endpoint()
+    roll_out(endpoint, first.ref, first.path)
+    endpoint.wrong = ["1"]
+    with pytest.raises(RolloutError):
+        roll_out(endpoint, first.ref, first.path)
+    assert endpoint.log == ["deploy 1", "deploy 1", "stop"]
+
+
+def test_a_broken_model_is_refused_before_the_endpoint_is_touched(first: Model, tmp_path: Path) -> None:
+    endpoint = _Endpoint()
+    with pytest.raises(FileNotFoundError):
+        roll_out(endpoint, first.ref, tmp_path)
+    assert endpoint.log == []
+
+
+# -- the client, when there is nothing to reach ------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, first: Model) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        client = ServeClient(Settings(home=tmp_path, serve_port=port))
+        with pytest.raises(ServeError, match=rf"127.0.0.1:{port} .*EXO_SERVE_PORT"):
+            client.deploy(first.ref, first.path)
+    assert client.cluster.state is None
+
+
+def test_nothing_running_is_a_status_and_not_an_error(tmp_path: Path) -> None:
+    client = ServeClient(Settings(home=tmp_path, serve_port=9))
+    status = client.status()
+    assert (status.running, status.healthy, status.model) == (False, False, None)
+    assert client.served_version() is None and client.last_good() is None
+    assert client.stop() is False
+    with pytest.raises(ServeError, match="does not answer"):
+        client.predict([{"mission": "kepler"}])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", '{"session": 1}', '{"session":1,"api":"http://127.0.0.1:9","host":"h","port":1,"temp":"/tmp/exo-none"}'],
+)
+def test_a_stale_state_file_harms_nobody(tmp_path: Path, content: str) -> None:
+    client = ServeClient(Settings(home=tmp_path, serve_port=9))
+    client.cluster.folder.mkdir(parents=True)
+    (client.cluster.folder / "state.json").write_text(content, encoding="utf-8")
+    assert not client.is_running()
+    # Session 1 is the init process's: it must survive this.
+    assert client.stop() is False
+
+
+def test_answers_have_the_names_of_the_tables() -> None:
+    assert set(JUDGEMENT) <= set(expected_answers(tiny_vetter(), golden_signals())[0])
