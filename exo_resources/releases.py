@@ -285,10 +285,10 @@ class ReleaseStore:
             if release is None:
                 break
             try:
-                return open_read_only(release.database.resolve())
-            except duckdb_error() as broken:
-                if release.database.exists():
-                    raise ReleaseError(f"release {release.id} cannot be opened: {broken}") from broken
+                return self.open(release)
+            except ReleaseError:
+                if release.database.exists():  # else it was pruned since: ask for the current one again
+                    raise
         raise ReleaseError(f"there is no release in {self.folder} yet; run `exo run` to build and publish one")
 
     def find(self, release_id: str) -> Release | None:
@@ -297,8 +297,11 @@ class ReleaseStore:
 
     @staticmethod
     def open(release: Release) -> Any:
-        """A read-only DuckDB connection to one release."""
-        return open_read_only(release.database.resolve())
+        """A read-only DuckDB connection to one release; ReleaseError when it cannot be opened."""
+        try:
+            return open_read_only(release.database.resolve())
+        except duckdb_error() as broken:
+            raise ReleaseError(f"release {release.id} cannot be opened: {broken}") from broken
 
     def problems(self, release: Release) -> Names:
         """Every way the files of `release` differ from its manifest; an empty list when they do not."""

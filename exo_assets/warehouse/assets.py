@@ -96,21 +96,34 @@ def stg_last_release(context: dg.AssetExecutionContext, lake: Any, releases: Any
     release_id, kept = _baseline(lake, releases), own.STG_LAST_RELEASE.empty()
     if not release_id:
         return kept
-    release = releases.find(release_id)
-    if release is not None:
-        from exo_resources.duckdb_sql import select
-
-        connection = releases.open(release)
-        try:
-            found = select(connection, "SELECT signal_id, mission, disposition, disposition_archive FROM core_signals")
-        finally:
-            connection.close()
+    found = _dispositions(releases, release_id)
+    if found is not None:
         return own.STG_LAST_RELEASE.conform(found.with_columns(release_id=pl.lit(release_id)).sort("signal_id"))
     if lake.version(own.STG_LAST_RELEASE.name) is not None:
         kept = lake.read(own.STG_LAST_RELEASE.name).filter(release_id=release_id)
     if kept.is_empty():
-        context.log.warning("release %s is gone; changes are counted from the first snapshots instead", release_id)
+        context.log.warning("release %s cannot be read; changes are counted from the first snapshots", release_id)
     return kept
+
+
+def _dispositions(releases: "ReleaseStore", release_id: str) -> pl.DataFrame | None:
+    """What a release said of every signal; None when it was pruned or is damaged."""
+    from exo_resources.duckdb_sql import SqlError, select
+    from exo_resources.releases import ReleaseError
+
+    try:
+        release = releases.find(release_id)
+        connection = releases.open(release) if release else None
+    except ReleaseError:
+        return None
+    if connection is None:
+        return None
+    try:
+        return select(connection, "SELECT signal_id, mission, disposition, disposition_archive FROM core_signals")
+    except SqlError:
+        return None
+    finally:
+        connection.close()
 
 
 def _documented(_resources: Any) -> str:
@@ -355,7 +368,12 @@ def _snapshots(lake: "Lake") -> dict[str, dict[str, Any]]:
 
 
 def _baseline(lake: "Lake", releases: "ReleaseStore") -> str:
-    live = releases.current()
+    from exo_resources.releases import ReleaseError
+
+    try:
+        live = releases.current()
+    except ReleaseError:  # damaged: publishing replaces it, and must not be kept from it by asking what it said
+        live = None
     return baseline(_snapshots(lake), live.id if live else "", live.manifest.info if live else {})
 
 

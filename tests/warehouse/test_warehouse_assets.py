@@ -277,6 +277,17 @@ def test_a_damaged_release_fails_its_check(small: tuple[Lake, Path]) -> None:
     assert "is damaged" in str(evaluation.description)
 
 
+@pytest.mark.parametrize("victim", ["manifest.json", "exo.duckdb"])
+def test_a_damaged_release_is_replaced_by_the_next_night(small: tuple[Lake, Path], victim: str) -> None:
+    lake, folder = small
+    file = folder / "current" / victim
+    file.chmod(0o644)
+    file.write_bytes(b"not what it was")
+    write(lake, "raw_nea__toi", [], snapshot("2025-10-04", "new bytes"))
+    assert materialise(lake, folder).success
+    assert ReleaseStore(folder).verify().manifest.info["archive"]["toi"]["as_of"] == "2025-10-04"
+
+
 def test_every_released_table_is_an_asset() -> None:
     from deployments.definitions import defs
 
