@@ -7,6 +7,7 @@ first release must still read it at the end; the last publication must leave not
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -36,7 +37,8 @@ def tables(seed: int) -> list[ReleaseTable]:
 
 
 def victim(folder: str, first: int) -> None:
-    """Publish without end."""
+    """Publish until killed, or until the soak itself is gone."""
+    parent = os.getppid()
     with tempfile.TemporaryDirectory() as elsewhere:
         ReleaseStore(elsewhere).publish(
             tables(0)
@@ -44,6 +46,8 @@ def victim(folder: str, first: int) -> None:
     store = ReleaseStore(folder, KEEP)
     print("ready", flush=True)
     for seed in range(first, sys.maxsize):
+        if os.getppid() != parent:
+            return
         store.publish(tables(seed), {"seed": seed})
 
 
