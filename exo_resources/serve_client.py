@@ -25,6 +25,7 @@ APPLICATION = "exo"
 IMPORT_PATH = "deployments.serve.app:app"
 DEPLOYMENT = "Vetter"
 HEALTHY_TIMEOUT_S = 180.0
+PUT_ATTEMPTS = 3
 PUT_TIMEOUT_S = 180.0
 """The first PUT starts Serve itself: 15 s on two quiet cores, far more on busy ones."""
 POLL_S = 0.25
@@ -151,13 +152,7 @@ class ServeClient:
         with self.cluster.locked():
             if self.cluster.start():
                 progress("Ray head of the endpoint started")
-            try:
-                self._put(config)
-            except ServeUnreachableError as error:
-                progress(f"restarting the endpoint's cluster: {error}")
-                self.cluster.stop()
-                self.cluster.start()
-                self._put(config)
+            self._hand_over(config, progress)
             progress(f"{ref} handed to the endpoint")
             self._wait(ref, deployment_id, time.monotonic() + timeout_s, progress)
 
@@ -174,6 +169,21 @@ class ServeClient:
     def mark_good(self, ref: ModelRef, path: Path) -> None:
         """Remember a model as the one to return to."""
         write_private(self._good_file, json.dumps({"ref": ref.as_row(), "path": str(Path(path).resolve())}))
+
+    def _hand_over(self, config: Mapping[str, Any], progress: Progress) -> None:
+        """PUT the configuration; again when Serve stumbles while it starts, on a new cluster when this one is dead."""
+        for attempt in range(PUT_ATTEMPTS):
+            try:
+                self._put(config)
+                return
+            except ServeUnreachableError as error:
+                if attempt == PUT_ATTEMPTS - 1:
+                    raise
+                alive = self.cluster.alive()
+                progress(f"{'trying again' if alive else 'restarting the cluster'}: {error}")
+                if not alive:
+                    self.cluster.stop()
+                    self.cluster.start()
 
     def _put(self, config: Mapping[str, Any]) -> None:
         self.cluster.request(

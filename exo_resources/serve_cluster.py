@@ -192,6 +192,10 @@ class ServeCluster:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._token_file),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Serve replaces a proxy that takes longer, again and again on a busy machine.
+            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "120",
+            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+            "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "120",
             **self._ha_proxy(),
             "OMP_NUM_THREADS": "1",
             "POLARS_MAX_THREADS": "1",
