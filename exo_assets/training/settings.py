@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 
 def _planet() -> Mapping[str, float | int | bool]:
-    # Of the settings compared (see the table in the README) the best within the cost of explanations: TreeSHAP grows
+    # Of the settings compared (TRIED.md) the best within the cost of explanations: TreeSHAP grows
     # with leaves times depth squared, so depth is capped where deeper trees no longer gained.
     return {
         "learning_rate": 0.1,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -14,6 +17,7 @@ from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.assets import feat_signals
 from exo_assets.features.tabular import count_signals
 from exo_assets.training import assets
+from exo_assets.training.tuning import SPACE
 from exo_assets.training.vetter import Vetter
 from exo_assets.training.vetter_training import Trained, train_vetter
 from exo_resources.lake import Lake
@@ -60,6 +64,19 @@ def test_search_is_never_worse_than_its_start(runtime: RayRuntime) -> None:
     best, loss = runtime.search(parabola, 1.0, space=space, start=start, trials=6, seed=1)
     assert set(best) == set(space) and loss <= parabola(1.0, start)
     assert loss == pytest.approx(parabola(1.0, best))
+
+
+def test_the_full_profile_searches_the_planet_head(
+    runtime: RayRuntime, train: pl.DataFrame, signals: pl.DataFrame
+) -> None:
+    plan = replace(SMALL, trials=2, folds=2)
+    rows = train.with_columns(pl.col("fold") % 2)
+    context = SimpleNamespace(log=logging.getLogger("search"))
+    found = assets._searched(rows, count_signals(signals), plan, runtime, context)
+    assert replace(found, planet=plan.planet) == plan
+    for name, (low, high, _kind) in SPACE.items():
+        assert low <= found.planet[name] <= high
+    assert found.planet["extra_trees"] is True
 
 
 def test_from_signals_to_a_registered_candidate(
