@@ -61,7 +61,7 @@ def installation(home: Path, **settings: str) -> Iterator[Installation]:
     made.exo("serve", "stop", check=False)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A fresh machine without network: the shipped snapshot only."""
     yield from installation(tmp_path_factory.mktemp("offline"), EXO_ARCHIVE="snapshot")
