@@ -45,7 +45,7 @@ columns:
   magnitude: {description: "Brightness in the mission's band: Kepler, TESS, or Gaia G for K2", unit: mag}
   ra_deg: {description: "Right ascension, ICRS", unit: deg}
   dec_deg: {description: "Declination, ICRS", unit: deg}
-  model_version: Registry version of the model that scored the candidate
+  model_version: "First 12 digits of the SHA-256 of the model that scored the candidate"
 --- */
 SELECT
     row_number() OVER (

@@ -19,7 +19,7 @@ columns:
   reasons_text: "Strongest reasons first: feature = value (contribution in log-odds, positive towards planet)"
   strongest_feature: Feature that moved the probability most
   strongest_contribution: {description: "Its contribution, positive towards planet", unit: log-odds, type: DOUBLE}
-  model_version: Registry version of the model that scored the signal
+  model_version: "First 12 digits of the SHA-256 of the model that scored the signal"
   data_version: First 16 digits of the SHA-256 of core_signals as it was scored
 tests:
   - expression: probability_planet BETWEEN 0 AND 1

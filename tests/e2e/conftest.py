@@ -65,10 +65,3 @@ def installation(home: Path, **settings: str) -> Iterator[Installation]:
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A fresh machine without network: the shipped snapshot only."""
     yield from installation(tmp_path_factory.mktemp("offline"), EXO_ARCHIVE="snapshot")
-
-
-@pytest.fixture(scope="module")
-def mirrored(tmp_path_factory: pytest.TempPathFactory, archive_mirror: Path) -> Iterator[Installation]:
-    """A site with a mirror of the archive."""
-    home = tmp_path_factory.mktemp("mirrored")
-    yield from installation(home, EXO_ARCHIVE="mirror", EXO_ARCHIVE_MIRROR=str(archive_mirror))
