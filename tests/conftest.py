@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,13 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Write which marked tests passed, so that CI can tell 'used' from 'skipped'."""
+    report = yield
     target = os.environ.get("EXO_TEST_REPORT")
     if target and report.when == "call" and report.passed:
-        lines = [f"{mark} {report.nodeid}\n" for mark in ("archive", "postgres") if mark in report.keywords]
-        if lines:
-            with open(target, "a", encoding="utf-8") as out:
-                out.writelines(lines)
+        lines = [f"{mark} {report.nodeid}\n" for mark in ("archive", "postgres") if item.get_closest_marker(mark)]
+        with open(target, "a", encoding="utf-8") as out:
+            out.writelines(lines)
+    return report
