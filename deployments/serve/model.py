@@ -34,8 +34,7 @@ class Pin:
     def of(cls, config: Mapping[str, Any]) -> Pin:
         """The pin in a `user_config`; ModelRejectedError naming what is missing."""
         try:
-            model = config["model"]
-            ref = ModelRef(*(str(model[key]) for key in ("name", "version", "run_id", "digest")))
+            ref = ModelRef.from_row(config["model"])
             return cls(ref, Path(config["path"]), str(config["deployment_id"]), dict(config.get("details") or {}))
         except (KeyError, TypeError) as error:
             raise ModelRejectedError(f"user_config lacks {error}") from error

@@ -256,8 +256,7 @@ def candidate_of(table: pl.DataFrame) -> ModelRef:
         raise dg.Failure(
             f"ml_vetter_candidate has {table.height} rows, not one; materialise it again", allow_retries=False
         )
-    row = table.row(0, named=True)
-    return ModelRef(row["name"], row["version"], row["run_id"], row["digest"])
+    return ModelRef.from_row(table.row(0, named=True))
 
 
 def _load(registry: Any, ref: ModelRef) -> Vetter:

@@ -31,7 +31,7 @@ def out_scores_all(
     from exo_assets.scoring.score import prepare
 
     champion = ml_vetter_champion.row(0, named=True)
-    ref = ModelRef(*(str(champion[field]) for field in ("name", "version", "run_id", "digest")))
+    ref = ModelRef.from_row(champion)
     files = model_files(registry.fetch(ref))
     vetter = load_model(files)
     signals = core_signals.sort("signal_id")

@@ -40,7 +40,7 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
 
     resources: Any = context.resources
     champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
-    ref = ModelRef(*(str(champion[field]) for field in ("name", "version", "run_id", "digest")))
+    ref = ModelRef.from_row(champion)
     try:
         outcome = roll_out(
             resources.serve,

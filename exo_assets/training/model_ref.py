@@ -5,7 +5,9 @@ Belongs here: the reference. Does not belong here: the model, or how to fetch it
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 MODEL_NAME = "exo-vetter"
 """Name of the vetter in the model registry."""
@@ -23,6 +25,11 @@ class ModelRef:
     def as_row(self) -> dict[str, str]:
         """The reference as a row of a table."""
         return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> ModelRef:
+        """The reference in a row that may have other columns too; KeyError when one of its own is missing."""
+        return cls(*(str(row[field.name]) for field in fields(cls)))
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version} ({self.digest[:12]})"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from exo_resources.settings import CHECKOUT
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,6 @@ class Installation:
     def json(self, *arguments: str) -> Any:
         """The JSON that `exo ARGUMENTS --json` prints."""
         return json.loads(self.exo(*arguments, "--json").stdout)
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def installation(home: Path, **settings: str) -> Iterator[Installation]:

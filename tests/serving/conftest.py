@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_endpoint import Live, Model, free_port
+from live_endpoint import Live, Model
 from tiny_vetter import tiny_vetter
 
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_resources.serve_client import ServeClient
 from exo_resources.settings import Settings
+from tests.ports import free_port
 
 
 def _model(folder: Path, version: int) -> Model:
