@@ -33,6 +33,9 @@ STOP_TIMEOUT_S = 10.0
 """Ray's dashboard does not end on SIGTERM: this is waited for the replicas, which do."""
 REQUEST_TIMEOUT_S = 20.0
 LOG_LINES_SHOWN = 15
+REPLICA_PORTS, REPLICA_PORTS_EACH, REPLICA_PORT_BLOCKS = 20_000, 100, 100
+"""Ports of replicas: above those of Ray's workers, below those that the system gives out. Each home has a block, so
+that a replica of another home does not take a port that this home's HAProxy still remembers."""
 
 
 class ServeError(RuntimeError):
@@ -64,8 +67,8 @@ class ServeCluster:
         self._state_file = self.folder / "state.json"
         self._token_file = self.folder / "token"
         # Unix socket paths hold about 100 bytes, and Ray's and HAProxy's are long: they cannot live below any home.
-        name = hashlib.sha256(f"{os.getuid()} {home}".encode()).hexdigest()[:8]
-        self._temp = Path("/tmp") / f"exo-{name}"
+        self._name = hashlib.sha256(f"{os.getuid()} {home}".encode()).hexdigest()[:8]
+        self._temp = Path("/tmp") / f"exo-{self._name}"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -203,9 +206,16 @@ class ServeCluster:
 
     def _ha_proxy(self) -> dict[str, str]:
         """Requests go through HAProxy straight to the replica, not through Serve's proxy in Python."""
-        stats, metrics = _free_ports(2)
+        stats, metrics, fallback, grpc_fallback = _free_ports(4)
+        first = REPLICA_PORTS + int(self._name, 16) % REPLICA_PORT_BLOCKS * REPLICA_PORTS_EACH
         return {
             "RAY_SERVE_ENABLE_HA_PROXY": "1",
+            # While no replica answers, requests go to Serve's own proxy. Its port may be shared (SO_REUSEPORT): on the
+            # default one, another endpoint of this machine would get a part of them and answer with its own model.
+            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
+            "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": str(grpc_fallback),
+            "RAY_SERVE_DIRECT_INGRESS_MIN_HTTP_PORT": str(first),
+            "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + REPLICA_PORTS_EACH - 1),
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_MAXCONN": "1024",
             "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),

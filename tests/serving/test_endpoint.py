@@ -7,8 +7,11 @@ import math
 import os
 import shutil
 import signal
+import socket
 import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +178,32 @@ class _Load:
             thread.join(60)
 
 
+class _Stranger(BaseHTTPRequestHandler):
+    """Another program that listens where Serve's own proxy listens by default, as a second endpoint would."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"model": {"digest": "of a stranger"}}')
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def stranger() -> Iterator[None]:
+    """`_Stranger` on the port that Ray Serve shares between processes by default."""
+    with ThreadingHTTPServer(("127.0.0.1", 8500), _Stranger, bind_and_activate=False) as server:
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        server.server_bind()
+        server.server_activate()
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+@pytest.mark.usefixtures("stranger")
 def test_another_model_takes_over_without_a_lost_request_or_a_restart(live: Live, first: Model, second: Model) -> None:
     with live.http() as http, _Load(live) as load:
         replica = http.get("/healthz").json()["replica"]
