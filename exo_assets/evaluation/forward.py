@@ -19,7 +19,7 @@ from exo_assets.evaluation.contracts import ML_FORWARD_TEST
 from exo_assets.evaluation.metrics import BINARY_METRICS, binary_metrics
 from exo_assets.evaluation.report import interval_columns, sizes
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.splits import assign_splits
+from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.vetter_training import Runner, serial, train_vetter
 
 SNAPSHOT = "q1_q17_dr25_koi"
@@ -71,13 +71,13 @@ def forward_test(
             f"{LEAST_JUDGED} of both kinds are needed): the test needs both the DR25 and the cumulative KOI table"
         )
         return ForwardTest(ML_FORWARD_TEST.empty(), judged.head(0), why)
-    splits = assign_splits(signals.select("star_id", "mission_star_id"), settings.folds)
     taught = (
         dated.join(judged, on="star_id", how="anti")
-        .join(splits.filter(split="train"), on="star_id", how="inner")
+        .join(assign_splits(signals).filter(split="train"), on="star_id", how="semi")
         .filter(pl.col("then").is_in(["CONFIRMED", "FALSE POSITIVE"]))
         .with_columns(disposition="then")
     )
+    taught = taught.join(assign_folds(taught, settings.folds), on="star_id")
     vetter = train_vetter(taught, settings, run=run).vetter
     # Companions of judged signals are scored along, so that multiplicity is that of the catalogue.
     scored = dated.join(judged, on="star_id", how="semi", maintain_order="left")

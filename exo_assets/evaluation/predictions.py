@@ -37,8 +37,7 @@ class Judge(Protocol):
 
 def held_out(signals: pl.DataFrame) -> pl.DataFrame:
     """The rows of `signals` whose star is in the frozen test set, undisposed companions included."""
-    splits = assign_splits(signals.select("star_id", "mission_star_id"), folds=1)
-    return signals.join(splits.filter(split="test").select("star_id"), on="star_id", how="semi", maintain_order="left")
+    return signals.join(assign_splits(signals).filter(split="test").select("star_id"), on="star_id", how="semi", maintain_order="left")
 
 
 def score_held_out(vetter: Judge, signals: pl.DataFrame) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
 from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.splits import assign_splits
+from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.tuning import SPACE, Search, objective
 from exo_assets.training.vetter_training import HEADS, Trained, learnable, prepare, train_vetter
 
@@ -44,8 +44,9 @@ def _salt(resources: Any) -> str:
 def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
     """Label, split and fold of every signal that has a disposition."""
     disposed = core_signals.filter(pl.col("disposition").is_not_null())
-    splits = assign_splits(core_signals.select("star_id", "mission_star_id"), training_settings(settings).folds)
-    table = disposed.join(splits, on="star_id", how="left").with_columns(pl.col("disposition").alias("label"))
+    disposed = disposed.join(assign_splits(core_signals), on="star_id", how="left")
+    folds = assign_folds(disposed.filter(split="train"), training_settings(settings).folds)
+    table = disposed.join(folds, on="star_id", how="left").rename({"disposition": "label"})
     counts = table.group_by("mission", "split", "label").len("signals").sort("mission", "split", "label")
     return Table(
         ML_TRAINING_SET.conform(table).sort("signal_id"), metadata={"signals": dg.MetadataValue.json(counts.to_dicts())}

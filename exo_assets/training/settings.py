@@ -41,7 +41,7 @@ class TrainingSettings:
 
     seed: int = 20090307
     folds: int = 5
-    bags: int = 2
+    bags: int = 1
     planet_rounds: int = 220
     planet: Mapping[str, float | int | bool] = field(default_factory=_planet)
     archive_rounds: int = 200

@@ -1,6 +1,7 @@
 """Which stars the model may learn from, and the folds among them.
 
-Belongs here: the frozen test set and the folds, both pure functions of star names, so that new data never move a star.
+Belongs here: the frozen test set, a pure function of star names, so that new data never move a star into or out of it,
+and the folds of the training stars, a pure function of names and labels.
 """
 
 from __future__ import annotations
@@ -23,20 +24,31 @@ def in_test(mission_star_id: str) -> bool:
     return unit_hash(mission_star_id) < TEST_SHARE
 
 
-def assign_splits(stars: pl.DataFrame, folds: int) -> pl.DataFrame:
-    """`star_id`, `split` (train or test) and `fold` of every star in `stars` [star_id, mission_star_id].
+def assign_splits(stars: pl.DataFrame) -> pl.DataFrame:
+    """`star_id` and `split` (train or test) of every star in `stars` [star_id, mission_star_id].
 
-    A star is in the test set if any of its mission names says so; its fold (0 .. folds-1) comes from its first name
-    in sorted order. `fold` is null for test stars.
+    A star is in the test set if any of its mission names says so.
     """
-    named = stars.select("star_id", "mission_star_id").unique().sort("star_id", "mission_star_id")
-    named = named.with_columns(
-        pl.col("mission_star_id").map_elements(in_test, return_dtype=pl.Boolean).alias("test"),
-        (pl.lit("fold:") + pl.col("mission_star_id")).map_elements(unit_hash, return_dtype=pl.Float64).alias("u"),
+    named = stars.select("star_id", "mission_star_id").unique()
+    tested = named.with_columns(pl.col("mission_star_id").map_elements(in_test, return_dtype=pl.Boolean).alias("test"))
+    return (
+        tested.group_by("star_id")
+        .agg(pl.col("test").any())
+        .sort("star_id")
+        .select("star_id", pl.when("test").then(pl.lit("test")).otherwise(pl.lit("train")).alias("split"))
     )
-    one = named.group_by("star_id", maintain_order=True).agg(pl.col("test").any(), pl.col("u").first())
-    return one.select(
-        "star_id",
-        pl.when("test").then(pl.lit("test")).otherwise(pl.lit("train")).alias("split"),
-        pl.when(~pl.col("test")).then((pl.col("u") * folds).floor()).cast(pl.Int64).alias("fold"),
+
+
+def assign_folds(signals: pl.DataFrame, folds: int) -> pl.DataFrame:
+    """`star_id` and `fold` (0 .. folds-1) of every star in `signals` [star_id, mission, disposition].
+
+    Grouped by star and stratified: stars whose signals have the same missions and dispositions are dealt out in turn,
+    in the order of a hash of their names, so that of no kind a fold has more than one star above another.
+    """
+    kind = pl.format("{}:{}", "mission", pl.col("disposition").fill_null("none")).sort().str.join(",")
+    stars = signals.group_by("star_id").agg(kind.alias("kind"))
+    hashed = stars.with_columns(
+        ("fold:" + pl.col("star_id")).map_elements(unit_hash, return_dtype=pl.Float64).alias("u")
     )
+    dealt = hashed.sort("kind", "u", "star_id").with_row_index("n")
+    return dealt.select("star_id", (pl.col("n") % folds).cast(pl.Int64).alias("fold")).sort("star_id")

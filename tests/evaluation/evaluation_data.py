@@ -7,7 +7,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.splits import assign_splits
+from exo_assets.training.splits import assign_folds, assign_splits
 
 SMALL = TrainingSettings(
     folds=3,
@@ -61,6 +61,6 @@ def invented_signals(n: int = 1500, seed: int = 0) -> pl.DataFrame:
 
 def training_rows(signals: pl.DataFrame, folds: int = SMALL.folds) -> pl.DataFrame:
     """Disposed signals of training stars, with their fold."""
-    splits = assign_splits(signals.select("star_id", "mission_star_id"), folds)
     disposed = signals.filter(pl.col("disposition").is_not_null())
-    return disposed.join(splits.filter(split="train"), on="star_id", how="inner")
+    train = disposed.join(assign_splits(signals).filter(split="train"), on="star_id", how="inner")
+    return train.join(assign_folds(train, folds), on="star_id")

@@ -13,7 +13,7 @@ from exo_assets.features.transformer import SignalTransformer
 from exo_assets.training.calibration import Calibrator
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.splits import assign_splits
+from exo_assets.training.splits import assign_folds
 from exo_assets.training.vetter import LAYOUTS, Expert, Vetter
 from exo_assets.training.vetter_training import Data, Task, fit_task, prepare
 from exo_resources.registry import ModelCorruptError, ModelMissingError, ModelRegistry
@@ -25,7 +25,7 @@ TINY = TrainingSettings(planet_rounds=3, archive_rounds=3)
 @pytest.fixture(scope="module")
 def signals() -> pl.DataFrame:
     made = catalogue(150, missions=("tess",))
-    return made.join(assign_splits(made, 2), on="star_id").with_columns(pl.col("fold").fill_null(0)).sort("signal_id")
+    return made.join(assign_folds(made, 2), on="star_id").sort("signal_id")
 
 
 def vetter(signals: pl.DataFrame, seed: int) -> Vetter:

@@ -7,7 +7,7 @@ import pytest
 
 from exo_assets.features.tabular import count_signals
 from exo_assets.training.settings import TrainingSettings
-from exo_assets.training.splits import assign_splits
+from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.vetter_training import Trained, train_vetter
 from tests.features.synthetic import catalogue
 
@@ -18,7 +18,8 @@ SMALL = TrainingSettings(seed=7, folds=3, planet_rounds=25, archive_rounds=10, s
 def signals() -> pl.DataFrame:
     """Disposed synthetic signals with split and fold."""
     made = catalogue(600)
-    return made.join(assign_splits(made, SMALL.folds), on="star_id", how="left")
+    made = made.join(assign_splits(made), on="star_id", how="left")
+    return made.join(assign_folds(made.filter(split="train"), SMALL.folds), on="star_id", how="left")
 
 
 @pytest.fixture(scope="session")
