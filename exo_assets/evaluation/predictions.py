@@ -16,8 +16,6 @@ from exo_assets.training.augmentation import hide_block
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.splits import assign_splits
 
-THREADS = 2
-"""Threads of LightGBM while the test stars are scored; the figures do not depend on it."""
 _PROBABILITIES = (
     "probability_planet",
     "disposition_confirmed",
@@ -29,25 +27,25 @@ _PROBABILITIES = (
 class Judge(Protocol):
     """The part of the vetter that evaluation scores with."""
 
-    def score(
-        self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None, *, threads: int = 1
-    ) -> pl.DataFrame:
+    def score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """Probabilities of each signal, rows in order."""
 
 
 def held_out(signals: pl.DataFrame) -> pl.DataFrame:
     """The rows of `signals` whose star is in the frozen test set, undisposed companions included."""
-    return signals.join(assign_splits(signals).filter(split="test").select("star_id"), on="star_id", how="semi", maintain_order="left")
+    return signals.join(
+        assign_splits(signals).filter(split="test").select("star_id"), on="star_id", how="semi", maintain_order="left"
+    )
 
 
 def score_held_out(vetter: Judge, signals: pl.DataFrame) -> pl.DataFrame:
     """Predictions for the disposed signals on test stars: with all columns, and without the diagnostics."""
     stars = held_out(signals)
-    whole = _labelled(stars, vetter.score(stars, threads=THREADS))
+    whole = _labelled(stars, vetter.score(stars))
     # Missions that publish no diagnostics are the same without them.
     affected = pl.col("mission").is_in(list(PIPELINE_BLOCK))
     kepler = stars.filter(affected)
-    hidden = _labelled(kepler, vetter.score(hide_block(kepler), threads=THREADS))
+    hidden = _labelled(kepler, vetter.score(hide_block(kepler)))
     return pl.concat(
         [
             whole.with_columns(inputs=pl.lit("as_archived")),

@@ -20,6 +20,7 @@ import polars as pl
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import Matrix, SignalTransformer, has_block
 from exo_assets.training.calibration import Calibrator, softmax
+from exo_assets.training.forest import Forest
 
 VERDICTS = ("planet", "candidate", "false positive")
 CLASSES = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
@@ -63,7 +64,7 @@ class Expert:
 
 @dataclass(frozen=True)
 class Vetter:
-    """A trained vetter. Scoring uses `threads` of LightGBM, one by default: callers run in parallel themselves.
+    """A trained vetter; scoring is done in one thread.
 
     `experts` is by mission; a mission without one is judged by `fallback`'s, with verdicts far more reserved.
     """
@@ -75,16 +76,14 @@ class Vetter:
 
     # -- scoring -------------------------------------------------------------------------------------------------
 
-    def score(
-        self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None, *, threads: int = 1
-    ) -> pl.DataFrame:
+    def score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """One row per signal, in order: probabilities, verdict, the strongest reasons (see SCORE_SCHEMA).
 
         `signals` are rows with any of the columns of `core_signals`, `mission` among them; absent columns count as
         unknown, labels and identity are never read. Signals of one star must come together, or be counted in
         `star_counts` [mission_star_id, n_signals]. ValueError on an unknown mission.
         """
-        return self.score_features(self.features(signals, star_counts), threads=threads)
+        return self.score_features(self.features(signals, star_counts))
 
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """Features of `signals` as the vetter sees them; rows can be scored apart from each other afterwards."""
@@ -92,14 +91,14 @@ class Vetter:
         full = has_block(signals).alias("full")
         return features.with_columns(pl.when(full).then(pl.lit("full")).otherwise(pl.lit("basic")).alias("layout"))
 
-    def score_features(self, features: pl.DataFrame, *, threads: int = 1) -> pl.DataFrame:
+    def score_features(self, features: pl.DataFrame) -> pl.DataFrame:
         """`score` from what `features` returned."""
         if features.height == 0:
             return pl.DataFrame(schema=SCORE_SCHEMA)
         x = self.transformer.matrix(features)
         missions = features["mission"].cast(pl.String).to_numpy()
         layouts = features["layout"].to_numpy()
-        contributions = self._contributions(x, missions, threads)
+        contributions = self._contributions(x, missions)
         raw = contributions.sum(axis=1)
         probability, verdict = np.empty(len(x)), np.empty(len(x), dtype=object)
         archive = np.empty((len(x), len(CLASSES)))
@@ -111,9 +110,7 @@ class Vetter:
                 probability[here] = expert.calibration[layout](raw[here])
             p = probability[rows]
             verdict[rows] = np.where(p >= high, VERDICTS[0], np.where(p <= low, VERDICTS[2], VERDICTS[1]))
-            bags = self._boosters(mission).archive
-            z = np.mean([b.predict(x[rows], raw_score=True, num_threads=threads) for b in bags], axis=0)
-            archive[rows] = softmax(z / expert.temperature)
+            archive[rows] = softmax(self._heads(mission).archive.raw(x[rows]) / expert.temperature)
         return pl.DataFrame(
             {
                 "signal_id": features["signal_id"],
@@ -127,9 +124,9 @@ class Vetter:
 
     def contributions(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> Matrix:
         """SHAP values (log-odds before calibration) per signal and feature, the expected value last; rows sum to the
-        raw score. They are LightGBM's `pred_contrib` (equal to shap's tree explainer), averaged over the bags."""
+        raw score. They equal LightGBM's `pred_contrib` and shap's tree explainer, averaged over the bags."""
         features = self.features(signals, star_counts)
-        return self._contributions(self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy(), 1)
+        return self._contributions(self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy())
 
     def raw_score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> np.ndarray:
         """Log-odds before calibration, averaged over the bags."""
@@ -137,24 +134,21 @@ class Vetter:
         x, missions = self.transformer.matrix(features), features["mission"].cast(pl.String).to_numpy()
         out = np.empty(len(x))
         for mission, rows in _by_mission(missions):
-            bags = self._boosters(mission).planet
-            out[rows] = np.mean([b.predict(x[rows], raw_score=True, num_threads=1) for b in bags], axis=0)
+            out[rows] = self._heads(mission).planet.raw(x[rows])[:, 0]
         return out
 
-    def _contributions(self, x: Matrix, missions: np.ndarray, threads: int) -> Matrix:
-        out = np.zeros((len(x), len(FEATURE_NAMES) + 1))
+    def _contributions(self, x: Matrix, missions: np.ndarray) -> Matrix:
+        out = np.empty((len(x), len(FEATURE_NAMES) + 1))
         for mission, rows in _by_mission(missions):
-            bags = self._boosters(mission).planet
-            for booster in bags:
-                out[rows] += booster.predict(x[rows], pred_contrib=True, num_threads=threads) / len(bags)
+            out[rows] = self._heads(mission).planet.contributions(x[rows])
         return out
 
-    def _boosters(self, mission: str) -> _Boosters:
+    def _heads(self, mission: str) -> _Heads:
         return self._loaded[mission if mission in self.experts else self.fallback]
 
     @cached_property
-    def _loaded(self) -> dict[str, _Boosters]:
-        return {m: _Boosters(_boosters(e.planet), _boosters(e.archive)) for m, e in self.experts.items()}
+    def _loaded(self) -> dict[str, _Heads]:
+        return {m: _Heads(Forest(e.planet), Forest(e.archive)) for m, e in self.experts.items()}
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -249,15 +243,9 @@ def digest_of_folder(folder: Path) -> str:
     return digest_of({p.name: p.read_bytes() for p in sorted(Path(folder).iterdir()) if p.suffix in (".txt", ".json")})
 
 
-class _Boosters(NamedTuple):
-    planet: list[Any]
-    archive: list[Any]
-
-
-def _boosters(texts: Sequence[str]) -> list[Any]:
-    import lightgbm
-
-    return [lightgbm.Booster(model_str=text) for text in texts]
+class _Heads(NamedTuple):
+    planet: Forest
+    archive: Forest
 
 
 def _by_mission(missions: np.ndarray) -> list[tuple[str, np.ndarray]]:

@@ -72,7 +72,7 @@ def test_banned_columns_are_found_by_name_and_by_input() -> None:
 class Peeking:
     """A model that reads the label."""
 
-    def score(self, signals: pl.DataFrame, star_counts: object = None, *, threads: int = 1) -> pl.DataFrame:
+    def score(self, signals: pl.DataFrame, star_counts: object = None) -> pl.DataFrame:
         return signals.select("signal_id", probability_planet=(pl.col("disposition") == "CONFIRMED").cast(pl.Float64))
 
 
