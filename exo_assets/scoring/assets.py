@@ -6,7 +6,6 @@ Does not belong here: scoring itself (score.py, batch.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -18,8 +17,8 @@ from exo_assets.training.model_ref import ModelRef
 
 GROUP = "scoring"
 CODE = ("scoring", "features", "training/vetter.py", "training/calibration.py")
-BATCH_ROWS = 500
-"""Rows per task: about a second of explanations, so that two workers finish together."""
+BATCH_ROWS = 2000
+"""Rows per task: half a second of explanations, well above what sending it costs."""
 
 
 @table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
@@ -75,9 +74,9 @@ def out_scores_attrition(out_scores_all: pl.DataFrame) -> pl.DataFrame:
     return OUT_SCORES_ATTRITION.conform(out_scores_all.filter(pl.col("reason").is_not_null()))
 
 
-def _in_batches(features: pl.DataFrame, files: Mapping[str, bytes], ray_runtime: Any) -> pl.DataFrame:
+def _in_batches(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:
     """`score_resilient` of all rows, in batches on the cluster; the order of rows is not kept."""
-    from exo_assets.scoring.batch import RESULT, BatchScorer, to_arrow
+    from exo_assets.scoring.batch import RESULT, score_batch, to_arrow
 
     if features.is_empty():
         return pl.DataFrame(schema=RESULT)
@@ -88,14 +87,8 @@ def _in_batches(features: pl.DataFrame, files: Mapping[str, bytes], ray_runtime:
     ray.data.DataContext.get_current().enable_progress_bars = False
     table = to_arrow(features)
     batches = [table.slice(start, BATCH_ROWS) for start in range(0, table.num_rows, BATCH_ROWS)]
-    workers = max(1, min(len(batches), int(ray.cluster_resources().get("CPU", 1))))
     done = ray.data.from_arrow(batches).map_batches(
-        BatchScorer,
-        fn_constructor_args=(files,),
-        batch_format="pyarrow",
-        batch_size=None,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
-        num_cpus=1,
+        score_batch, fn_kwargs={"files": files}, batch_format="pyarrow", batch_size=None, num_cpus=1
     )
     parts = [pl.DataFrame(pl.from_arrow(part)) for part in ray.get(done.to_arrow_refs())]
     return pl.concat([part.select(RESULT.names()).cast(pl.Schema(RESULT)) for part in parts])

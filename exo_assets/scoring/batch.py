@@ -7,7 +7,7 @@ belong here: where batches are computed (assets.py).
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,28 +34,27 @@ RESULT = pl.Schema(
 """What comes back for each row: a judgement, or the reason why there is none."""
 
 
-def model_files(folder: Path) -> dict[str, bytes]:
-    """The model's files by name, so that a worker on any machine can have them."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+ModelFiles = tuple[tuple[str, bytes], ...]
+"""Names and contents: a model that can be sent to a worker on any machine."""
 
 
-def load_model(files: Mapping[str, bytes]) -> Vetter:
-    """The vetter that `model_files` read."""
+def model_files(folder: Path) -> ModelFiles:
+    """The files of the model in `folder`."""
+    return tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()) if path.is_file())
+
+
+@lru_cache(maxsize=1)
+def load_model(files: ModelFiles) -> Vetter:
+    """The vetter that `model_files` read; a worker that is asked again has it still."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
+        for name, content in files:
             (Path(folder) / name).write_bytes(content)
         return Vetter.load(Path(folder))
 
 
-class BatchScorer:
-    """Scores batches of features with a model that is loaded once; made to be a Ray Data actor."""
-
-    def __init__(self, files: Mapping[str, bytes]) -> None:
-        self.vetter: Scorer = load_model(files)
-
-    def __call__(self, batch: pa.Table) -> pa.Table:
-        """`batch` of features (arrow) to RESULT rows (arrow), in order."""
-        return to_arrow(score_resilient(from_arrow(batch), self.vetter))
+def score_batch(batch: pa.Table, files: ModelFiles) -> pa.Table:
+    """RESULT rows (arrow) of a `batch` of features (arrow), in order, by the model in `files`: a task of Ray Data."""
+    return to_arrow(score_resilient(from_arrow(batch), load_model(files)))
 
 
 def to_arrow(frame: pl.DataFrame) -> pa.Table:

@@ -10,10 +10,10 @@ from tiny_vetter import koi_signals, tiny_vetter
 from exo_assets.scoring.batch import (
     FAILURE,
     MOST_FAILURES,
-    BatchScorer,
     from_arrow,
     load_model,
     model_files,
+    score_batch,
     score_resilient,
     to_arrow,
 )
@@ -173,5 +173,5 @@ def test_the_model_and_its_batches_travel_whole(signals: pl.DataFrame, tmp_path)
     assert load_model(files).digest == vetter.digest
     features = prepare(signals, vetter).features
     assert_frame_equal(from_arrow(to_arrow(features)), features)
-    answered = pl.DataFrame(pl.from_arrow(BatchScorer(files)(to_arrow(features))))
+    answered = pl.DataFrame(pl.from_arrow(score_batch(to_arrow(features), files)))
     assert_frame_equal(answered.drop(FAILURE), vetter.score_features(features), check_exact=True)
