@@ -6,12 +6,18 @@ Does not belong here: anything that opens a file or a connection.
 
 from __future__ import annotations
 
+import os
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+OTHER_VARIABLES = ("EXO_PG_URL", "EXO_DEBUG")
+"""Variables that are read elsewhere: by Dagster's instance file, by the command line."""
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -49,12 +55,30 @@ class Settings(BaseSettings):
     serve_port: int = Field(default=8100, ge=1, le=65535, description="Port of the endpoint.")
     releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")
     webhook_url: str | None = Field(default=None, description="Alerts are also posted here as JSON.")
+    nightly_at: str = Field(default="0 2 * * *", description="When nightly_refresh starts, as a cron line.")
+    weekly_at: str = Field(default="0 5 * * 0", description="When weekly_retrain starts, as a cron line.")
     timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
     @field_validator("archive_mirror", "lake_url", "mlflow_url", "ray_address", "webhook_url", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("nightly_at", "weekly_at")
+    @classmethod
+    def _cron(cls, value: str) -> str:
+        if not re.fullmatch(r"[\dA-Za-z*/,\-]+( +[\dA-Za-z*/,\-]+){4}", value.strip()):
+            raise ValueError(f"{value!r} is no cron line of five fields, such as '0 2 * * *' (every night at two)")
+        return value.strip()
+
+    @field_validator("timezone")
+    @classmethod
+    def _time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is no time zone, such as UTC or Europe/Berlin") from None
+        return value
 
     @field_validator("home", mode="after")
     @classmethod
@@ -85,3 +109,9 @@ class Settings(BaseSettings):
     def endpoint(self) -> str:
         """Root URL of the live endpoint."""
         return f"http://{self.serve_host}:{self.serve_port}"
+
+
+def unknown_variables() -> list[str]:
+    """Environment variables that look like settings and are none: misspelt, probably."""
+    known = {f"EXO_{name.upper()}" for name in Settings.model_fields} | set(OTHER_VARIABLES)
+    return sorted(n for n in os.environ if n.startswith("EXO_") and not n.startswith("EXO_TEST_") and n not in known)

@@ -27,9 +27,6 @@ WRITES_TAG = "exo/writes"
 
 WRITES_TABLES: Mapping[str, str] = {WRITES_TAG: "lineage"}
 
-NIGHTLY_AT = "0 2 * * *"
-WEEKLY_AT = "0 5 * * 0"
-
 
 def _job(
     name: str, selection: dg.AssetSelection, description: str, config: dict[str, Any] | None = None
@@ -88,8 +85,8 @@ def build_jobs_and_schedules(
             description=f"{job.name} {when}.",
         )
         for job, cron, when in (
-            (NIGHTLY_REFRESH, NIGHTLY_AT, "every night"),
-            (WEEKLY_RETRAIN, WEEKLY_AT, "every Sunday, after the night"),
+            (NIGHTLY_REFRESH, settings.nightly_at, "every night"),
+            (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night"),
         )
     ]
     return [*ASSET_JOBS, rollback_champion], schedules

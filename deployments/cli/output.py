@@ -36,15 +36,20 @@ class CliError(Exception):
 
 
 def read_settings() -> Settings:
-    """The settings of this process; CliError (2) names the variable that cannot be read."""
+    """The settings of this process; CliError (2) names the variable that cannot be read. A misspelt one is noted."""
     from pydantic import ValidationError
 
-    from exo_resources.settings import Settings
+    from exo_resources.settings import Settings, unknown_variables
 
+    for name in unknown_variables():
+        err().print(f"note: {name} is no setting of Exo and changes nothing (misspelt?)", style="yellow")
     try:
         return Settings()  # type: ignore[call-arg]
     except ValidationError as invalid:
-        wrong = "; ".join(f"EXO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in invalid.errors())
+        wrong = "; ".join(
+            f"EXO_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in invalid.errors()
+        )
         raise CliError(f"settings: {wrong}", "correct or unset that environment variable", USAGE) from invalid
 
 

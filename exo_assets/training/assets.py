@@ -145,14 +145,14 @@ def _learnable(core_signals: pl.DataFrame, ml_training_set: pl.DataFrame) -> pl.
 def _searched(
     rows: pl.DataFrame, counts: pl.DataFrame, plan: TrainingSettings, ray_runtime: Any, context: Any
 ) -> TrainingSettings:
-    """`plan` with the hyper-parameters that Ray Tune found for the planet head."""
+    """`plan` with the hyper-parameters that Ray Tune found for the planet head, and several models to average."""
     _, data = prepare(rows, counts, plan)
     search = Search(data, plan, tuple(learnable(data, plan)))
     best, loss = ray_runtime.search(
         objective, search, space=SPACE, start=plan.planet, trials=plan.trials, seed=plan.seed
     )
     context.log.info("search: log loss %.5f with %s", loss, best)
-    return replace(plan, planet={**plan.planet, **best})
+    return replace(plan, planet={**plan.planet, **best}, bags=plan.full_bags)
 
 
 def _parameters(plan: TrainingSettings, trained: Trained) -> dict[str, Any]:

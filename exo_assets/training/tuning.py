@@ -16,14 +16,14 @@ from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.vetter_training import Data, Task, fit_task
 
 SPACE: Mapping[str, tuple[float, float, str]] = {
-    "learning_rate": (0.03, 0.2, "log"),
+    "learning_rate": (0.02, 0.15, "log"),
     "num_leaves": (8, 31, "int"),
     "max_depth": (4, 6, "int"),
     "min_child_samples": (5, 60, "int"),
     "feature_fraction": (0.2, 0.9, "uniform"),
     "lambda_l2": (0.01, 20.0, "log"),
 }
-"""Leaves and depth end where explaining every signal would exceed its time; rounds are fixed for the same reason."""
+"""Leaves and depth end where SHAP values can be tabulated (forest.py); rounds are fixed."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def test_the_full_profile_searches_the_planet_head(
     rows = train.with_columns(pl.col("fold") % 2)
     context = SimpleNamespace(log=logging.getLogger("search"))
     found = assets._searched(rows, count_signals(signals), plan, runtime, context)
-    assert replace(found, planet=plan.planet) == plan
+    assert replace(found, planet=plan.planet, bags=plan.bags) == plan
+    assert found.bags == plan.full_bags
     for name, (low, high, _kind) in SPACE.items():
         assert low <= found.planet[name] <= high
     assert found.planet["extra_trees"] is True

@@ -1,0 +1,39 @@
+"""What can be set, and what is said of wrong values."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from exo_resources.settings import Settings, unknown_variables
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("timezone", "Mars/Olympus", "no time zone"),
+        ("timezone", "../../etc/passwd", "no time zone"),
+        ("nightly_at", "at two", "no cron line"),
+        ("nightly_at", "0 2 * *", "no cron line"),
+        ("serve_port", "99999", "65535"),
+        ("profile", "slow", "fast"),
+        ("archive", "nasa", "live"),
+    ],
+)
+def test_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
+    monkeypatch.setenv(f"EXO_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=says):
+        Settings()
+
+
+def test_the_schedules_times_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXO_NIGHTLY_AT", "*/5 1-3 * * mon,TUE ")
+    monkeypatch.setenv("EXO_TIMEZONE", "America/New_York")
+    assert (Settings().nightly_at, Settings().timezone) == ("*/5 1-3 * * mon,TUE", "America/New_York")
+
+
+def test_misspelt_variables_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = unknown_variables()
+    for name in ("EXO_MIRROR", "EXO_HOME", "EXO_PG_URL", "EXO_TEST_REPORT", "EXOTIC"):
+        monkeypatch.setenv(name, "x")
+    assert set(unknown_variables()) - set(before) == {"EXO_MIRROR"}
