@@ -20,9 +20,14 @@ import polars as pl
 
 from exo_assets.code_version import code_version
 from exo_assets.contracts import ContractError, TableContract
+from exo_resources.ray_runtime import RayStartError
 
 if TYPE_CHECKING:
     from exo_resources.lake import Lake, TableVersion
+
+RETRIES, RETRY_WAIT_S = 2, 60
+"""A machine that is too busy to start Ray now may have time in a minute. No other failure is tried again: the archive's
+client has its own retries, and the rest is deterministic."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,6 @@ def table_asset(
     always: bool = False,
     also_after: Sequence[str] = (),
     pool: str | None = None,
-    retry_policy: dg.RetryPolicy | None = None,
     salt: Callable[[Any], str] | None = None,
 ) -> Callable[[Callable[..., pl.DataFrame | Table]], dg.AssetsDefinition]:
     """Make an asset named as its contract from a function.
@@ -86,7 +90,6 @@ def table_asset(
             ],
             metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
             pool=pool,
-            retry_policy=retry_policy,
         )
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
             lake: Lake = context.resources.lake
@@ -102,7 +105,11 @@ def table_asset(
             arguments |= {name: getattr(context.resources, name) for name in resources}
             if takes_context:
                 arguments["context"] = context
-            made = function(**arguments)
+            try:
+                made = function(**arguments)
+            except RayStartError as busy:
+                context.log.warning("%s; trying again in %d s", busy, RETRY_WAIT_S)
+                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
             table = made if isinstance(made, Table) else Table(made)
             try:
                 contract.check(table.frame)

@@ -30,6 +30,10 @@ OBJECT_STORE_BYTES = 400 * 2**20
 ATTEMPTS = 3
 
 
+class RayStartError(RuntimeError):
+    """Ray did not start on this machine; it may when there is less to do."""
+
+
 class RayRuntime:
     """One Ray per process. `address` joins a cluster (`ray://...`, `host:6379`); None starts one on this machine."""
 
@@ -82,7 +86,7 @@ class RayRuntime:
             except Exception as error:
                 ray.shutdown()
                 if attempt == ATTEMPTS or "timed out" not in str(error):
-                    raise RuntimeError(
+                    raise RayStartError(
                         f"Ray did not start on this machine ({error}); its logs are in {self.temp}. Free memory and "
                         "processors, or join a cluster with EXO_RAY_ADDRESS"
                     ) from error

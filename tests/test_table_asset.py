@@ -6,9 +6,11 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from exo_assets import table_asset as policy
 from exo_assets.contracts import Column, TableContract
 from exo_assets.table_asset import Table, table_asset
 from exo_resources.lake import Lake
+from exo_resources.ray_runtime import RayStartError
 
 SOURCE = TableContract("source", "Source.", (Column("x", pl.Int64, "X", low=0),), key=("x",))
 DOUBLED = TableContract("doubled", "Doubled.", (Column("y", pl.Int64, "Y"),))
@@ -60,6 +62,24 @@ def test_changed_input_or_force_recomputes(lake: Lake) -> None:
     assert _recomputed(_run(lake, numbers), "doubled") and numbers.calls == 2
     assert _recomputed(_run(lake, numbers, force=True), "doubled") and numbers.calls == 3
     assert lake.read("doubled")["y"].to_list() == [10]
+
+
+@pytest.mark.parametrize(("failures", "succeeds"), [(2, True), (3, False)])
+def test_a_machine_too_busy_for_ray_is_tried_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, failures: int, succeeds: bool
+) -> None:
+    monkeypatch.setattr(policy, "RETRY_WAIT_S", 0)
+    calls: list[int] = []
+
+    @table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+    def source() -> pl.DataFrame:
+        calls.append(1)
+        if len(calls) <= failures:
+            raise RayStartError("Ray did not start")
+        return pl.DataFrame({"x": [1]}, schema=SOURCE.schema)
+
+    assert dg.materialize([source], resources={"lake": lake}, raise_on_error=False).success is succeeds
+    assert len(calls) == 3
 
 
 def test_a_broken_contract_keeps_the_last_good_table(lake: Lake) -> None:
