@@ -20,7 +20,7 @@ columns:
   value: {description: The figure; null when it is undefined (one class only), type: DOUBLE}
   low: {description: "Lower end of its 95 % interval, bootstrap by star", type: DOUBLE}
   high: {description: "Upper end of its 95 % interval, bootstrap by star", type: DOUBLE}
-  value_before: {description: The same figure of the model judged before it, type: DOUBLE}
+  value_before: {description: "The same figure of the model judged before it on the same data; null when there is none", type: DOUBLE}
   change: {description: value minus value_before, type: DOUBLE}
   n_signals: Signals that the figure rests on
   n_stars: Stars that they belong to
@@ -50,7 +50,7 @@ SELECT
 FROM ml_performance_history AS history
 LEFT JOIN ml_vetter_champion AS champion ON champion.digest = history.candidate_digest
 WINDOW same_figure AS (
-    PARTITION BY history.head, history.population, history.split, history.metric
+    PARTITION BY history.head, history.population, history.split, history.metric, history.data_digest
     ORDER BY history.recorded_at, history.candidate_version
 )
 ORDER BY recorded_at DESC, history.head, history.population, history.split, history.metric

@@ -31,6 +31,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "tables": tables(lake),
         "champion": champion(lake),
         "performance": performance(lake),
+        "comparison": comparison(lake),
         "release": release(settings),
         "candidates": candidates(lake),
         "endpoint": endpoint(settings),
@@ -78,6 +79,7 @@ def release(settings: Settings) -> dict[str, Any] | None:
         "tables": len(current.manifest.tables),
         "rows": sum(current.manifest.rows.values()),
         "bytes": current.manifest.bytes,
+        "champion_digest": (current.manifest.info.get("champion") or {}).get("digest"),
     }
 
 
@@ -121,7 +123,8 @@ SHOWN_METRICS = (
 def performance(lake: Lake) -> dict[str, Any] | None:
     """The champion's figures on test stars beside those of the model before it; None before the first champion.
 
-    Each figure is the newest recorded for that model: {population: {metric: {value, low, high, previous}}}.
+    Each figure is the newest recorded for that model: {population: {metric: {value, low, high, previous}}}. `previous`
+    is null where the model before was judged on other data: such figures cannot be compared.
     """
     import polars as pl
 
@@ -132,22 +135,23 @@ def performance(lake: Lake) -> dict[str, Any] | None:
         lake.read("ml_performance_history")
         .filter((pl.col("head") == "planet") & (pl.col("split") == "test") & pl.col("metric").is_in(SHOWN_METRICS))
         .sort("recorded_at")
-        .unique(["candidate_digest", "population", "metric"], keep="last", maintain_order=True)
     )
+    figure = ("candidate_digest", "population", "metric")
     before = {
-        (row["population"], row["metric"]): row["value"]
+        (row["population"], row["metric"], row["data_digest"]): row["value"]
         for row in history.filter(pl.col("candidate_digest").eq_missing(crowned["previous_digest"])).iter_rows(
             named=True
         )
     }
     figures: dict[str, dict[str, Any]] = {}
-    for row in history.filter(pl.col("candidate_digest") == crowned["digest"]).iter_rows(named=True):
+    newest = history.unique(figure, keep="last", maintain_order=True)
+    for row in newest.filter(pl.col("candidate_digest") == crowned["digest"]).iter_rows(named=True):
         figures.setdefault(row["population"], {})[row["metric"]] = finite(
             {
                 "value": row["value"],
                 "low": row["low"],
                 "high": row["high"],
-                "previous": before.get((row["population"], row["metric"])),
+                "previous": before.get((row["population"], row["metric"], row["data_digest"])),
             }
         )
     return {
@@ -156,6 +160,22 @@ def performance(lake: Lake) -> dict[str, Any] | None:
         "split": "test stars, never trained on",
         "figures": figures,
     }
+
+
+def comparison(lake: Lake) -> str | None:
+    """The champion against the one before on the same test signals, in the words of the gate that asked; or None."""
+    import polars as pl
+
+    crowned = _row(lake, "ml_vetter_champion")
+    if crowned is None or lake.version("ml_vetter_gates") is None:
+        return None
+    asked = lake.read("ml_vetter_gates").filter(
+        pl.col("candidate_digest") == crowned["digest"],
+        pl.col("compared_with_digest").eq_missing(crowned["previous_digest"]),
+        pl.col("gate") == "not_worse_than_champion",
+        pl.col("value").is_not_null(),
+    )
+    return str(asked["explanation"][0]) if asked.height else None
 
 
 def _row(lake: Lake, table: str) -> dict[str, Any] | None:

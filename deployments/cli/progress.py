@@ -148,14 +148,14 @@ def _take_metadata(asset: AssetState, event: DagsterEvent) -> None:
 
 
 def cause(event: DagsterEvent) -> str:
-    """Why a step failed, in one line: what the asset said of its failure, else its innermost error."""
+    """Why a step failed, in one line: what the asset said of its failure, else the error that it raised."""
     data = event.step_failure_data
     said = data.user_failure_data.description if data.user_failure_data else None
     if said:
         return " ".join(said.split())
     error = data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
+    if error is not None and error.cause is not None:
+        error = error.cause  # the outermost is Dagster's own; what the step raised says more than what lies below it
     if error is None:
         return "no reason given"
     kind, colon, text = " ".join(error.message.split()).partition(": ")

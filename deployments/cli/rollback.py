@@ -5,9 +5,14 @@ Belongs here: the command. Does not belong here: what a rollback is (`exo_assets
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from deployments.cli.output import FAILED, CliError, out, print_json, read_settings
+
+if TYPE_CHECKING:
+    from exo_resources.settings import Settings
 
 
 def rollback(
@@ -19,6 +24,7 @@ def rollback(
     from deployments.dagster.instance import InstanceError, open_instance
 
     settings = read_settings()
+    _refuse_without_previous(settings)
     log = settings.home / "logs" / "exo-rollback.log"
     jobs = ("rollback_champion", "deploy_champion")
     try:
@@ -32,7 +38,13 @@ def rollback(
                 outcome = execute(job_definition(defs, name), instance, console)
                 if not outcome.success:
                     reasons = "; ".join(f"{a.name}: {a.error}" for a in outcome.failed) or "no reason given"
-                    raise CliError(f"{name} failed: {reasons}", f"log: {log}", FAILED)
+                    if name == jobs[0]:
+                        raise CliError(f"{name} failed: {reasons}", f"log: {log}", FAILED)
+                    raise CliError(
+                        f"the champion is rolled back, but {name} failed: {reasons}",
+                        f"exo status says what is behind, exo run finishes it; log: {log}",
+                        FAILED,
+                    )
     except InstanceError as error:
         raise CliError(str(error)) from error
     from deployments.cli.facts import champion
@@ -43,3 +55,15 @@ def rollback(
         print_json({"champion": now})
     elif now is not None:
         out().print(f"champion: {now['name']} v{now['version']}", markup=False)
+
+
+def _refuse_without_previous(settings: Settings) -> None:
+    """CliError before anything is started when there is nothing to go back to."""
+    from exo_assets.evaluation.champion import rollback_target
+    from exo_resources.lake import Lake
+    from exo_resources.registry import ModelRegistry
+
+    try:
+        rollback_target(ModelRegistry(settings.mlflow, settings.mlflow_artifacts), Lake(settings.lake))
+    except LookupError as absent:
+        raise CliError(str(absent)) from absent

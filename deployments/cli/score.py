@@ -36,7 +36,11 @@ def score(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Rows as JSON; with -o, what was done as JSON.")] = False,
 ) -> None:
-    """Score every row of FILE. Its columns and rows stay as they are; the judgement is added beside them."""
+    """Score every row of FILE. Its columns and rows stay as they are; the judgement is added beside them.
+
+    Signals of one star are judged together (planets come in families): the file's other rows of a star, and those that
+    the catalogue knows, count.
+    """
     from exo_assets.scoring.files import score_file_frame
     from exo_assets.scoring.read_file import read_catalogue_file
 
@@ -58,7 +62,13 @@ def score(
         _replace(output, scored, write)
         if json:
             print_json(
-                {"rows": scored.height, "not_scored": without, "output": output, "model_version": champion.version}
+                {
+                    "rows": scored.height,
+                    "not_scored": without,
+                    "output": output,
+                    "model": champion.as_row(),
+                    "model_version": vetter.version,
+                }
             )
     elif json:
         print_json(finite(scored.to_dicts()))

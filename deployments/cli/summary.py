@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exo_assets.archive.contracts import RAW_CONTRACTS
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -27,8 +29,8 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
         console.print(
             f"  {name:<34}{table['rows']:>10,} rows  {'recomputed' if name in recomputed else 'kept'}", markup=False
         )
-    _champion(console, facts["champion"], facts["performance"])
-    _candidates(console, facts["candidates"])
+    _champion(console, facts)
+    _candidates(console, facts)
     _places(console, facts)
     if facts["published_with_standing_champion"]:
         refused = ", ".join(facts["candidate_refused_by"])
@@ -49,7 +51,7 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
 def print_status(console: Console, facts: dict[str, Any]) -> None:
     """`exo status`."""
     _sources(console, facts["sources"])
-    _champion(console, facts["champion"], facts["performance"])
+    _champion(console, facts)
     _places(console, facts)
     _heading(console, "last runs")
     for run in facts["runs"] or []:
@@ -71,16 +73,19 @@ def _sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:
         console.print("  none yet: exo run", markup=False)
     for table, found in sources.items():
         note = LOUD.get(found["source"] or "")
-        when = f"as of {found['as_of']}" if found["as_of"] else ""
+        # Rows that carry dates say how new a table is; otherwise only the copy has a date.
+        kind = "as of" if RAW_CONTRACTS[table].as_of_column else "copy of"
+        when = f"{kind} {found['as_of']}" if found["as_of"] else ""
         source = f"{'!' if note else ' '} {table:<20}{found['source'] or '?':<10}"
         console.print(
-            f"  {source}{found['rows']:>8,} rows  {when:<18}{note or ''}",
+            f"  {source}{found['rows']:>8,} rows  {when:<20}{note or ''}",
             style="bold yellow" if note else None,
             markup=False,
         )
 
 
-def _champion(console: Console, champion: dict[str, Any] | None, performance: dict[str, Any] | None) -> None:
+def _champion(console: Console, facts: dict[str, Any]) -> None:
+    champion, performance = facts["champion"], facts["performance"]
     _heading(console, "champion")
     if champion is None:
         console.print("  none yet: exo run trains, judges and promotes one", markup=False)
@@ -98,8 +103,11 @@ def _champion(console: Console, champion: dict[str, Any] | None, performance: di
     if not performance or not performance["figures"]:
         return
     before = performance["previous_version"]
-    against = f"in brackets v{before}'s" if before else "the first of its kind"
+    known = any(f["previous"] is not None for figures in performance["figures"].values() for f in figures.values())
+    against = f"in brackets v{before}'s" if known else f"v{before} was judged on other data" if before else "the first"
     console.print(f"  on {performance['split']}; 95 % intervals; {against}", markup=False)
+    if facts["comparison"]:
+        console.print(f"  against v{before}: {facts['comparison']}", markup=False)
     for population, figures in performance["figures"].items():
         console.print(f"  {population}", markup=False)
         for metric, figure in figures.items():
@@ -118,10 +126,12 @@ def _figure(figure: dict[str, Any]) -> str:
     return f"{figure['value']:.4f}{interval}{before}"
 
 
-def _candidates(console: Console, candidates: list[dict[str, Any]]) -> None:
-    _heading(
-        console, f"the {len(candidates)} best unconfirmed candidates" if candidates else "best unconfirmed candidates"
-    )
+def _candidates(console: Console, facts: dict[str, Any]) -> None:
+    candidates = facts["candidates"]
+    old = sorted(str(s["as_of"]) for s in facts["sources"].values() if s["source"] == "snapshot")
+    since = f" as of {old[0]} (shipped snapshot; many are confirmed by now)" if old else ""
+    number = f"the {len(candidates)} " if candidates else ""
+    _heading(console, f"{number}best candidates that the archive has not confirmed{since}")
     if not candidates:
         console.print("  none yet", markup=False)
     for place, row in enumerate(candidates, 1):
@@ -148,6 +158,7 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
             f"  release    {release['file']}  ({release['created_at']}, {release['tables']} tables)", markup=False
         )
         console.print('             exo query "SELECT * FROM mart_candidates LIMIT 10"', markup=False)
+        _behind(console, "release", release["champion_digest"], facts["champion"])
     if endpoint["healthy"]:
         console.print(f"  endpoint   {endpoint['url']}  model {endpoint['model_version']}", markup=False)
         console.print(
@@ -155,7 +166,18 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
             '\'{"mission": "kepler", "period_days": 9.488, "duration_hours": 2.957, "depth_ppm": 616}\'',
             markup=False,
         )
+        _behind(console, "endpoint", endpoint["model_digest"], facts["champion"])
     else:
         console.print(f"  endpoint   {endpoint['url']}  does not answer: exo serve start", style="yellow", markup=False)
     console.print("  UI         exo ui, then http://127.0.0.1:3000", markup=False)
     console.print(f"  state      {facts['home']}", markup=False)
+
+
+def _behind(console: Console, what: str, digest: str | None, champion: dict[str, Any] | None) -> None:
+    """Say so when the release or the endpoint is of another model than the champion."""
+    if champion is not None and digest != champion["digest"]:
+        console.print(
+            f"  ! the {what} is not of the champion v{champion['version']} yet: exo run finishes it",
+            style="bold yellow",
+            markup=False,
+        )

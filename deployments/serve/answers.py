@@ -51,6 +51,7 @@ def _reply(signal: dict[str, Any], row: dict[str, Any], loaded: Loaded) -> dict[
         "verdict": row["verdict"],
         "reasons": row["reasons"],
         "missing": [name for name in USED if signal[name] is None],
+        "caution": loaded.vetter.unfamiliar(signal["mission"]),
         **model,
     }
 

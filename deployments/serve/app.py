@@ -109,6 +109,7 @@ class VetterEndpoint:
                 **loaded.pin.ref.as_row(),
                 "model_version": loaded.vetter.version,
                 "facts": dict(loaded.vetter.facts),
+                "verdicts": loaded.vetter.verdict_thresholds(),
                 "details": dict(loaded.pin.details),
                 "features": features,
             }

@@ -124,12 +124,8 @@ def champion_table(
     )
 
 
-def rollback_champion(registry: Registry, lake: Blobs) -> ModelRef:
-    """Put the previous champion back and remember that the present one was withdrawn; returns the new champion.
-
-    LookupError, and nothing moves, when there is no champion or none before it. The record is written first: killed in
-    between, the champion still stands and the rollback can be repeated.
-    """
+def rollback_target(registry: Registry, lake: Blobs) -> tuple[ModelRef, ModelRef]:
+    """The champion and the one before it, to put back. LookupError when there is none, or it was withdrawn itself."""
     champion, before = registry.champion(), registry.previous()
     if champion is None:
         raise LookupError("there is no champion to roll back; run the nightly job first")
@@ -138,6 +134,16 @@ def rollback_champion(registry: Registry, lake: Blobs) -> ModelRef:
     withdrawn = withdrawal(lake, before)
     if withdrawn:
         raise LookupError(f"the champion before {champion} is {before}, which was {withdrawn}")
+    return champion, before
+
+
+def rollback_champion(registry: Registry, lake: Blobs) -> ModelRef:
+    """Put the previous champion back and remember that the present one was withdrawn; returns the new champion.
+
+    LookupError, and nothing moves, where `rollback_target` finds none. The record is written first: killed in between,
+    the champion still stands and the rollback can be repeated.
+    """
+    champion, _ = rollback_target(registry, lake)
     record = {**champion.as_row(), "rolled_back_at": datetime.now(UTC).isoformat(timespec="seconds")}
     lake.put(withdrawn_key(champion.digest), json.dumps(record, sort_keys=True).encode())
     return registry.rollback()

@@ -31,7 +31,8 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
     """`raw` (text columns in the KOI, TOI or K2 layout) with ADDED beside its own columns, rows in order.
 
     Nothing but measured quantities, mission and host decides a probability. `problems` says which fields could not be
-    read or are not allowed by physics (they count as unknown), or why a row has no score. ValueError when the layout is
+    read or are not allowed by physics (they count as unknown), why a row has no score, or that the model learned from
+    nothing of its mission. ValueError when the layout is
     unknown or a column of `raw` has the name of one that would be added.
     """
     taken = [name for name in ADDED if name in raw.columns]
@@ -43,10 +44,12 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
     raw = raw.rechunk()
     signals = _HARMONISE[detect_layout(raw.columns)](raw)
     judged = judge(signals, vetter, star_counts)
-    unreadable = signals.select("unreadable").to_series()
+    mission = signals["mission"].cast(pl.String)
+    cautions = {name: vetter.unfamiliar(name) for name in mission.unique()}
+    remarks = signals.select("unreadable", caution=mission.replace_strict(cautions, return_dtype=pl.String))
     return raw.with_columns(
         judged.select(*JUDGEMENT).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
-        problems=_problems(judged, unreadable),
+        problems=_problems(judged, remarks),
     )
 
 
@@ -64,13 +67,14 @@ def _where_scored(version: str) -> pl.Expr:
     return pl.when(pl.col("probability_planet").is_not_null()).then(pl.lit(version))
 
 
-def _problems(judged: pl.DataFrame, unreadable: pl.Series) -> pl.Series:
+def _problems(judged: pl.DataFrame, remarks: pl.DataFrame) -> pl.Series:
     """Not scored, unreadable fields and impossible values, in words; null when there is nothing to say."""
-    frame = judged.select("problems", "unusable", unreadable=unreadable)
+    frame = judged.select("problems", "unusable").hstack(remarks)
     text = pl.concat_str(
         pl.format("not scored: {}", "unusable"),
         pl.format("unreadable: {}", "unreadable"),
         pl.format("taken as unknown: {}", "problems"),
+        pl.when(pl.col("unusable").is_null()).then("caution"),
         separator="; ",
         ignore_nulls=True,
     )

@@ -39,6 +39,9 @@ class Scorer(Protocol):
     def version(self) -> str:
         """Name of the model version."""
 
+    def unfamiliar(self, mission: str) -> str | None:
+        """Why verdicts on a mission are reserved; None when it was learned from."""
+
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """Features of signals; afterwards rows can be scored apart from each other."""
 

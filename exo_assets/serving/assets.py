@@ -22,7 +22,9 @@ GROUP = "serving"
         "The live endpoint, answering with the champion. A model that does not get healthy, or answers otherwise than "
         "the registry's model does, is replaced by the one before and the asset fails."
     ),
-    deps=["ml_vetter_champion", "out_scores"],
+    deps=["ml_vetter_champion"],
+    # Before the scoring of the whole catalogue: a champion, above all one that was rolled back to, answers at once.
+    op_tags={"dagster/priority": "10"},
     kinds={"ray", "fastapi"},
     required_resource_keys={"lake", "registry", "serve"},
     check_specs=[

@@ -74,6 +74,17 @@ class Vetter:
     fallback: str
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    def verdict_thresholds(self) -> dict[str, dict[str, float]]:
+        """By mission learned from: the probability of a planet at and above which the verdict is planet, at and below
+        which it is false positive; between them it is candidate."""
+        return {m: {"planet_from": e.high, "false_positive_to": e.low} for m, e in sorted(self.experts.items())}
+
+    def unfamiliar(self, mission: str) -> str | None:
+        """What a user should know of verdicts on a mission that nothing was learned from; None for the others."""
+        if mission in self.experts:
+            return None
+        return f"no resolved {mission} signals were learned from: judged as {self.fallback}, verdicts are reserved"
+
     # -- scoring -------------------------------------------------------------------------------------------------
 
     def score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:

@@ -150,6 +150,9 @@ class Stub:
 
     version = "cccccccccccc"
 
+    def unfamiliar(self, mission: str) -> str | None:
+        return None
+
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         return signals.select("signal_id", "depth_ppm")
 
@@ -182,7 +185,9 @@ def test_score_keeps_columns_and_rows_and_adds_the_judgement(catalogue: Path, tm
     target = tmp_path / f"scored{ending}"
     done = exo("score", str(catalogue), "-o", str(target), "--json")
     assert done.exit_code == 0, done.stderr
-    assert json.loads(done.stdout) == {"rows": 2, "not_scored": 0, "output": str(target), "model_version": "3"}
+    said = json.loads(done.stdout)
+    assert (said["rows"], said["not_scored"], said["output"]) == (2, 0, str(target))
+    assert (said["model"]["version"], said["model_version"]) == ("3", Stub.version)
     read = {".parquet": pl.read_parquet, ".json": pl.read_json}.get(ending, pl.read_csv)
     scored = read(target)
     assert scored.columns == [

@@ -32,7 +32,7 @@ def history(lake: Lake, *rows: tuple[str, str, str, str, str, float]) -> None:
             {
                 "candidate_version": version,
                 "candidate_digest": f"digest{version}",
-                "data_digest": recorded_at,
+                "data_digest": recorded_at[:7],
                 "recorded_at": recorded_at,
                 "head": head,
                 "population": "overall",
@@ -55,9 +55,11 @@ def test_the_champions_newest_figures_beside_those_of_the_model_before_it(lake: 
     crown(lake, "3", "1")
     history(
         lake,
+        ("1", "2025-12-31", "planet", "test", "brier", 0.04),  # on other data: not to be compared
         ("1", "2026-01-01", "planet", "test", "roc_auc", 0.95),
+        ("1", "2026-02-01", "planet", "test", "roc_auc", 0.94),
         ("2", "2026-01-02", "planet", "test", "roc_auc", 0.10),  # refused: neither the champion nor before it
-        ("3", "2026-01-03", "planet", "test", "roc_auc", 0.96),
+        ("3", "2025-12-03", "planet", "test", "roc_auc", 0.96),
         ("3", "2026-01-04", "planet", "test", "roc_auc", 0.97),
         ("3", "2026-01-04", "planet", "unseen", "roc_auc", 0.50),
         ("3", "2026-01-04", "disposition", "test", "roc_auc", 0.60),
@@ -119,11 +121,18 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "tables": {"core_signals": {"rows": 9564}, "core_stars": {"rows": 8000}},
             "champion": lake.read("ml_vetter_champion").row(0, named=True),
             "performance": performance(lake),
+            "comparison": "0.02 better (0.01 to 0.03)",
             "candidates": [
                 {"signal_id": "K00001.01", "mission": "kepler", "probability_planet": 0.99, "reasons": "depth"}
             ],
-            "release": {"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
-            "endpoint": {"healthy": True, "url": "http://127.0.0.1:8100", "model_version": "3"},
+            "release": {
+                **{"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
+                "champion_digest": "digest3",
+            },
+            "endpoint": {
+                **{"healthy": True, "url": "http://127.0.0.1:8100"},
+                **{"model_version": "1", "model_digest": "digest1"},
+            },
         },
     )
     said = shown.getvalue()
@@ -133,6 +142,8 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "core_stars                             8,000 rows  kept",
         "exo-vetter v3",
         "0.9600 (0.9500 to 0.9700)  [0.9500]",
+        "against v1: 0.02 better (0.01 to 0.03)",
+        "! the endpoint is not of the champion v3 yet",
         "1  K00001.01",
         "/r/exo.duckdb",
         "http://127.0.0.1:8100/v1/predict",

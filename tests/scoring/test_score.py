@@ -130,6 +130,9 @@ class _Picky:
         self.bad, self.nonsense = bad, nonsense
         self.calls = 0
 
+    def unfamiliar(self, mission: str) -> str | None:
+        return None
+
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         return tiny_vetter().features(signals, star_counts)
 
