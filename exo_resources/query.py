@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from exo_resources.releases import ReleaseStore
 
 
+NOT_SHOWN = ("INTERVAL", "UHUGEINT", "BIT", "UNION", "VARIANT")
+"""Types that the way to Arrow and polars would change or refuse."""
+
+
 class QueryError(ValueError):
     """A question that the release cannot answer; the message says why and what would work."""
 
@@ -45,9 +49,10 @@ def _answer(connection: Any, sql: str) -> pl.DataFrame:
         raise QueryError(f"only SELECT is allowed on a release, not {kind.replace('_', ' ')}: releases are read-only")
     try:
         answer = connection.sql(statements[0])
-        intervals = [name for name, kind in zip(answer.columns, answer.types, strict=True) if "INTERVAL" in str(kind)]
-        if intervals:
-            raise QueryError(f"columns {intervals} are intervals, which cannot be shown; cast them: x::VARCHAR")
+        kinds = {name: str(kind) for name, kind in zip(answer.columns, answer.types, strict=True)}
+        odd = {name: kind for name, kind in kinds.items() if any(word in kind for word in NOT_SHOWN)}
+        if odd:
+            raise QueryError(f"columns {odd} are of types that cannot be shown; cast them: x::VARCHAR")
         frame: pl.DataFrame = answer.pl()
     except duckdb_error() as broken:
         raise QueryError(_explained(connection, broken)) from broken

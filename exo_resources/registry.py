@@ -181,11 +181,16 @@ class ModelRegistry:
         return self._opened is None and database is not None and not database.exists()
 
     def _experiment(self) -> str:
-        found = self._client.get_experiment_by_name(EXPERIMENT)
-        if found is not None:
-            return str(found.experiment_id)
-        self.artifacts.mkdir(parents=True, exist_ok=True)
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=self.artifacts.resolve().as_uri()))
+        here = self.artifacts.resolve().as_uri()
+        # A store that was copied or moved keeps the old place in its experiment: what is new goes to one of this place.
+        for name in (EXPERIMENT, f"{EXPERIMENT} in {self.artifacts.resolve()}"):
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                self.artifacts.mkdir(parents=True, exist_ok=True)
+                return str(self._client.create_experiment(name, artifact_location=here))
+            if found.artifact_location.rstrip("/") == here:
+                return str(found.experiment_id)
+        raise ModelMissingError(f"MLflow at {_shown(self.url)} has no experiment whose artifacts are in {here}")
 
     def _alias(self, alias: str) -> ModelRef | None:
         if self._unborn:
@@ -213,7 +218,8 @@ class ModelRegistry:
         """The folder of an artifact URI, fetched when the store is not this machine's."""
         parsed = urlparse(source)
         if parsed.scheme in ("", "file"):
-            return Path(unquote(parsed.path))
+            # <artifacts>/<run>/artifacts/model: below the folder of today, wherever it was when the model was logged.
+            return self.artifacts.resolve().joinpath(*Path(unquote(parsed.path)).parts[-3:])
         from mlflow.artifacts import download_artifacts
 
         return Path(download_artifacts(artifact_uri=source, tracking_uri=self.url))

@@ -297,7 +297,16 @@ class ReleaseStore:
 
     @staticmethod
     def open(release: Release) -> Any:
-        """A read-only DuckDB connection to one release; ReleaseError when it cannot be opened."""
+        """A read-only DuckDB connection to one release; ReleaseError when it cannot be opened or was cut."""
+        try:
+            size = release.database.stat().st_size
+        except OSError as missing:
+            raise ReleaseError(f"release {release.id} cannot be opened: {missing}") from missing
+        if size != release.manifest.bytes:
+            raise ReleaseError(
+                f"release {release.id} is damaged: {release.database} has {size} bytes, its manifest says "
+                f"{release.manifest.bytes}; restore it, or remove the folder and run `exo run` to publish again"
+            )
         try:
             return open_read_only(release.database.resolve())
         except duckdb_error() as broken:

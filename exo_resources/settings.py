@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     archive_timeout_s: float = Field(default=120.0, gt=0, description="Longest wait for one table, seconds.")
     archive_connect_timeout_s: float = Field(default=10.0, gt=0, description="Longest wait for a connection, seconds.")
     archive_attempts: int = Field(default=4, ge=1, le=20, description="Tries per request before giving up.")
+    archive_shrink: float = Field(
+        default=0.25, ge=0, le=1, description="Share of a table's rows that may be missing in a new copy of it."
+    )
     lake_url: str | None = Field(
         default=None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake."
     )

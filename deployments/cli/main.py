@@ -31,8 +31,9 @@ class _Boundary(TyperGroup):
             # The reader went away (`exo query ... | head`): nobody is left to tell.
             sys.stdout = None  # type: ignore[assignment]
             raise typer.Exit(FAILED) from None
-        except Exception as error:
-            if _is_usage(error):
+        except BaseException as error:
+            # Panics of libraries written in Rust are no Exception.
+            if _is_usage(error) or isinstance(error, SystemExit | GeneratorExit):
                 raise
             text = " ".join(str(error).split()) or "no message"
             _end(ctx, error, f"{type(error).__name__}: {text}", "exo --debug shows where", FAILED)
@@ -45,7 +46,7 @@ def _end(ctx: Any, error: BaseException, message: str, remedy: str, code: int) -
     raise typer.Exit(code) from None
 
 
-def _is_usage(error: Exception) -> bool:
+def _is_usage(error: BaseException) -> bool:
     import click
 
     kinds: tuple[type[BaseException], ...] = (click.exceptions.ClickException, click.exceptions.Exit, click.Abort)

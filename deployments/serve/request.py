@@ -6,6 +6,8 @@ Belongs here: what a request may say and how a wrong one is answered. Does not b
 from __future__ import annotations
 
 import difflib
+import json
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -81,6 +83,11 @@ def parse_signal(body: bytes) -> dict[str, Any]:
         signal = Signal.model_validate_json(body)
     except ValidationError as error:
         raise InvalidRequestError([_explained(e) for e in error.errors(include_url=False)]) from None
+    names = [name for name, _ in json.loads(body, object_pairs_hook=list)]
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise InvalidRequestError(
+            [{"field": name, "problem": "is given more than once", "remedy": "give it once"} for name in twice]
+        )
     values = signal.model_dump()
     if all(values[name] is None for name in TELLING):
         raise InvalidRequestError(

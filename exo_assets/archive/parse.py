@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from datetime import date
 
 import polars as pl
@@ -99,7 +100,7 @@ def _header(text: str) -> list[str]:
         raise CsvError("there is no header: the file is empty")
     if not all(names):
         raise CsvError(f"column {names.index('') + 1} of the header has no name")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise CsvError(f"the header names columns twice: {twice}")
     return names

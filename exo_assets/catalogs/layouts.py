@@ -7,6 +7,7 @@ of the cumulative KOI table, the TESS Project Candidates table, and the K2 Plane
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -165,6 +166,22 @@ LAYOUTS: dict[str, Layout] = {
 
 SIGNAL_COLUMN = {name: layout.signal for name, layout in LAYOUTS.items()}
 """The column that names the signal in each layout: the only one that must be there (a caller may make it up)."""
+
+
+_SPELLINGS = frozenset(
+    name
+    for layout in LAYOUTS.values()
+    for name in (layout.signal, *layout.identifiers, *layout.numeric)
+    if name not in ("ra", "dec")
+)
+
+
+def misspelt(columns: Iterable[str]) -> dict[str, str]:
+    """Names in `columns` that differ from a catalogue column by case, blanks, invisible signs or a unit in brackets
+    only, and which column each looks like. They would be ignored without a word."""
+    names = list(columns)
+    bare = {name: re.sub(r"[^a-z0-9_]", "", re.sub(r"[\[(].*", "", name.lower())) for name in names}
+    return {n: b for n, b in bare.items() if n != b and b in _SPELLINGS and b not in names}
 
 
 def detect_layout(columns: Iterable[str]) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Callable
 import polars as pl
 
 from exo_assets.catalogs.harmonise import detect_layout, harmonise_k2, harmonise_koi, harmonise_toi
+from exo_assets.catalogs.layouts import LAYOUTS, SIGNAL_COLUMN, misspelt
 from exo_assets.scoring.contracts import JUDGEMENT
-from exo_assets.scoring.score import Scorer, judge
+from exo_assets.scoring.score import MEASURED, Scorer, judge
 
 ADDED = (*JUDGEMENT, "model_version", "problems")
 """Columns that scoring a file adds, in order."""
@@ -41,8 +42,11 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
             f"the input already has columns named {', '.join(map(repr, taken))}, which scoring adds: "
             "rename or remove them (has the file been scored before?)"
         )
+    for name, meant in misspelt(raw.columns).items():
+        raise ValueError(f"the column {name!r} looks like {meant!r} but is not: rename it")
     raw = raw.rechunk()
-    signals = _HARMONISE[detect_layout(raw.columns)](raw)
+    layout = detect_layout(raw.columns)
+    signals = _without_foreign_rows(_HARMONISE[layout](raw), raw, layout)
     judged = judge(signals, vetter, star_counts)
     mission = signals["mission"].cast(pl.String)
     cautions = {name: vetter.unfamiliar(name) for name in mission.unique()}
@@ -50,6 +54,25 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
     return raw.with_columns(
         judged.select(*JUDGEMENT).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
         problems=_problems(judged, remarks),
+    )
+
+
+def _without_foreign_rows(signals: pl.DataFrame, raw: pl.DataFrame, layout: str) -> pl.DataFrame:
+    """`signals` with nothing measured in rows of another layout: named in that layout's column and not in this one's.
+
+    Files put together from several catalogues have such rows; under the columns that both share stand other units.
+    """
+    own, others = SIGNAL_COLUMN[layout], [c for n, c in SIGNAL_COLUMN.items() if n != layout and c in raw.columns]
+    if own not in raw.columns or not others:
+        return signals
+    foreign = raw.select(pl.col(own).is_null() & pl.any_horizontal(pl.col(c).is_not_null() for c in others)).to_series()
+    measured = [name for name in MEASURED if name in signals.columns]
+    remark = pl.lit(
+        f"this is no row of the {LAYOUTS[layout].title}: score each catalogue in a file of its own"
+    )
+    return signals.with_columns(
+        *(pl.when(~foreign).then(name).alias(name) for name in measured),
+        unreadable=pl.when(foreign).then(remark).otherwise("unreadable"),
     )
 
 

@@ -13,12 +13,14 @@ import csv
 import gzip
 import io
 import zlib
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 from pyarrow import csv as pacsv
 
+MOST_COLUMNS = 5000
 LARGEST_BYTES = 1 << 30
 """Longest file that is read, uncompressed."""
 
@@ -125,7 +127,10 @@ def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
         end = data.find(b"\n", offset)
         offset = len(data) if end < 0 else end + 1
     reader = csv.reader(io.TextIOWrapper(io.BytesIO(data[offset:]), encoding="utf-8", newline=""))
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise CatalogueFileError(f"{name}, line {comments + 1}: the header cannot be read ({error})") from None
     if not header:
         raise CatalogueFileError(f"{name}: holds nothing but comments; a header line and rows are expected")
     if len(header) == 1:
@@ -134,7 +139,12 @@ def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
                 raise CatalogueFileError(
                     f"{name}, line {comments + 1}: the columns are separated by {what}; save the file with commas"
                 )
-    twice = sorted({column for column in header if header.count(column) > 1})
+    if len(header) > MOST_COLUMNS:
+        raise CatalogueFileError(
+            f"{name}, line {comments + 1}: the header has {len(header):,} columns, more than {MOST_COLUMNS:,}; keep "
+            "those of the catalogue and your own"
+        )
+    twice = sorted(column for column, count in Counter(header).items() if count > 1)
     if twice:
         raise CatalogueFileError(
             f"{name}, line {comments + 1}: the header names {', '.join(map(repr, twice))} more than once; rename one"
@@ -143,6 +153,8 @@ def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
 
 
 def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame:
+    if b'"' in data:
+        _refuse_stray_quotes(data, skip, name)
     try:
         table = pacsv.read_csv(
             pa.BufferReader(data),
@@ -166,6 +178,25 @@ def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame
             f"{name}: a double quote is opened and never closed, near row {frame.height} of the table"
         )
     return frame
+
+
+def _refuse_stray_quotes(data: bytes, skip: int, name: str) -> None:
+    """Refuse text behind a closing quote: two stray quotes would otherwise swallow all that is between them."""
+    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
+    for _ in range(skip):
+        lines.readline()
+    reader = csv.reader(lines, strict=True)
+    start = skip + 1
+    try:
+        for _ in reader:
+            start = skip + reader.line_num + 1
+    except csv.Error as error:
+        if "end of data" in str(error):
+            return  # a quote that is never closed has an error of its own
+        raise CatalogueFileError(
+            f"{name}, line {start}: double quotes are out of place in the row that begins there ({error}); remove a "
+            "stray one, or write it twice inside a quoted value"
+        ) from None
 
 
 def _bad_row(data: bytes, skip: int, columns: int, name: str) -> str | None:

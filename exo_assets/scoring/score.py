@@ -152,7 +152,13 @@ def _kept_apart(rows: pl.DataFrame, star_counts: pl.DataFrame | None) -> tuple[p
     signal: it gets a star that only it and `companion` copies (to be dropped) are on.
     """
     name = pl.col("signal_id")
-    rows = rows.with_columns(_again=name.is_not_null() & ~name.is_first_distinct(), companion=pl.lit(False))
+    # Which of them counts for the star's other signals is decided by content, not by the order of the rows.
+    content = [column for column in rows.columns if column in MEASURED]
+    rows = (
+        rows.sort("signal_id", *content)
+        .with_columns(_again=name.is_not_null() & ~name.is_first_distinct(), companion=pl.lit(False))
+        .sort(pl.col("row").cast(pl.Int64))
+    )
     repeated, first = rows.filter("_again").drop("_again"), rows.filter(~pl.col("_again")).drop("_again")
     if repeated.is_empty():
         return first, star_counts

@@ -107,6 +107,12 @@ class ArchiveRowCountError(ArchiveError):
     transient = True
 
 
+class ArchiveShrunkError(ArchiveError):
+    """Far fewer rows than the copy in use: a part of the table, most likely."""
+
+    remedy = "compare it with the archive; if so many rows were really withdrawn, raise EXO_ARCHIVE_SHRINK for one run"
+
+
 class ArchiveDuplicateRowsError(ArchiveError):
     """A row or a key that is there twice."""
 

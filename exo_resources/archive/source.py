@@ -43,6 +43,7 @@ from exo_resources.archive.errors import (
     ArchiveError,
     ArchiveMirrorError,
     ArchiveSettingError,
+    ArchiveShrunkError,
     ArchiveTableAbsentError,
     ArchiveUnreachableError,
 )
@@ -141,6 +142,7 @@ class ArchiveSource:
         for source, get in self._outside():
             try:
                 copy = self._guarded(source, table, partial(get, contract))
+                self._refuse_shrunk(contract, copy)
             except ArchiveError as error:
                 log.warning("%s failed for %s: %s", source, table, error)
                 attempts.append(Attempt(source, type(error).__name__, error.problem))
@@ -249,6 +251,17 @@ class ArchiveSource:
         level = logging.WARNING if attempts or source == "snapshot" else logging.INFO
         log.log(level, "%s: %d rows as of %s from %s (%s)", kept.table, kept.rows, kept.as_of, source, copy.url)
         return _described(kept, copy.frame, source, attempts, url=copy.url)
+
+    def _refuse_shrunk(self, contract: RawContract, copy: Copy) -> None:
+        """ArchiveShrunkError when more of the rows in use are missing than the settings allow."""
+        current = self.lake.version(contract.name)
+        in_use = current.rows if current else 0
+        lost = 1 - copy.frame.height / in_use if in_use else 0.0
+        if lost > self.settings.archive_shrink:
+            raise ArchiveShrunkError(
+                contract.archive_table,
+                f"{copy.frame.height:,} rows came from {copy.url}, {lost:.0%} fewer than the {in_use:,} in use",
+            )
 
     def _newer(self, contract: RawContract, copy: Copy, source: str, attempts: list[Attempt]) -> Fetched | None:
         """The last good copy, when `copy` only stands in for a failed source and is older: no step back."""

@@ -81,3 +81,8 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_signal(b'{"mission":"x","depth_ppm":-1,"snr":"a","foo":1}')
     assert {p["field"] for p in caught.value.problems} == {"mission", "depth_ppm", "snr", "foo"}
+
+
+def test_a_field_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="period_days: is given more than once"):
+        parse_signal(b'{"mission": "kepler", "period_days": 3, "period_days": 4}')
