@@ -14,6 +14,19 @@ from exo_assets.catalogs.stars import CROSS_MISSION_ARCSEC, chance_matches
 QUARANTINE_WARN = 0.01
 QUARANTINE_BLOCK = 0.05
 """Shares of quarantined rows above which the check warns, and above which nothing downstream is built."""
+TYPICAL = {
+    "period_days": (0.5, 200.0),
+    "duration_hours": (0.5, 15.0),
+    "depth_ppm": (30.0, 50_000.0),
+    "radius_earth": (0.5, 40.0),
+    "star_teff_k": (3000.0, 8000.0),
+    "star_radius_sun": (0.3, 5.0),
+    "magnitude": (6.0, 18.0),
+}
+"""Where the median of each quantity lies in any catalogue of transit signals, generously: a table in other units (per
+cent for ppm, days for hours) falls outside, and no single value need be impossible for that."""
+LEAST_MEDIAN = 50
+"""Known values below which a median says nothing."""
 CHANCE_SHARE = 0.05
 """Share of joined stars that may be explained by chance neighbours."""
 
@@ -36,6 +49,23 @@ def quarantine_share(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckRes
         severity=dg.AssetCheckSeverity.ERROR if worst > QUARANTINE_BLOCK else dg.AssetCheckSeverity.WARN,
         description=f"{worst:.2%} of the worst mission's rows are quarantined",
         metadata={"share_per_mission": shares, "rows_per_reason": counts, "rows": rows.height},
+    )
+
+
+@dg.asset_check(
+    asset="core_signals_harmonised",
+    name="units_plausible",
+    blocking=True,
+    required_resource_keys={"lake"},
+    description="Each mission's median period, duration, depth, radius and star lie where those of transits lie.",
+)
+def units_plausible(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Whether a whole column came in another unit than its catalogue's."""
+    off = implausible_medians(context.resources.lake.read("core_signals_harmonised"))
+    return dg.AssetCheckResult(
+        passed=not off,
+        description=f"medians outside of what transits have, so probably in other units: {off}" if off else None,
+        metadata={"medians": off, "typical": {name: list(bounds) for name, bounds in TYPICAL.items()}},
     )
 
 
@@ -94,12 +124,26 @@ def one_star_per_planet(context: dg.AssetCheckExecutionContext) -> dg.AssetCheck
     )
 
 
+def implausible_medians(rows: pl.DataFrame) -> dict[str, float]:
+    """'mission: quantity' and its median (the column's unit), where that is outside TYPICAL."""
+    medians = rows.group_by("mission").agg(
+        pl.when(pl.col(name).count() >= LEAST_MEDIAN).then(pl.col(name).median()).alias(name) for name in TYPICAL
+    )
+    long = medians.unpivot(index="mission", variable_name="quantity", value_name="median").drop_nulls("median")
+    return {
+        f"{mission}: {quantity}": median
+        for mission, quantity, median in long.sort("mission", "quantity").iter_rows()
+        if not TYPICAL[quantity][0] <= median <= TYPICAL[quantity][1]
+    }
+
+
 def _shares(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("mission").agg(share=pl.col("quarantine_reason").is_not_null().mean()).sort("mission")
 
 
 CHECKS: list[dg.AssetChecksDefinition] = [
     quarantine_share,
+    units_plausible,
     labels_known,
     cross_matches_beyond_chance,
     one_star_per_planet,

@@ -67,9 +67,7 @@ def _without_foreign_rows(signals: pl.DataFrame, raw: pl.DataFrame, layout: str)
         return signals
     foreign = raw.select(pl.col(own).is_null() & pl.any_horizontal(pl.col(c).is_not_null() for c in others)).to_series()
     measured = [name for name in MEASURED if name in signals.columns]
-    remark = pl.lit(
-        f"this is no row of the {LAYOUTS[layout].title}: score each catalogue in a file of its own"
-    )
+    remark = pl.lit(f"this is no row of the {LAYOUTS[layout].title}: score each catalogue in a file of its own")
     return signals.with_columns(
         *(pl.when(~foreign).then(name).alias(name) for name in measured),
         unreadable=pl.when(foreign).then(remark).otherwise("unreadable"),

@@ -268,3 +268,17 @@ def test_every_table_of_the_real_mirror_live(source: MakeSource, archive_mirror:
 
 def test_the_shipped_mirror_is_the_shipped_table(mirror_folder: Path) -> None:
     assert gzip.decompress((mirror_folder / "tap" / f"{TABLE}.csv.gz").read_bytes()) == shipped_csv(TABLE)
+
+
+def test_half_a_table_does_not_replace_the_whole(source: MakeSource, tmp_path: Path) -> None:
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    _put(whole, "toi", _toi(40))
+    _put(half, "toi", _toi(20))
+    first = source("mirror", archive_mirror=str(whole))
+    fetched = first.fetch("toi")
+    first.lake.write(TOI.name, fetched.frame, notes=fetched.notes)
+    kept = source("mirror", archive_mirror=str(half)).fetch("toi")
+    assert (kept.source, kept.rows) == ("last_good", 40)
+    assert [a.error for a in kept.attempts] == ["ArchiveShrunkError"] and "50% fewer" in kept.reason
+    allowed = source("mirror", archive_mirror=str(half), archive_shrink=0.6).fetch("toi")
+    assert (allowed.source, allowed.rows) == ("mirror", 20)

@@ -97,6 +97,20 @@ def test_too_many_broken_rows_stop_the_catalogue_and_say_why(lake: Lake) -> None
     assert lake.read("core_signals").height == 90, "yesterday's catalogue stays"
 
 
+def test_a_column_in_another_unit_stops_the_catalogue(lake: Lake) -> None:
+    depth = float(KEPLER_227["koi_depth"])
+    good = [KEPLER_227 | {"kepoi_name": f"K{n:05}.01"} for n in range(60)]
+    fill(lake, {"cumulative": to_csv(table(*good))})
+    run(lake)
+    percent = [row | {"koi_depth": str(depth / 10_000)} for row in good]
+    fill(lake, {"cumulative": to_csv(table(*percent))}, "2025-10-01")
+    result = run(lake, raise_on_error=False)
+    units = checks(result)["core_signals_harmonised.units_plausible"]
+    assert not result.success and not units.passed
+    assert units.metadata["medians"].value == {"kepler: depth_ppm": pytest.approx(depth / 10_000)}
+    assert lake.read("core_signals")["depth_ppm"].median() == depth, "yesterday's catalogue stays"
+
+
 def test_an_unknown_label_warns_and_is_named(lake: Lake) -> None:
     good = [KEPLER_227 | {"kepoi_name": f"K{n:05}.01"} for n in range(99)]
     fill(lake, {"cumulative": to_csv(table(*good, TRES_2 | {"koi_disposition": "MAYBE"}))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -172,3 +173,16 @@ def test_a_failed_upload_leaves_no_version(
     with pytest.raises(FileNotFoundError):
         registry.log_candidate(tmp_path / "nowhere", "deadbeef", params={}, metrics={}, tags={}, plots={})
     assert registry.find("deadbeef") is None
+
+
+def test_a_copied_home_reads_and_writes_its_own_files(
+    registry: ModelRegistry, models: tuple[Vetter, Vetter], refs: tuple[ModelRef, ModelRef], tmp_path: Path
+) -> None:
+    shutil.copytree(registry.artifacts.parent, tmp_path / "copy")
+    copied = ModelRegistry(f"sqlite:///{tmp_path / 'copy' / 'mlflow.db'}", tmp_path / "copy" / "artifacts")
+    before = sorted(registry.artifacts.iterdir())
+    assert copied.fetch(refs[0]).is_relative_to(tmp_path / "copy")
+    made = replace(models[0], facts={"seed": 3})
+    ref = log(copied, made, tmp_path / "three")
+    assert copied.fetch(ref).is_relative_to(tmp_path / "copy")
+    assert sorted(registry.artifacts.iterdir()) == before

@@ -156,3 +156,52 @@ def test_missing_folder_and_oversize(tmp_path: Path) -> None:
     packed = gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)
     with pytest.raises(CatalogueFileError, match="larger than"):
         read_catalogue_bytes(packed, "bomb", largest=10_000)
+
+
+# -- files that would be misread in silence ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [" koi_depth", "KOI_DEPTH", "koi_depth [ppm]", "koi_depth\u00a0", "\u200bkoi_depth"])
+def test_a_header_that_nearly_matches_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="looks like 'koi_depth'"):
+        score_file_frame(koi_table()[:3].rename({"koi_depth": name}), tiny_vetter())
+
+
+def test_rows_of_another_catalogue_are_not_scored() -> None:
+    toi = pl.DataFrame({"toi": ["1.01"], "tid": ["7"], "pl_orbper": ["3"], "pl_trandep": ["900"], "pl_trandurh": ["2"]})
+    k2 = pl.DataFrame({"pl_name": ["K2-3 b"], "pl_orbper": ["10"], "pl_trandep": ["0.1"]})
+    scored = score_file_frame(pl.concat([toi, k2], how="diagonal"), tiny_vetter())
+    assert scored["probability_planet"].is_null().to_list() == [False, True]
+    assert "no row of the TESS" in scored["problems"][1]
+
+
+def test_unfamiliar_missions_are_named() -> None:
+    toi = pl.DataFrame({"toi": ["1.01"], "tid": ["7"], "pl_orbper": ["3"], "pl_trandep": ["900"], "pl_trandurh": ["2"]})
+    assert "no resolved tess signals" in score_file_frame(toi, tiny_vetter())["problems"][0]
+    assert score_file_frame(koi_table()[:3], tiny_vetter())["problems"].null_count() == 3
+
+
+def test_stray_quotes_swallow_no_rows() -> None:
+    text = b'kepoi_name,koi_period,koi_depth\n"K1,1,100\nK2,2,200\n"K3,3,300\n'
+    with pytest.raises(CatalogueFileError, match="line 2: double quotes are out of place"):
+        read_catalogue_bytes(text, "odd.csv")
+    sound = b'kepoi_name,koi_period,note\nK1,1,"a ""quoted"" word, and\na second line"\n'
+    assert read_catalogue_bytes(sound, "fine.csv")["note"].to_list() == ['a "quoted" word, and\na second line']
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [(",".join(f"c{i}" for i in range(200_000)), "more than 5,000"), ("x" * 140_000 + ",koi_period", "header cannot")],
+)
+def test_absurd_headers_are_refused_quickly(header: str, says: str) -> None:
+    with pytest.raises(CatalogueFileError, match=says):
+        read_catalogue_bytes(header.encode() + b"\n1\n", "wide.csv")
+
+
+def test_the_order_of_repeated_names_changes_nothing() -> None:
+    table = koi_table()[:200]
+    again = pl.concat([table, table[::3].with_columns(koi_depth=pl.lit("12345"))])
+    shuffled = again.with_row_index("at").sample(fraction=1.0, shuffle=True, seed=3)
+    whole = score_file_frame(again, tiny_vetter())["probability_planet"]
+    apart = score_file_frame(shuffled.drop("at"), tiny_vetter())["probability_planet"]
+    assert whole.gather(shuffled["at"]).equals(apart)

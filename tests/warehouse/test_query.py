@@ -131,3 +131,9 @@ def test_an_interval_is_refused_with_the_remedy(store: ReleaseStore) -> None:
 def test_without_a_release_the_remedy_is_said(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="exo run"):
         run_query("SELECT 1", ReleaseStore(tmp_path))
+
+
+def test_numbers_that_would_come_out_wrong_are_refused(store: ReleaseStore) -> None:
+    with pytest.raises(QueryError, match="cast them"):
+        run_query("SELECT 340282366920938463463374607431768211455::UHUGEINT AS n", store)
+    assert run_query("SELECT sum(x) AS n FROM (VALUES (1), (2)) AS t(x)", store)["n"].to_list() == [3]

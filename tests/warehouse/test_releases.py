@@ -108,6 +108,14 @@ def test_a_damaged_file_is_noticed_and_replaced(store: ReleaseStore) -> None:
     assert store.verify().id == replaced.release.id != damaged.id
 
 
+def test_a_file_that_was_cut_is_not_read(store: ReleaseStore) -> None:
+    release = store.publish(tables(1)).release
+    with open(release.database, "r+b") as file:
+        file.truncate(release.manifest.bytes // 2)
+    with pytest.raises(ReleaseError, match="damaged"):
+        store.open_current()
+
+
 def test_a_lost_manifest_is_named_and_replaced(store: ReleaseStore) -> None:
     lost = store.publish(tables(1)).release
     (lost.folder / MANIFEST).unlink()
