@@ -35,6 +35,17 @@ class TableMissingError(LookupError):
         self.table = table
 
 
+class DamagedTableError(ValueError):
+    """A table's file is there and cannot be read as a table that Exo wrote."""
+
+    def __init__(self, table: str, path: str, why: object) -> None:
+        super().__init__(
+            f"table {table!r} cannot be read: {path} is damaged ({why}); move that file away and run `exo run`, which "
+            "makes it again from its inputs"
+        )
+        self.table = table
+
+
 @dataclass(frozen=True)
 class TableVersion:
     """What is known of a stored table without reading its rows.
@@ -116,25 +127,32 @@ class Lake:
         return f"tables/{table}.parquet"
 
     def version(self, table: str) -> TableVersion | None:
-        """The stored version of `table`, or None when it was never written."""
+        """The stored version of `table`, or None when it was never written; DamagedTableError when it is unreadable."""
         if not self.has(self.table_key(table)):
             return None
-        with self._fs.open_input_file(self.path(self.table_key(table))) as source:
-            meta = pq.read_metadata(source)
-        stored = (meta.metadata or {}).get(_META_KEY)
-        if stored is None:
-            raise ValueError(f"{self.path(self.table_key(table))} was not written by Exo; move it away and re-run")
-        return TableVersion(**json.loads(stored))
+        path = self.path(self.table_key(table))
+        try:
+            with self._fs.open_input_file(path) as source:
+                meta = pq.read_metadata(source)
+            return TableVersion(**json.loads((meta.metadata or {})[_META_KEY]))
+        except KeyError:
+            raise DamagedTableError(table, path, "it was not written by Exo") from None
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise DamagedTableError(table, path, error) from error
 
     def tables(self) -> list[str]:
         """Names of the tables present."""
         return [k.removeprefix("tables/").removesuffix(".parquet") for k in self.keys("tables")]
 
     def read(self, table: str) -> pl.DataFrame:
-        """All rows of `table`."""
-        if not self.has(self.table_key(table)):
+        """All rows of `table`; TableMissingError or DamagedTableError when they cannot be had."""
+        key = self.table_key(table)
+        if not self.has(key):
             raise TableMissingError(table, self.root)
-        return pl.read_parquet(io.BytesIO(self.get(self.table_key(table))))
+        try:
+            return pl.read_parquet(io.BytesIO(self.get(key)))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DamagedTableError(table, self.path(key), error) from error
 
     def write(
         self,

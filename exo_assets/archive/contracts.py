@@ -14,6 +14,27 @@ import polars as pl
 
 from exo_assets.contracts import Column, TableContract
 
+WORDS = frozenset(
+    (
+        "kepoi_name",
+        "kepler_name",
+        "koi_disposition",
+        "tfopwg_disp",
+        "pl_name",
+        "hostname",
+        "disposition",
+        "discoverymethod",
+        "disc_facility",
+    )
+)
+"""Contract columns that hold words; every other holds numbers."""
+
+GARBLED_SHARE = 0.05
+"""Share of rows in which a column of numbers may hold something else; above it the copy is damaged.
+
+It is the share of rows that may be quarantined (`catalogs/checks.py`): what would stop the night is not kept.
+"""
+
 
 @dataclass(frozen=True)
 class RawContract(TableContract):
@@ -58,7 +79,17 @@ class RawContract(TableContract):
             out.append(f"{copies} rows are exact copies of another")
         if keys := self.repeated_keys(frame):
             out.append(f"key {self.key} is not unique: {keys}")
-        return out
+        return out + self._garbled(frame)
+
+    def _garbled(self, frame: pl.DataFrame) -> list[str]:
+        """Columns of numbers that hold too much else."""
+        numbers = [c.name for c in self.columns if c.name not in WORDS]
+        bad = frame.select(pl.col(numbers).count() - pl.col(numbers).cast(pl.Float64, strict=False).count())
+        return [
+            f"{name} is not a number in {n:,} of {frame.height:,} rows"
+            for name, n in bad.row(0, named=True).items()
+            if n > GARBLED_SHARE * frame.height
+        ]
 
 
 def _text(name: str, description: str, unit: str = "", *, nullable: bool = True) -> tuple[Column, ...]:

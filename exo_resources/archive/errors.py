@@ -120,7 +120,7 @@ class ArchiveDuplicateRowsError(ArchiveError):
 
 
 class ArchiveRowsError(ArchiveError):
-    """Rows without the identifiers that every row has."""
+    """Rows without the identifiers that every row has, or with words where numbers belong."""
 
     remedy = "download the table again; if it stays so, report it to the archive's help desk"
 

@@ -7,17 +7,17 @@ Protocol: IVOA Table Access Protocol, as documented at <archive>/docs/TAP/usingT
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-
-import httpx
+from typing import TYPE_CHECKING
 
 from exo_assets.archive.contracts import RawContract
 from exo_resources.archive.content import checked_rows, plain_bytes, refuse_page
 from exo_resources.archive.copies import Copy, date_of
 from exo_resources.archive.errors import ArchiveMalformedError, ArchiveQueryError, ArchiveStatusError
 from exo_resources.archive.transfer import Answer, Deadline, download, http_client, with_retries
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class TapService:
@@ -62,10 +62,8 @@ class TapService:
 
         return with_retries(once, attempts=self._attempts, deadline=deadline)
 
-    @contextmanager
-    def _client(self) -> Iterator[httpx.Client]:
-        with http_client(self._timeout_s, self._connect_timeout_s) as client:
-            yield client
+    def _client(self) -> httpx.Client:
+        return http_client(self._timeout_s, self._connect_timeout_s)
 
     def _count(self, client: httpx.Client, deadline: Deadline) -> int:
         table = deadline.table

@@ -10,9 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from exo_resources.archive.content import refuse_votable
@@ -24,6 +23,9 @@ from exo_resources.archive.errors import (
     ArchiveTruncatedError,
     ArchiveUnreachableError,
 )
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
@@ -78,6 +80,8 @@ def with_retries(work: Callable[[], T], *, attempts: int, deadline: Deadline) ->
 
 def http_client(timeout_s: float, connect_timeout_s: float) -> httpx.Client:
     """A client whose single waits are bounded; `Deadline` bounds their sum."""
+    import httpx  # costs a quarter of a second; most processes that load this module fetch nothing
+
     return httpx.Client(
         timeout=httpx.Timeout(max(timeout_s / 2, 0.1), connect=connect_timeout_s),
         follow_redirects=True,
@@ -100,6 +104,8 @@ def download(
     client: httpx.Client, url: str, target: Path, deadline: Deadline, params: Mapping[str, str] | None = None
 ) -> Answer:
     """Stream `url` into the file `target`; a named ArchiveError when anything but all of it arrived."""
+    import httpx
+
     table, written = deadline.table, 0
     deadline.check()
     try:
@@ -118,6 +124,8 @@ def download(
 
 def head(client: httpx.Client, url: str, deadline: Deadline) -> Answer:
     """What the server says of `url` without sending it."""
+    import httpx
+
     deadline.check()
     try:
         response = client.head(url)
@@ -151,6 +159,8 @@ def _refuse_status(table: str, response: httpx.Response) -> None:
 
 
 def _named(table: str, error: httpx.HTTPError, written: int) -> ArchiveError:
+    import httpx
+
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | httpx.UnsupportedProtocol():

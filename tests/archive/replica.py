@@ -44,6 +44,7 @@ FAULTS = (
     "not_utf8",
     "empty",  # a header without rows
     "ragged",  # a row lacks fields
+    "garbled",  # zeros became the letter O
     "count",  # count(*) disagrees with the rows
     "bad_gzip",  # damaged compressed file (mirror paths)
 )
@@ -73,6 +74,7 @@ SPOILED: dict[str, Callable[[bytes, list[bytes]], bytes]] = {
     "not_utf8": lambda data, lines: b"\n".join([*lines[:3], lines[3][:-1] + b"\xe9", *lines[4:]]),
     "empty": lambda data, lines: lines[0] + b"\n",
     "ragged": lambda data, lines: b"\n".join([*lines[:3], lines[3].rpartition(b",")[0], *lines[4:]]),
+    "garbled": lambda data, lines: b"\n".join([lines[0], *(line.replace(b"0", b"O") for line in lines[1:])]),
     "count": lambda data, lines: data,
 }
 

@@ -35,6 +35,19 @@ def test_a_broken_raw_table_is_refused() -> None:
         K2PANDC.check(pl.concat([_rows(K2PANDC), _rows(K2PANDC, 1)]))
 
 
+def test_words_where_numbers_belong_make_a_damaged_copy_unless_they_are_few() -> None:
+    frame = _rows(TOI, 100)
+    depth = pl.col("pl_trandep")
+    row = pl.int_range(pl.len())
+    assert (
+        TOI.problems(frame.with_columns(pl.when(row < 5).then(pl.lit("n/a?")).otherwise(depth).alias("pl_trandep")))
+        == []
+    )
+    garbled = frame.with_columns(pl.when(row < 6).then(pl.lit("1O.5")).otherwise(depth).alias("pl_trandep"))
+    assert TOI.problems(garbled) == ["pl_trandep is not a number in 6 of 100 rows"]
+    assert TOI.problems(frame.with_columns(pl_trandep=pl.lit(None, dtype=pl.String))) == []
+
+
 @pytest.mark.archive
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
 def test_the_real_tables_keep_their_contract(contract: RawContract, archive_mirror: Path) -> None:

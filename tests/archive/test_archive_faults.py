@@ -28,6 +28,7 @@ PERMANENT = {
     "not_utf8": (errors.ArchiveEncodingError, "line 4 is not UTF-8"),
     "empty": (errors.ArchiveEmptyError, "no rows"),
     "ragged": (errors.ArchiveMalformedError, "Expected 80 columns, got 79"),
+    "garbled": (errors.ArchiveRowsError, r"koi_period is not a number in \d+ of 400 rows"),
 }
 TRANSIENT = {
     "truncated": errors.ArchiveTruncatedError,
