@@ -6,7 +6,10 @@ Belongs here: what may be asked and how an error is said. Does not belong here: 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
 
 from exo_resources.duckdb_build import duckdb_error
 
@@ -19,25 +22,35 @@ if TYPE_CHECKING:
 NOT_SHOWN = ("INTERVAL", "UHUGEINT", "BIT", "UNION", "VARIANT")
 """Types that the way to Arrow and polars would change or refuse."""
 
+MOST_ROWS = 5_000_000
+"""Longest answer: a join without its condition must not fill the memory."""
+
+_BATCH = 100_000
+
 
 class QueryError(ValueError):
     """A question that the release cannot answer; the message says why and what would work."""
 
 
-def run_query(sql: str, releases: ReleaseStore) -> pl.DataFrame:
+def run_query(sql: str, releases: ReleaseStore, limit: int | None = None) -> pl.DataFrame:
     """Answer one SELECT (also `FROM t`, `WITH`, `VALUES`, `DESCRIBE`, `SHOW TABLES`, `SUMMARIZE`) on the live release.
 
-    The connection is read-only and cannot reach files, the network, extensions or this process's variables.
-    QueryError when the statement is not one SELECT or DuckDB refuses it; ReleaseError when there is no release.
+    At most `limit` rows are computed and returned. The connection is read-only and cannot reach files, the network,
+    extensions or this process's variables; an interrupt (Ctrl-C) ends the question. QueryError when the statement is
+    not one SELECT, DuckDB refuses it, or the answer has more than `MOST_ROWS` rows; ReleaseError when there is no
+    release.
     """
-    connection = releases.open_current()
-    try:
-        return _answer(connection, sql)
-    finally:
-        connection.close()
+    with closing(releases.open_current()) as connection, ThreadPoolExecutor(1) as thread:
+        # DuckDB does not look for signals while it computes; this thread, which waits, is told of them.
+        answer = thread.submit(_answer, connection, sql, limit)
+        try:
+            return answer.result()
+        except KeyboardInterrupt:
+            connection.interrupt()
+            raise
 
 
-def _answer(connection: Any, sql: str) -> pl.DataFrame:
+def _answer(connection: Any, sql: str, limit: int | None) -> pl.DataFrame:
     try:
         statements = connection.extract_statements(sql)
     except duckdb_error() as broken:
@@ -53,10 +66,38 @@ def _answer(connection: Any, sql: str) -> pl.DataFrame:
         odd = {name: kind for name, kind in kinds.items() if any(word in kind for word in NOT_SHOWN)}
         if odd:
             raise QueryError(f"columns {odd} are of types that cannot be shown; cast them: x::VARCHAR")
-        frame: pl.DataFrame = answer.pl()
+        return _first_rows(answer.to_arrow_reader(_BATCH), limit)
     except duckdb_error() as broken:
         raise QueryError(_explained(connection, broken)) from broken
-    return frame
+
+
+def _first_rows(batches: Any, limit: int | None) -> pl.DataFrame:
+    """Rows of an Arrow reader until there are `limit` of them; the rest is never computed."""
+    import polars as pl
+    import pyarrow as pa
+
+    taken, rows = list[Any](), 0
+    for batch in batches:
+        taken.append(batch)
+        rows += batch.num_rows
+        if limit is not None and rows >= limit:
+            break
+        if rows > MOST_ROWS:
+            raise QueryError(
+                f"the answer has more than {MOST_ROWS:,} rows: add a LIMIT, or attach the release's file in DuckDB"
+            )
+    table = pa.Table.from_batches(taken, batches.schema)
+    frame = cast(pl.DataFrame, pl.from_arrow(table.rename_columns(_distinct(table.column_names))))
+    return frame if limit is None else frame.head(limit)
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names that come twice get a number, as DuckDB does it: a, a_1."""
+    seen: dict[str, None] = {}
+    for name in names:
+        spellings = itertools.chain([name], (f"{name}_{n}" for n in itertools.count(1)))
+        seen[next(s for s in spellings if s not in seen and (s == name or s not in names))] = None
+    return list(seen)
 
 
 def _said(error: Exception) -> str:

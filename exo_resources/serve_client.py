@@ -98,10 +98,6 @@ class ServeClient:
         with self.cluster.locked():
             return self.cluster.stop()
 
-    def is_running(self) -> bool:
-        """Whether the endpoint answers."""
-        return self._health() is not None
-
     def status(self) -> ServeStatus:
         """What can be said of the endpoint now; never raises."""
         health = self._health()

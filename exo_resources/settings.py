@@ -28,7 +28,7 @@ Profile = Literal["fast", "full"]
 class Settings(BaseSettings):
     """Everything that can be set from outside, as `EXO_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="EXO_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="EXO_", env_ignore_empty=True, extra="ignore", frozen=True)
 
     home: Path = Field(default=CHECKOUT / ".exo", description="Folder that holds all state.")
     archive: ArchiveMode = Field(default="auto", description="Where the archive's tables come from.")
@@ -62,10 +62,20 @@ class Settings(BaseSettings):
     weekly_at: str = Field(default="0 5 * * 0", description="When weekly_retrain starts, as a cron line.")
     timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
-    @field_validator("archive_mirror", "lake_url", "mlflow_url", "ray_address", "webhook_url", mode="before")
+    @field_validator("archive_url", "webhook_url")
     @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
+    def _web(cls, value: str | None) -> str | None:
+        return _url(value, ("http", "https"))
+
+    @field_validator("mlflow_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        return _url(value, ("sqlite", "postgresql", "mysql", "mssql"))
+
+    @field_validator("lake_url")
+    @classmethod
+    def _store(cls, value: str | None) -> str | None:
+        return _url(value, ("s3",)) if value and "://" in value else value
 
     @field_validator("nightly_at", "weekly_at")
     @classmethod
@@ -86,7 +96,13 @@ class Settings(BaseSettings):
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        try:
+            home = value.expanduser().resolve()
+        except RuntimeError as unknown:
+            raise ValueError(f"{str(value)!r}: {unknown}") from None
+        if home.exists() and not home.is_dir():
+            raise ValueError(f"{str(home)!r} is a file; a folder is needed")
+        return home
 
     @cached_property
     def lake(self) -> str:
@@ -112,6 +128,13 @@ class Settings(BaseSettings):
     def endpoint(self) -> str:
         """Root URL of the live endpoint."""
         return f"http://{self.serve_host}:{self.serve_port}"
+
+
+def _url(value: str | None, schemes: tuple[str, ...]) -> str | None:
+    """`value` as it is; ValueError, without its text (it may hold a password), when it is no URL of these schemes."""
+    if value is None or re.match(rf"({'|'.join(schemes)})(\+\w+)?:/\S", value):
+        return value
+    raise ValueError("no URL; it must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
 
 
 def unknown_variables() -> list[str]:

@@ -32,13 +32,14 @@ def query(
     if json and csv:
         raise CliError("--json and --csv exclude each other", "choose one", USAGE)
     settings = read_settings()
+    shown = limit if limit is not None else (0 if json or csv else SHOWN)
     try:
-        frame = run_query(sql, ReleaseStore(settings.releases, settings.releases_kept))
+        # One row more than is shown, to know whether there are more.
+        frame = run_query(sql, ReleaseStore(settings.releases, settings.releases_kept), shown + 1 if shown else None)
     except QueryError as error:
         raise CliError(str(error), "exo query 'SHOW TABLES' lists the tables", USAGE) from error
     except ReleaseError as error:
         raise CliError(str(error)) from error
-    shown = limit if limit is not None else (0 if json or csv else SHOWN)
     rows = frame.head(shown) if shown else frame
     if json:
         print_json(finite(rows.to_dicts()))
@@ -47,7 +48,7 @@ def query(
     else:
         _table(rows)
         if rows.height < frame.height:
-            err().print(f"{rows.height} of {frame.height:,} rows; --limit 0 shows all", markup=False)
+            err().print(f"the first {rows.height} rows; --limit 0 shows all", markup=False)
 
 
 def _table(frame: pl.DataFrame) -> None:

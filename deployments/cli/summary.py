@@ -17,7 +17,6 @@ LOUD = {
     "absent": "NOT AVAILABLE, the table is empty",
     "last_good": "last good copy: the source could not be used",
 }
-BETTER_LOW = {"log_loss", "brier", "ece"}
 
 
 def print_summary(console: Console, facts: dict[str, Any]) -> None:

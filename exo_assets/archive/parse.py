@@ -13,7 +13,8 @@ from datetime import date
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.csv as pacsv
+
+from exo_assets.text_csv import text_rows
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -45,25 +46,9 @@ def parse_csv(data: bytes) -> pl.DataFrame:
     if not body.endswith(b"\n"):
         body += b"\n"  # pyarrow cannot read a header that no line break ends
     try:
-        table = pacsv.read_csv(
-            pa.BufferReader(body),
-            # One block: a record that spans blocks would be an error of ours, not of the file.
-            pacsv.ReadOptions(
-                use_threads=False, block_size=max(len(body) + 1, 1 << 16), column_names=names, skip_rows_after_names=1
-            ),
-            pacsv.ParseOptions(newlines_in_values=True),
-            pacsv.ConvertOptions(
-                column_types={name: pa.string() for name in names},
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
+        return text_rows(body, names, skip_rows=1)
     except pa.ArrowInvalid as error:
         raise CsvError(str(error)) from error
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def strip_comments(data: bytes) -> bytes:

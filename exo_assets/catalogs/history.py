@@ -68,13 +68,11 @@ def labels(table: str, as_of: str, frame: pl.DataFrame) -> pl.DataFrame:
 _LABEL_COLUMNS = ("signal_id", "mission", "source_table", "as_of", "disposition_archive", "disposition")
 
 
-def disposition_history(snapshots: Sequence[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:
-    """`core_disposition_history` of (as_of, archive table, rows); of two copies of one date the last given wins."""
-    return change_points([labels(table, as_of, frame) for as_of, table, frame in snapshots])
-
-
 def change_points(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """`core_disposition_history` of the labels of many snapshots, each as `labels` makes them."""
+    """`core_disposition_history` of the labels of many snapshots, each as `labels` makes them.
+
+    Of two copies of one table and date the last given wins.
+    """
     rows = pl.concat([CORE_DISPOSITION_HISTORY.empty().select(_LABEL_COLUMNS), *parts])
     order = {table: n for n, table in enumerate(HISTORY_TABLES)}
     ordered = (

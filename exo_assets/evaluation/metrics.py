@@ -35,7 +35,6 @@ BINARY_METRICS = (
     "ece",
 )
 MULTICLASS_METRICS = ("accuracy", "macro_f1", "roc_auc", "log_loss")
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "ece"})
 
 
 def binary_metrics(

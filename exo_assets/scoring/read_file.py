@@ -15,10 +15,12 @@ import io
 import zlib
 from collections import Counter
 from pathlib import Path
+from typing import TextIO
 
 import polars as pl
 import pyarrow as pa
-from pyarrow import csv as pacsv
+
+from exo_assets.text_csv import text_rows
 
 MOST_COLUMNS = 5000
 LARGEST_BYTES = 1 << 30
@@ -109,24 +111,17 @@ def _check_text(data: bytes, name: str) -> None:
 
 def _leading_comments(data: bytes) -> int:
     """Number of lines before the header: comments, and blank lines among them."""
-    count = start = 0
-    while start < len(data):
-        end = data.find(b"\n", start)
-        end = len(data) if end < 0 else end
-        line = data[start:end].strip()
-        if line and not line.startswith(b"#"):
-            return count
-        count, start = count + 1, end + 1
+    count = 0
+    for line in _lines(data, 0):
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+        count += 1
     return count
 
 
 def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
     """Column names, and the number of lines that they take."""
-    offset = 0
-    for _ in range(comments):
-        end = data.find(b"\n", offset)
-        offset = len(data) if end < 0 else end + 1
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data[offset:]), encoding="utf-8", newline=""))
+    reader = csv.reader(_lines(data, comments))
     try:
         header = next(reader, [])
     except csv.Error as error:
@@ -156,22 +151,11 @@ def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame
     if b'"' in data:
         _refuse_stray_quotes(data, skip, name)
     try:
-        table = pacsv.read_csv(
-            pa.BufferReader(data),
-            read_options=pacsv.ReadOptions(skip_rows=skip, column_names=header, block_size=max(len(data), 1)),
-            parse_options=pacsv.ParseOptions(newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types={column: pa.string() for column in header},
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
-        )
+        frame = text_rows(data, header, skip_lines=skip)
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error) or "Could not skip" in str(error):  # a header and no rows
             return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
         raise CatalogueFileError(_bad_row(data, skip, len(header), name) or f"{name}: is not CSV ({error})") from None
-    frame = pl.DataFrame(pl.from_arrow(table))
     frame.columns = header  # an empty name, as data-frame libraries write for their index, stays empty
     if data.count(b'"') % 2 and any("\n" in (value or "") for value in frame.tail(1).row(0) if frame.height):
         raise CatalogueFileError(
@@ -180,12 +164,17 @@ def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame
     return frame
 
 
-def _refuse_stray_quotes(data: bytes, skip: int, name: str) -> None:
-    """Refuse text behind a closing quote: two stray quotes would otherwise swallow all that is between them."""
+def _lines(data: bytes, skip: int) -> TextIO:
+    """The text of `data` from line `skip` + 1 on."""
     lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
     for _ in range(skip):
         lines.readline()
-    reader = csv.reader(lines, strict=True)
+    return lines
+
+
+def _refuse_stray_quotes(data: bytes, skip: int, name: str) -> None:
+    """Refuse text behind a closing quote: two stray quotes would otherwise swallow all that is between them."""
+    reader = csv.reader(_lines(data, skip), strict=True)
     start = skip + 1
     try:
         for _ in reader:
@@ -201,10 +190,7 @@ def _refuse_stray_quotes(data: bytes, skip: int, name: str) -> None:
 
 def _bad_row(data: bytes, skip: int, columns: int, name: str) -> str | None:
     """Where the first row of the wrong length is, in words."""
-    lines = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")
-    for _ in range(skip):
-        lines.readline()
-    reader = csv.reader(lines)
+    reader = csv.reader(_lines(data, skip))
     start = skip + 1
     try:
         for row in reader:

@@ -5,7 +5,6 @@ Belongs here: finding and reading a table there. Does not belong here: what the 
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
@@ -134,16 +134,16 @@ class FileMirror:
                 fs, base = pafs.FileSystem.from_uri(self.url)
                 return fs, base.rstrip("/")
             return pafs.LocalFileSystem(), str(Path(self.url).expanduser().resolve())
-        except (ValueError, OSError) as error:
-            raise ArchiveMirrorError(table, f"the mirror {self.url} cannot be opened ({error})") from error
+        except (pa.ArrowException, ValueError, OSError, RuntimeError) as error:
+            raise ArchiveMirrorError(table, f"the mirror {self._shown} cannot be opened ({error})") from error
 
     def _find(self, table: str) -> tuple[Any, Any]:
         fs, base = self._open(table)
         names = [f"{base}/tap/{name}{suffix}" for name in (table, *_other_tables(table)) for suffix in SUFFIXES]
         try:
             infos = fs.get_file_info(names)
-        except OSError as error:
-            raise ArchiveUnreachableError(table, f"the mirror {self.url} cannot be read ({error})") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ArchiveUnreachableError(table, f"the mirror {self._shown} cannot be read ({error})") from error
         there = [info.type == pafs.FileType.File for info in infos]
         for info, exists in zip(infos[: len(SUFFIXES)], there, strict=False):
             if exists:
@@ -157,18 +157,17 @@ class FileMirror:
                 while chunk := source.read(_CHUNK_BYTES):
                     out += chunk
                     deadline.check()
-        except OSError as error:
+        except (pa.ArrowException, OSError) as error:
             raise ArchiveUnreachableError(deadline.table, f"{self._address(info)} cannot be read ({error})") from error
         return bytes(out)
 
+    @property
+    def _shown(self) -> str:
+        """The URL without its query: that of s3:// may hold an endpoint, and it is not needed to name the place."""
+        return self.url.partition("?")[0].rstrip("/")
+
     def _address(self, info: Any) -> str:
-        # Without the query of an s3:// URL: it may hold an endpoint, and it is not needed to name the file.
-        return f"{self.url.partition('?')[0].rstrip('/')}/tap/{info.base_name}"
-
-
-def digest(text: str) -> str:
-    """Short stable digest of a probe's answer."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return f"{self._shown}/tap/{info.base_name}"
 
 
 def _other_tables(table: str) -> list[str]:

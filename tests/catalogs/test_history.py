@@ -8,16 +8,20 @@ import polars as pl
 from catalog_rows import K2_3, KEPLER_227, NOTHING, TOI, TRES_2, table
 
 from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
-from exo_assets.catalogs.history import disposition_history
+from exo_assets.catalogs.history import change_points, labels
 
 
 def koi(**labels: str) -> pl.DataFrame:
     return table(*({"kepoi_name": name, "koi_disposition": label} for name, label in labels.items()))
 
 
+def _history(snapshots: list[tuple[str, str, pl.DataFrame]]) -> pl.DataFrame:
+    return change_points([labels(table, as_of, frame) for as_of, table, frame in snapshots])
+
+
 def test_only_changes_are_kept_and_dr25_is_the_beginning_of_a_koi() -> None:
     dr25 = koi(a="CANDIDATE", b="CANDIDATE").with_columns(koi_vet_date=pl.lit("2017-05-10"))
-    rows = disposition_history(
+    rows = _history(
         [
             ("2025-09-29", "cumulative", koi(a="CONFIRMED", b="CANDIDATE", c="FALSE POSITIVE")),
             ("2025-12-01", "cumulative", koi(a="CONFIRMED", b="FALSE POSITIVE", c="FALSE POSITIVE")),
@@ -35,7 +39,7 @@ def test_only_changes_are_kept_and_dr25_is_the_beginning_of_a_koi() -> None:
 
 
 def test_the_archives_own_label_counts_and_missing_labels_do_too() -> None:
-    rows = disposition_history(
+    rows = _history(
         [
             ("2025-01-01", "toi", table(TOI | {"tfopwg_disp": None})),
             ("2025-02-01", "toi", table(TOI | {"tfopwg_disp": "KP"})),
@@ -50,13 +54,13 @@ def test_the_archives_own_label_counts_and_missing_labels_do_too() -> None:
 
 def test_one_label_per_k2_object_and_nothing_from_nothing() -> None:
     twice = table(K2_3 | {"default_flag": "0", "disposition": "CANDIDATE"}, K2_3)
-    rows = disposition_history([("2025-01-01T03:00:00", "k2pandc", twice), ("2025-01-01", "cumulative", NOTHING)])
+    rows = _history([("2025-01-01T03:00:00", "k2pandc", twice), ("2025-01-01", "cumulative", NOTHING)])
     assert rows.select("signal_id", "disposition").rows() == [("K2-3 b", "CONFIRMED")]
-    assert CORE_DISPOSITION_HISTORY.check(disposition_history([])).is_empty()
+    assert CORE_DISPOSITION_HISTORY.check(_history([])).is_empty()
 
 
 def test_two_copies_of_one_date_count_once_the_last_wins() -> None:
-    rows = disposition_history(
+    rows = _history(
         [
             ("2025-01-01", "cumulative", table(KEPLER_227 | {"koi_disposition": "CANDIDATE"}, TRES_2)),
             ("2025-01-01", "cumulative", table(KEPLER_227, TRES_2)),

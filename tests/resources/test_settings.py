@@ -18,12 +18,28 @@ from exo_resources.settings import Settings, unknown_variables
         ("serve_port", "99999", "65535"),
         ("profile", "slow", "fast"),
         ("archive", "nasa", "live"),
+        ("archive_url", "exoplanetarchive", "must begin with http"),
+        ("webhook_url", "chat.example.org/hook", "must begin with http"),
+        ("mlflow_url", "mlflow.db", "must begin with sqlite"),
+        ("lake_url", "gopher://lake", "must begin with s3"),
+        ("home", __file__, "is a file"),
+        ("home", "~nobody-of-that-name/exo", "home directory"),
     ],
 )
 def test_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
     monkeypatch.setenv(f"EXO_{name.upper()}", value)
     with pytest.raises(ValidationError, match=says):
         Settings()
+
+
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"EXO_{name.upper()}", raising=False)
+    unset = Settings()
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"EXO_{name.upper()}", "")
+    assert Settings() == unset
+    assert unset.home.name == ".exo"
 
 
 def test_the_schedules_times_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:

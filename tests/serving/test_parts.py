@@ -260,7 +260,7 @@ def test_a_stale_state_file_harms_nobody(tmp_path: Path, content: str) -> None:
     client = ServeClient(Settings(home=tmp_path, serve_port=9))
     client.cluster.folder.mkdir(parents=True)
     (client.cluster.folder / "state.json").write_text(content, encoding="utf-8")
-    assert not client.is_running()
+    assert not client.status().running
     # Session 1 is the init process's: it must survive this.
     assert client.stop() is False
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -137,3 +141,32 @@ def test_numbers_that_would_come_out_wrong_are_refused(store: ReleaseStore) -> N
     with pytest.raises(QueryError, match="cast them"):
         run_query("SELECT 340282366920938463463374607431768211455::UHUGEINT AS n", store)
     assert run_query("SELECT sum(x) AS n FROM (VALUES (1), (2)) AS t(x)", store)["n"].to_list() == [3]
+
+
+def test_names_that_come_twice_are_told_apart(store: ReleaseStore) -> None:
+    assert run_query("SELECT 1 AS a, 2 AS a, 3 AS a, 4 AS a_1", store).columns == ["a", "a_2", "a_3", "a_1"]
+
+
+def test_only_as_many_rows_are_computed_as_are_wanted(store: ReleaseStore) -> None:
+    """A join without its condition, 10^15 rows: the first are had at once, all of them are refused."""
+    endless = "SELECT a.range AS a FROM range(100000) a, range(100000) b, range(100000) c"
+    assert run_query(endless, store, limit=7).height == 7
+    with pytest.raises(QueryError, match="more than 5,000,000 rows: add a LIMIT"):
+        run_query(endless, store)
+
+
+def test_an_interrupt_ends_a_long_question(store: ReleaseStore) -> None:
+    code = (
+        "from pathlib import Path; from exo_resources.query import run_query;"
+        "from exo_resources.releases import ReleaseStore; print('asked', flush=True);"
+        f"run_query('SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b',"
+        f"ReleaseStore(Path({str(store.folder)!r})))"
+    )
+    asking = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert asking.stdout is not None and asking.stdout.readline() == "asked\n"
+        time.sleep(2)  # it computes by now, or is told before it does
+        asking.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in asking.communicate(timeout=60)[1]
+    finally:
+        asking.kill()
