@@ -33,6 +33,10 @@ class ModelCorruptError(RuntimeError):
     """The files of a model version are not the ones that were registered."""
 
 
+class RegistryError(RuntimeError):
+    """The store itself cannot be used."""
+
+
 class ModelRegistry:
     """MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`; opened when first needed."""
 
@@ -67,7 +71,9 @@ class ModelRegistry:
         """
         from exo_assets.training.vetter import digest_of_folder
 
-        folder = self._local(self._version(ref).source) / "data" / _FILES
+        folder = self._place(ref.run_id) / "data" / _FILES
+        if not folder.is_dir():
+            folder = self._local(self._version(ref).source) / "data" / _FILES
         if not folder.is_dir():
             raise ModelMissingError(f"the files of {ref} are gone ({folder}); train again (`exo run`) or restore them")
         found = digest_of_folder(folder)
@@ -169,6 +175,7 @@ class ModelRegistry:
             database = _sqlite_file(self.url)
             if database is not None:
                 database.parent.mkdir(parents=True, exist_ok=True)
+                _refuse_other_files(database)
             from mlflow import MlflowClient
 
             self._opened = MlflowClient(tracking_uri=self.url, registry_uri=self.url)
@@ -214,12 +221,16 @@ class ModelRegistry:
                 raise
             raise ModelMissingError(f"{ref} is not in the model registry at {_shown(self.url)}") from error
 
+    def _place(self, run_id: str) -> Path:
+        """Where MLflow keeps a run's model on this machine; known without MLflow, whose import takes seconds."""
+        return self.artifacts.resolve() / run_id / "artifacts" / _MODEL
+
     def _local(self, source: str) -> Path:
         """The folder of an artifact URI, fetched when the store is not this machine's."""
         parsed = urlparse(source)
         if parsed.scheme in ("", "file"):
-            # <artifacts>/<run>/artifacts/model: below the folder of today, wherever it was when the model was logged.
-            return self.artifacts.resolve().joinpath(*Path(unquote(parsed.path)).parts[-3:])
+            # Below the folder of today, wherever it was when the model was logged.
+            return self._place(Path(unquote(parsed.path)).parts[-3])
         from mlflow.artifacts import download_artifacts
 
         return Path(download_artifacts(artifact_uri=source, tracking_uri=self.url))
@@ -231,6 +242,17 @@ def _ref(version: Any) -> ModelRef:
 
 def _sqlite_file(url: str) -> Path | None:
     return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+
+
+def _refuse_other_files(database: Path) -> None:
+    if database.exists():
+        with database.open("rb") as file:
+            head = file.read(16)
+        if head and head != b"SQLite format 3\0":
+            raise RegistryError(
+                f"the model registry {database} is no SQLite database: it was damaged or overwritten; put a copy of it "
+                "back, or move it away, and the next night trains and registers a model anew"
+            )
 
 
 def _shown(url: str) -> str:

@@ -7,6 +7,7 @@ at module level), so that `exo --help` answers at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -31,6 +32,8 @@ class _Boundary(TyperGroup):
             # The reader went away (`exo query ... | head`): nobody is left to tell.
             sys.stdout = None  # type: ignore[assignment]
             raise typer.Exit(FAILED) from None
+        except MemoryError as error:
+            _end(ctx, error, "there is not enough memory", "close other programs, or ask for less at once", FAILED)
         except BaseException as error:
             # Panics of libraries written in Rust are no Exception.
             if _is_usage(error) or isinstance(error, SystemExit | GeneratorExit):
@@ -70,6 +73,8 @@ def _root(
     debug: bool = typer.Option(False, "--debug", envvar="EXO_DEBUG", help="Show the traceback of an error."),
 ) -> None:
     del debug  # read by the boundary from the context
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # data are UTF-8 whatever the terminal's locale
 
 
 app.command("run")(run.run)

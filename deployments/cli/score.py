@@ -80,15 +80,18 @@ def score(
 
 
 def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
-    """The champion and its model, from the registry; CliError when there is none."""
+    """The champion and its model; CliError when there is none."""
+    from deployments.cli.facts import champion
+    from exo_assets.training.model_ref import ModelRef
     from exo_assets.training.vetter import Vetter
+    from exo_resources.lake import Lake
     from exo_resources.registry import ModelRegistry
 
-    registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
-    champion = registry.champion()
-    if champion is None:
+    crowned = champion(Lake(settings.lake))
+    if crowned is None:
         raise CliError("there is no champion to score with", "exo run trains, judges and promotes one")
-    return champion, Vetter.load(registry.fetch(champion))
+    ref = ModelRef.from_row(crowned)
+    return ref, Vetter.load(ModelRegistry(settings.mlflow, settings.mlflow_artifacts).fetch(ref))
 
 
 def _star_counts(settings: Settings) -> pl.DataFrame | None:
@@ -136,7 +139,11 @@ _WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
 
 
 def _replace(output: Path, frame: pl.DataFrame, write: Callable[[pl.DataFrame, Path], None]) -> None:
-    """Write beside the target, then rename over it: a reader sees the old file or the whole new one."""
+    """Write beside the target, then rename over it: a reader sees the old file or the whole new one.
+
+    A link stays a link: the file it points to is replaced.
+    """
+    output = output.resolve()
     try:
         handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".tmp")
         os.close(handle)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import os
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -24,7 +25,7 @@ from exo_assets.text_csv import text_rows
 
 MOST_COLUMNS = 5000
 LARGEST_BYTES = 1 << 30
-"""Longest file that is read, uncompressed."""
+"""Longest file that is read, as it lies and uncompressed."""
 
 _GZIP = b"\x1f\x8b"
 _BINARY = {
@@ -47,7 +48,10 @@ def read_catalogue_file(path: Path | str) -> pl.DataFrame:
     """All rows of a CSV (or .csv.gz) file as text columns; an empty field is null. CatalogueFileError otherwise."""
     path = Path(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_BYTES:
+                raise _too_large(str(path), LARGEST_BYTES)
+            data = file.read(LARGEST_BYTES + 1)  # a pipe or a device has no size
     except FileNotFoundError:
         raise CatalogueFileError(f"{path}: there is no such file") from None
     except IsADirectoryError:
@@ -78,8 +82,12 @@ def _plain(data: bytes, name: str, largest: int) -> bytes:
                 f"{name}: the gzip data are damaged or cut short ({error}); copy it again"
             ) from None
     if len(data) > largest:
-        raise CatalogueFileError(f"{name}: is larger than {largest / 1e6:,.0f} MB; split it into several files")
+        raise _too_large(name, largest)
     return data
+
+
+def _too_large(name: str, largest: int) -> CatalogueFileError:
+    return CatalogueFileError(f"{name}: is larger than {largest / 1e6:,.0f} MB; split it into several files")
 
 
 def _refuse_other_formats(data: bytes, name: str) -> None:

@@ -111,7 +111,7 @@ def release(home: Path) -> ReleaseStore:
 def test_query_as_table_json_and_csv() -> None:
     table = exo("query", "select * from out_scores order by signal_id")
     assert table.exit_code == 0 and "K00049.01" in table.stdout and "K00050.01" not in table.stdout
-    assert "depth -1.50" in table.stdout and "50 of 60 rows" in table.stderr
+    assert "depth -1.50" in table.stdout and "the first 50 rows" in table.stderr
     rows = json.loads(exo("query", "select * from out_scores order by signal_id", "--json").stdout)
     assert len(rows) == 60 and rows[59]["probability_planet"] is None
     assert rows[0]["reasons"][0] == {"feature": "depth", "value": 1.0, "contribution": -1.5}
@@ -220,6 +220,14 @@ def test_score_refuses_what_would_destroy_or_cannot_be(catalogue: Path, tmp_path
         done = exo("score", str(catalogue), "-o", str(target))
         assert done.exit_code == 2 and said in one_line(done.stderr)
     assert catalogue.read_bytes() == before
+
+
+def test_an_output_that_is_a_link_stays_one(catalogue: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "scored.csv", tmp_path / "scored.csv"
+    link.symlink_to(target)
+    assert exo("score", str(catalogue), "-o", str(link)).exit_code == 0
+    assert link.is_symlink() and len(target.read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from exo_resources.lake import Lake, TableMissingError
+from exo_resources.lake import DamagedTableError, Lake, TableMissingError
 
 FRAME = pl.DataFrame({"signal_id": ["a", "b"], "depth_ppm": [1.5, None], "reasons": [[{"x": 1.0}], []]})
 
@@ -74,6 +74,20 @@ def test_a_foreign_parquet_file_is_refused(lake: Lake) -> None:
     FRAME.write_parquet(lake.path("tables/t.parquet"))
     with pytest.raises(ValueError, match="not written by Exo"):
         lake.version("t")
+
+
+@pytest.mark.parametrize("damage", ["cut", "head", "empty", "text"])
+def test_a_damaged_file_is_named_with_the_remedy(lake: Lake, damage: str) -> None:
+    lake.write("t", FRAME)
+    file = Path(lake.path(lake.table_key("t")))
+    whole = file.read_bytes()
+    damaged = {"cut": whole[:-30], "head": b"\0" * 200 + whole[200:], "empty": b"", "text": b"signal_id\na\n"}[damage]
+    file.write_bytes(damaged)
+    with pytest.raises(DamagedTableError, match=rf"'t' cannot be read: {file} is damaged .*exo run"):
+        lake.read("t")
+    if damage != "head":  # what says how it was made stands at the end
+        with pytest.raises(DamagedTableError, match="exo run"):
+            lake.version("t")
 
 
 @given(values=st.lists(st.one_of(st.none(), st.floats(allow_nan=False), st.just(0.0)), max_size=30))

@@ -17,7 +17,7 @@ from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.splits import assign_folds
 from exo_assets.training.vetter import LAYOUTS, Expert, Vetter
 from exo_assets.training.vetter_training import Data, Task, fit_task, prepare
-from exo_resources.registry import ModelCorruptError, ModelMissingError, ModelRegistry
+from exo_resources.registry import ModelCorruptError, ModelMissingError, ModelRegistry, RegistryError
 from tests.features.synthetic import catalogue
 
 TINY = TrainingSettings(planet_rounds=3, archive_rounds=3)
@@ -165,6 +165,14 @@ def test_damaged_and_missing_files_are_named_and_never_promoted(
     with pytest.raises(ModelMissingError, match="not in the model registry"):
         registry.fetch(ModelRef(MODEL_NAME, "99", "r", "d"))
     assert registry.champion() == champion
+
+
+@pytest.mark.parametrize("content", [b"garbage" * 100, b"\0" * 4096])
+def test_a_store_that_was_overwritten_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mlflow.db").write_bytes(content)
+    with pytest.raises(RegistryError, match=r"mlflow.db is no SQLite database"):
+        ModelRegistry(f"sqlite:///{tmp_path / 'mlflow.db'}", tmp_path / "artifacts").champion()
+    assert (tmp_path / "mlflow.db").read_bytes() == content
 
 
 def test_a_failed_upload_leaves_no_version(

@@ -12,7 +12,7 @@ from tiny_vetter import koi_table, tiny_vetter
 
 from exo_assets.scoring.contracts import VERDICTS
 from exo_assets.scoring.files import ADDED, score_file_frame
-from exo_assets.scoring.read_file import CatalogueFileError, read_catalogue_bytes, read_catalogue_file
+from exo_assets.scoring.read_file import LARGEST_BYTES, CatalogueFileError, read_catalogue_bytes, read_catalogue_file
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,7 @@ def test_comments_quotes_and_endings() -> None:
     assert frame.rows() == [("K1.01", 'a, "b"\nc', "x"), (None, None, None)]
     assert read_catalogue_bytes(b"a,b\n1,2", "f").rows() == [("1", "2")]
     assert read_catalogue_bytes(b"a,b", "f").shape == (0, 2)
+    assert read_catalogue_bytes(b"# of old\ra,b\r1,2\r", "f").rows() == [("1", "2")]
 
 
 def test_gzip_is_told_by_content(tmp_path: Path) -> None:
@@ -156,6 +157,10 @@ def test_missing_folder_and_oversize(tmp_path: Path) -> None:
     packed = gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)
     with pytest.raises(CatalogueFileError, match="larger than"):
         read_catalogue_bytes(packed, "bomb", largest=10_000)
+    with (tmp_path / "huge.csv").open("wb") as sparse:
+        sparse.truncate(LARGEST_BYTES + 1)
+    with pytest.raises(CatalogueFileError, match="larger than"):
+        read_catalogue_file(tmp_path / "huge.csv")
 
 
 # -- files that would be misread in silence ----------------------------------------------------------------------
