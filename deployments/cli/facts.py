@@ -59,7 +59,10 @@ def tables(lake: Lake) -> dict[str, dict[str, Any]]:
 
 def champion(lake: Lake) -> dict[str, Any] | None:
     """The champion's row, or None before the first one."""
-    return _row(lake, "ml_vetter_champion")
+    if lake.version("ml_vetter_champion") is None:
+        return None
+    rows = lake.read("ml_vetter_champion").to_dicts()
+    return finite(rows[0]) if rows else None  # type: ignore[no-any-return]
 
 
 def release(settings: Settings) -> dict[str, Any] | None:
@@ -128,7 +131,7 @@ def performance(lake: Lake) -> dict[str, Any] | None:
     """
     import polars as pl
 
-    crowned = _row(lake, "ml_vetter_champion")
+    crowned = champion(lake)
     if crowned is None or lake.version("ml_performance_history") is None:
         return None
     history = (
@@ -166,7 +169,7 @@ def comparison(lake: Lake) -> str | None:
     """The champion against the one before on the same test signals, in the words of the gate that asked; or None."""
     import polars as pl
 
-    crowned = _row(lake, "ml_vetter_champion")
+    crowned = champion(lake)
     if crowned is None or lake.version("ml_vetter_gates") is None:
         return None
     asked = lake.read("ml_vetter_gates").filter(
@@ -176,14 +179,6 @@ def comparison(lake: Lake) -> str | None:
         pl.col("value").is_not_null(),
     )
     return str(asked["explanation"][0]) if asked.height else None
-
-
-def _row(lake: Lake, table: str) -> dict[str, Any] | None:
-    """The first row of a table, or None when there is no table or no row."""
-    if lake.version(table) is None:
-        return None
-    rows = lake.read(table).head(1).to_dicts()
-    return finite(rows[0]) if rows else None  # type: ignore[no-any-return]
 
 
 def endpoint(settings: Settings) -> dict[str, Any]:
