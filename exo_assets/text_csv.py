@@ -12,6 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+EMPTY_WORDS = ("", "nan", "null", "none", "na", "n/a")
+"""Text that spreadsheets and data-frame libraries write for an empty field, compared in lower case."""
+
 
 def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_rows: int = 0) -> pl.DataFrame:
     """The records of `body` as columns of text, null for an empty field; a quoted field may hold line breaks.

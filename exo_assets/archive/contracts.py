@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from exo_assets.contracts import Column, TableContract
+from exo_assets.text_csv import EMPTY_WORDS
 
 WORDS = frozenset(
     (
@@ -84,7 +85,9 @@ class RawContract(TableContract):
     def _garbled(self, frame: pl.DataFrame) -> list[str]:
         """Columns of numbers that hold too much else."""
         numbers = [c.name for c in self.columns if c.name not in WORDS]
-        bad = frame.select(pl.col(numbers).count() - pl.col(numbers).cast(pl.Float64, strict=False).count())
+        text = pl.col(numbers).str.strip_chars()
+        filled = pl.col(numbers).is_not_null() & ~text.str.to_lowercase().is_in(EMPTY_WORDS)
+        bad = frame.select((filled & text.cast(pl.Float64, strict=False).is_null()).sum())
         return [
             f"{name} is not a number in {n:,} of {frame.height:,} rows"
             for name, n in bad.row(0, named=True).items()

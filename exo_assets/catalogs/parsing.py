@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-EMPTY_WORDS = ("", "nan", "null", "none", "na", "n/a")
-"""Text that spreadsheets and data-frame libraries write for an empty field, compared in lower case."""
+from exo_assets.text_csv import EMPTY_WORDS
 
 
 @dataclass(frozen=True)
