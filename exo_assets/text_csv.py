@@ -1,12 +1,15 @@
-"""CSV as text: every value as it is written, which `archive/parse.py` and `scoring/read_file.py` have in common.
+"""CSV as text, and numbers out of text: what the archive's tables and users' files have in common.
 
-Belongs here: bytes to columns of strings. Does not belong here: what is refused before, and how it is said.
+Belongs here: bytes to columns of strings, misplaced double quotes, and what counts as an empty field and as a number.
+Does not belong here: how a refusal is said (`archive/parse.py`, `scoring/read_file.py`), and what columns mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+import csv
+import re
+from collections.abc import Collection, Sequence
+from typing import TextIO, cast
 
 import polars as pl
 import pyarrow as pa
@@ -14,6 +17,13 @@ import pyarrow.csv as pacsv
 
 EMPTY_WORDS = ("", "nan", "null", "none", "na", "n/a")
 """Text that spreadsheets and data-frame libraries write for an empty field, compared in lower case."""
+
+_QUOTE_WORDS = {
+    "unexpected end of data": "a double quote is opened and never closed",
+    f"field larger than field limit ({csv.field_size_limit()})": (
+        f"a value is longer than {csv.field_size_limit():,} characters; is its double quote ever closed?"
+    ),
+}
 
 
 def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_rows: int = 0) -> pl.DataFrame:
@@ -40,3 +50,46 @@ def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_ro
         ),
     )
     return cast(pl.DataFrame, pl.from_arrow(table))
+
+
+def misquoted(lines: TextIO) -> tuple[int, str] | None:
+    """The first record whose double quotes are out of place or never closed: lines before it, and what is wrong.
+
+    None when there is none. The reader of `text_rows` would take the rows up to the next quote for one value.
+    """
+    reader, before, columns = csv.reader(lines, strict=True), 0, 0
+    try:
+        for row in reader:
+            columns = columns or len(row)
+            if reader.line_num > before + 1 and any(_holds_rows(value, i, columns) for i, value in enumerate(row)):
+                return before, "a value holds whole rows of the table"
+            before = reader.line_num
+    except csv.Error as error:
+        return before, _QUOTE_WORDS.get(str(error), str(error))
+    return None
+
+
+def _holds_rows(value: str, column: int, columns: int) -> bool:
+    """Whether the line breaks of a quoted value fall where rows of `columns` fields end: two stray quotes do that.
+
+    It then begins with the rest of one row, ends with the begin of another and has nothing but rows between them.
+    Tables of fewer than four columns are not judged: prose has as few commas.
+    """
+    if columns < 4:
+        return False
+    commas = [line.count(",") for line in re.split(r"\r\n|\r|\n", value)]
+    return commas == [columns - 1 - column, *[columns - 1] * (len(commas) - 2), column]
+
+
+def text(name: str, columns: Collection[str]) -> pl.Expr:
+    """Expression: column `name` as stripped text, null when empty or absent."""
+    if name not in columns:
+        return pl.lit(None, dtype=pl.String)
+    stripped = pl.col(name).cast(pl.String).str.strip_chars()
+    return pl.when(~stripped.str.to_lowercase().is_in(EMPTY_WORDS)).then(stripped)
+
+
+def number(name: str, columns: Collection[str]) -> pl.Expr:
+    """Expression: column `name` as a finite Float64; null when it is empty, absent or not a number."""
+    value = text(name, columns).cast(pl.Float64, strict=False)
+    return pl.when(value.is_finite()).then(value)

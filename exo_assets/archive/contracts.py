@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from exo_assets.contracts import Column, TableContract
-from exo_assets.text_csv import EMPTY_WORDS
+from exo_assets.text_csv import number, text
 
 WORDS = frozenset(
     (
@@ -85,9 +85,9 @@ class RawContract(TableContract):
     def _garbled(self, frame: pl.DataFrame) -> list[str]:
         """Columns of numbers that hold too much else."""
         numbers = [c.name for c in self.columns if c.name not in WORDS]
-        text = pl.col(numbers).str.strip_chars()
-        filled = pl.col(numbers).is_not_null() & ~text.str.to_lowercase().is_in(EMPTY_WORDS)
-        bad = frame.select((filled & text.cast(pl.Float64, strict=False).is_null()).sum())
+        bad = frame.select(
+            (text(name, numbers).is_not_null() & number(name, numbers).is_null()).sum().alias(name) for name in numbers
+        )
         return [
             f"{name} is not a number in {n:,} of {frame.height:,} rows"
             for name, n in bad.row(0, named=True).items()

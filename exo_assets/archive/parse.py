@@ -14,7 +14,7 @@ from datetime import date
 import polars as pl
 import pyarrow as pa
 
-from exo_assets.text_csv import text_rows
+from exo_assets.text_csv import misquoted, text_rows
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -32,7 +32,7 @@ def parse_csv(data: bytes) -> pl.DataFrame:
 
     Comment lines (`#`) before the header are skipped, whatever is in them; a `#` anywhere else is data. Quoted fields
     may hold commas, quotes and line breaks. Raises CsvEncodingError for bytes that are not UTF-8 and CsvError for
-    ragged rows, an unterminated quote, or a header that is empty or names a column twice.
+    ragged rows, misplaced or unterminated quotes, or a header that is empty or names a column twice.
     """
     body = strip_comments(data)
     try:
@@ -41,8 +41,8 @@ def parse_csv(data: bytes) -> pl.DataFrame:
         line = data.count(b"\n", 0, len(data) - len(body) + error.start) + 1
         raise CsvEncodingError(f"line {line} is not UTF-8 (byte {error.object[error.start]:#04x})") from error
     names = _header(text)
-    if body.count(b'"') % 2:
-        _refuse_unterminated(text)
+    if b'"' in body and (found := misquoted(io.StringIO(text, newline=""))):
+        raise CsvError(f"the record after line {found[0]} of the table cannot be read: {found[1]}")
     if not body.endswith(b"\n"):
         body += b"\n"  # pyarrow cannot read a header that no line break ends
     try:
@@ -89,14 +89,3 @@ def _header(text: str) -> list[str]:
     if twice:
         raise CsvError(f"the header names columns twice: {twice}")
     return names
-
-
-def _refuse_unterminated(text: str) -> None:
-    """CsvError when a quoted field never ends. Called only when the number of quotes is odd: it is slow."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for _ in reader:
-            pass
-    except csv.Error as error:
-        if "end of data" in str(error):
-            raise CsvError("a quoted field never ends: the file is cut off") from error

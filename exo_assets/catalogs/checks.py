@@ -7,12 +7,13 @@ Does not belong here: types, ranges and keys (contracts), or the counting itself
 import dagster as dg
 import polars as pl
 
+from exo_assets.archive.contracts import GARBLED_SHARE
 from exo_assets.catalogs.dispositions import unknown_label
 from exo_assets.catalogs.signals import reason_counts
 from exo_assets.catalogs.stars import CROSS_MISSION_ARCSEC, chance_matches
 
 QUARANTINE_WARN = 0.01
-QUARANTINE_BLOCK = 0.05
+QUARANTINE_BLOCK = GARBLED_SHARE
 """Shares of quarantined rows above which the check warns, and above which nothing downstream is built."""
 TYPICAL = {
     "period_days": (0.5, 200.0),

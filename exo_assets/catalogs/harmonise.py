@@ -15,7 +15,8 @@ import polars as pl
 from exo_assets.catalogs.contracts import CORE_SIGNALS, DIAGNOSTIC_COLUMNS
 from exo_assets.catalogs.dispositions import harmonised
 from exo_assets.catalogs.layouts import LAYOUTS, SIGNAL_COLUMN, Layout, detect_layout
-from exo_assets.catalogs.parsing import integer, measured, text, unreadable
+from exo_assets.catalogs.parsing import integer, measured, unreadable
+from exo_assets.text_csv import text
 
 __all__ = ["HARMONISED_SCHEMA", "SIGNAL_COLUMN", "detect_layout", "harmonise_k2", "harmonise_koi", "harmonise_toi"]
 

@@ -18,8 +18,8 @@ import polars as pl
 from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
 from exo_assets.catalogs.dispositions import harmonised
 from exo_assets.catalogs.harmonise import harmonise_toi
-from exo_assets.catalogs.parsing import text
 from exo_assets.catalogs.signals import k2_objects
+from exo_assets.text_csv import text
 
 _MISSION = {"q1_q17_dr25_koi": "kepler", "cumulative": "kepler", "toi": "tess", "k2pandc": "k2"}
 HISTORY_TABLES = tuple(_MISSION)

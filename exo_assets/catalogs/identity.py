@@ -16,7 +16,7 @@ import polars as pl
 
 from exo_assets.catalogs import sky
 from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY, MISSIONS
-from exo_assets.catalogs.parsing import number, text
+from exo_assets.text_csv import number, text
 
 SAME_PERIOD = 1e-3
 """Relative difference of periods below which they are the same."""

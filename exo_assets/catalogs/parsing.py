@@ -1,7 +1,7 @@
 """Reading numbers out of the archive's text.
 
-Belongs here: what counts as a number, as an empty field and as unreadable text, and the arithmetic of a quantity
-(scale, offset, limit flags, sentinels, uncertainties). Does not belong here: which column is which (`layouts.py`).
+Belongs here: identifiers, unreadable text, and the arithmetic of a quantity (scale, offset, limit flags, sentinels,
+uncertainties). Does not belong here: what a number is (`text_csv.py`), and which column is which (`layouts.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from exo_assets.text_csv import EMPTY_WORDS
+from exo_assets.text_csv import number, text
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,6 @@ class Quantity:
     def sources(self) -> tuple[str, ...]:
         """Every archive column that the quantity reads."""
         return (self.source, *self.errors, *((self.limit,) if self.limit else ()))
-
-
-def text(name: str, columns: Collection[str]) -> pl.Expr:
-    """Expression: column `name` as stripped text, null when empty or absent."""
-    if name not in columns:
-        return pl.lit(None, dtype=pl.String)
-    stripped = pl.col(name).cast(pl.String).str.strip_chars()
-    return pl.when(~stripped.str.to_lowercase().is_in(EMPTY_WORDS)).then(stripped)
-
-
-def number(name: str, columns: Collection[str]) -> pl.Expr:
-    """Expression: column `name` as a finite Float64; null when it is empty, absent or not a number."""
-    value = text(name, columns).cast(pl.Float64, strict=False)
-    return pl.when(value.is_finite()).then(value)
 
 
 def integer(name: str, columns: Collection[str]) -> pl.Expr:

@@ -15,8 +15,8 @@ import polars as pl
 from exo_assets.catalogs.contracts import CORE_SIGNALS, CORE_SIGNALS_HARMONISED, CORE_SIGNALS_QUARANTINE
 from exo_assets.catalogs.dispositions import unknown_label
 from exo_assets.catalogs.harmonise import harmonise_k2, harmonise_koi, harmonise_toi
-from exo_assets.catalogs.parsing import text
 from exo_assets.catalogs.stars import identify_hosts
+from exo_assets.text_csv import text
 
 UNKNOWN_LABEL = "disposition_archive_unknown_value"
 NOT_A_TRANSIT = "not_a_transit_signal"

@@ -21,7 +21,7 @@ from typing import TextIO
 import polars as pl
 import pyarrow as pa
 
-from exo_assets.text_csv import text_rows
+from exo_assets.text_csv import misquoted, text_rows
 
 MOST_COLUMNS = 5000
 LARGEST_BYTES = 1 << 30
@@ -156,8 +156,11 @@ def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
 
 
 def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame:
-    if b'"' in data:
-        _refuse_stray_quotes(data, skip, name)
+    if b'"' in data and (found := misquoted(_lines(data, skip))):
+        raise CatalogueFileError(
+            f"{name}, line {skip + found[0] + 1}: double quotes are out of place in the row that begins there "
+            f"({found[1]}); remove a stray one, or write it twice inside a quoted value"
+        )
     try:
         frame = text_rows(data, header, skip_lines=skip)
     except pa.ArrowInvalid as error:
@@ -165,10 +168,6 @@ def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame
             return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
         raise CatalogueFileError(_bad_row(data, skip, len(header), name) or f"{name}: is not CSV ({error})") from None
     frame.columns = header  # an empty name, as data-frame libraries write for their index, stays empty
-    if data.count(b'"') % 2 and any("\n" in (value or "") for value in frame.tail(1).row(0) if frame.height):
-        raise CatalogueFileError(
-            f"{name}: a double quote is opened and never closed, near row {frame.height} of the table"
-        )
     return frame
 
 
@@ -178,22 +177,6 @@ def _lines(data: bytes, skip: int) -> TextIO:
     for _ in range(skip):
         lines.readline()
     return lines
-
-
-def _refuse_stray_quotes(data: bytes, skip: int, name: str) -> None:
-    """Refuse text behind a closing quote: two stray quotes would otherwise swallow all that is between them."""
-    reader = csv.reader(_lines(data, skip), strict=True)
-    start = skip + 1
-    try:
-        for _ in reader:
-            start = skip + reader.line_num + 1
-    except csv.Error as error:
-        if "end of data" in str(error):
-            return  # a quote that is never closed has an error of its own
-        raise CatalogueFileError(
-            f"{name}, line {start}: double quotes are out of place in the row that begins there ({error}); remove a "
-            "stray one, or write it twice inside a quoted value"
-        ) from None
 
 
 def _bad_row(data: bytes, skip: int, columns: int, name: str) -> str | None:

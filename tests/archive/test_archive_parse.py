@@ -80,6 +80,11 @@ def test_a_hash_is_data_after_the_header() -> None:
     assert frame.rows() == [("#1", "2"), ("x\n# y", "3")]
 
 
+def test_sound_quotes_are_read() -> None:
+    text = b'a,b,c,d\n1,5" scope,3,"one,\ntwo, three, and\nfour"\n'
+    assert parse_csv(text).rows() == [("1", '5" scope', "3", "one,\ntwo, three, and\nfour")]
+
+
 def test_values_are_never_interpreted() -> None:
     frame = parse_csv(b"a,b,c\n 1.10 ,NaN,null\n007,1e5,\n")
     assert frame.rows() == [(" 1.10 ", "NaN", "null"), ("007", "1e5", None)]
@@ -94,7 +99,12 @@ def test_values_are_never_interpreted() -> None:
         (b"a,b\n1,2,3\n", CsvError, "Expected 2 columns, got 3"),
         (b"a,a\n1,2\n", CsvError, "twice"),
         (b"a,,b\n1,2,3\n", CsvError, "column 2 of the header has no name"),
-        (b'a,b\n1,"never\nends\n', CsvError, "never ends"),
+        (b'a,b\n1,"never\nends\n', CsvError, "after line 1 .*never closed"),
+        (b'a,b\r1,"never\r2,ends\r', CsvError, "never closed"),
+        (b'a,b\n"1","2"\n"3","4.', CsvError, "after line 2 .*never closed"),
+        (b'a,b\n1,"never\n2,5" scope\n', CsvError, "after line 1"),
+        (b'a,b,c,d\n1,"2,3,4\n5,6,7,8\n9,1",2,3\n', CsvError, "after line 1 .*whole rows"),
+        (b'a,b\n1,"' + b"x" * 200_000 + b'"\n', CsvError, "longer than 131,072"),
         (b"# caf\xc3\xa9\na,b\n1,2\n3,\xff\n", CsvEncodingError, "line 4 is not UTF-8"),
     ],
 )

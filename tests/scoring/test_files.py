@@ -133,7 +133,10 @@ def test_gzip_is_told_by_content(tmp_path: Path) -> None:
         (b"a,b\n1,caf\xe9\n", "line 2: byte 0xe9 is not UTF-8.*UTF-8"),
         (b"a,b\n1,\x002\n", "line 2: holds NUL"),
         (b"a,b,a\n1,2,3\n", "line 1.*'a' more than once"),
-        (b'a,b\n1,"2\n3,4\n', "never closed"),
+        (b'a,b\n1,"2\n3,4\n', "line 2: double quotes are out of place.*never closed"),
+        (b'"a","b"\n"1","2.5"\n"2","12.', "line 3: .*never closed"),
+        (b"a,b\r1,'2'\r2,\"3\r3,4\r", "never closed"),
+        (b'a,b,c,d\n1,"2,3,4\n5,6",7,8\n', "line 2: .*whole rows of the table"),
         (b"PK\x03\x04rest", "Excel"),
         (b"PAR1rest", "Parquet"),
         (b"<!DOCTYPE html><html>", "web page"),
@@ -190,6 +193,7 @@ def test_stray_quotes_swallow_no_rows() -> None:
     text = b'kepoi_name,koi_period,koi_depth\n"K1,1,100\nK2,2,200\n"K3,3,300\n'
     with pytest.raises(CatalogueFileError, match="line 2: double quotes are out of place"):
         read_catalogue_bytes(text, "odd.csv")
+    assert read_catalogue_bytes(b'a,b\n1,5" scope\n', "fine.csv").rows() == [("1", '5" scope')]
     sound = b'kepoi_name,koi_period,note\nK1,1,"a ""quoted"" word, and\na second line"\n'
     assert read_catalogue_bytes(sound, "fine.csv")["note"].to_list() == ['a "quoted" word, and\na second line']
 
