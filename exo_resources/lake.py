@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,9 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 _META_KEY = b"exo"
+_SEAL_KEY = b"exo_seal"
+_UNSEALED = hashlib.sha256(b"unsealed").hexdigest().encode()
+"""Stands in a file where its seal will be: the SHA-256 of all its bytes but the seal's own."""
 
 
 class TableMissingError(LookupError):
@@ -128,7 +132,7 @@ class Lake:
 
     def version(self, table: str) -> TableVersion | None:
         """The stored version of `table`, or None when it was never written; DamagedTableError when it is unreadable."""
-        if not self.has(self.table_key(table)):
+        if not self._stored(table):
             return None
         path = self.path(self.table_key(table))
         try:
@@ -145,14 +149,39 @@ class Lake:
         return [k.removeprefix("tables/").removesuffix(".parquet") for k in self.keys("tables")]
 
     def read(self, table: str) -> pl.DataFrame:
-        """All rows of `table`; TableMissingError or DamagedTableError when they cannot be had."""
+        """All rows of `table`; TableMissingError or DamagedTableError when they cannot be had as they were written."""
+        data = self.table_bytes(table)
+        try:
+            return pl.read_parquet(io.BytesIO(data))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DamagedTableError(table, self.path(self.table_key(table)), error) from error
+
+    def table_bytes(self, table: str) -> bytes:
+        """The Parquet file of `table`, bit by bit as it was written; errors as for `read`."""
         key = self.table_key(table)
-        if not self.has(key):
+        if not self._stored(table):
             raise TableMissingError(table, self.root)
         try:
-            return pl.read_parquet(io.BytesIO(self.get(key)))
-        except (pl.exceptions.PolarsError, OSError) as error:
+            data = self.get(key)
+            meta = pq.read_metadata(pa.BufferReader(data)).metadata or {}
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise DamagedTableError(table, self.path(key), error) from error
+        if _META_KEY not in meta:
+            raise DamagedTableError(table, self.path(key), "it was not written by Exo")
+        seal = meta.get(_SEAL_KEY)  # lakes of old have none
+        if seal is not None and hashlib.sha256(data.replace(seal, _UNSEALED)).hexdigest().encode() != seal:
+            raise DamagedTableError(table, self.path(key), "its bytes are not those that were written")
+        return data
+
+    def _stored(self, table: str) -> bool:
+        """Whether `table` was ever written; DamagedTableError when something else is in its place."""
+        path = self.path(self.table_key(table))
+        kind = self._fs.get_file_info(path).type
+        if kind == pafs.FileType.NotFound and not (self._local and Path(path).is_symlink()):
+            return False
+        if kind != pafs.FileType.File:
+            raise DamagedTableError(table, path, "it is no file")
+        return True
 
     def write(
         self,
@@ -179,8 +208,10 @@ class Lake:
         present = self.version(table)
         if present is not None and _same(present, version):
             return present
-        meta = {_META_KEY: json.dumps(asdict(version), sort_keys=True, default=str).encode()}
-        self.put(self.table_key(table), _parquet(arrow.replace_schema_metadata(meta)))
+        meta = {_META_KEY: json.dumps(asdict(version), sort_keys=True, default=str).encode(), _SEAL_KEY: _UNSEALED}
+        unsealed = _parquet(arrow.replace_schema_metadata(meta))
+        seal = hashlib.sha256(unsealed).hexdigest().encode()
+        self.put(self.table_key(table), unsealed.replace(_UNSEALED, seal))
         return version
 
 

@@ -9,6 +9,7 @@ import difflib
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 
 from exo_resources.duckdb_build import duckdb_error
@@ -19,13 +20,18 @@ if TYPE_CHECKING:
     from exo_resources.releases import ReleaseStore
 
 
-NOT_SHOWN = ("INTERVAL", "UHUGEINT", "BIT", "UNION", "VARIANT")
-"""Types that the way to Arrow and polars would change or refuse."""
+_INTEGERS = ("tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint")
+_TIMES = ("date", "timestamp", "timestamp_s", "timestamp_ms", "timestamp with time zone")
+SHOWN_TYPES = frozenset(
+    ("null", "boolean", *_INTEGERS, "float", "double", "decimal", "varchar", "enum", "uuid", *_TIMES)
+)
+"""Types that come through Arrow and polars as they are; the others are changed or refused on the way."""
+NESTED_TYPES = frozenset(("list", "array", "struct", "map"))
 
-MOST_ROWS = 5_000_000
+MOST_ROWS, MOST_BYTES = 5_000_000, 1 << 30
 """Longest answer: a join without its condition must not fill the memory."""
 
-_BATCH = 100_000
+_BATCH = 10_240
 
 
 class QueryError(ValueError):
@@ -37,8 +43,8 @@ def run_query(sql: str, releases: ReleaseStore, limit: int | None = None) -> pl.
 
     At most `limit` rows are computed and returned. The connection is read-only and cannot reach files, the network,
     extensions or this process's variables; an interrupt (Ctrl-C) ends the question. QueryError when the statement is
-    not one SELECT, DuckDB refuses it, or the answer has more than `MOST_ROWS` rows; ReleaseError when there is no
-    release.
+    not one SELECT, DuckDB refuses it, or the answer is longer than `MOST_ROWS` and `MOST_BYTES` allow or has values
+    that cannot be shown as they are; ReleaseError when there is no release.
     """
     with closing(releases.open_current()) as connection, ThreadPoolExecutor(1) as thread:
         # DuckDB does not look for signals while it computes; this thread, which waits, is told of them.
@@ -62,13 +68,23 @@ def _answer(connection: Any, sql: str, limit: int | None) -> pl.DataFrame:
         raise QueryError(f"only SELECT is allowed on a release, not {kind.replace('_', ' ')}: releases are read-only")
     try:
         answer = connection.sql(statements[0])
-        kinds = {name: str(kind) for name, kind in zip(answer.columns, answer.types, strict=True)}
-        odd = {name: kind for name, kind in kinds.items() if any(word in kind for word in NOT_SHOWN)}
+        odd = [
+            f"{name} ({kind})" for name, kind in zip(answer.columns, answer.types, strict=True) if not _is_shown(kind)
+        ]
         if odd:
-            raise QueryError(f"columns {odd} are of types that cannot be shown; cast them: x::VARCHAR")
+            raise QueryError(
+                f"these columns are of types that cannot be shown: {', '.join(odd)}; cast them: x::VARCHAR"
+            )
         return _first_rows(answer.to_arrow_reader(_BATCH), limit)
-    except duckdb_error() as broken:
+    except (duckdb_error(), OSError) as broken:  # what fails while it is computed comes as an OSError, from Arrow
         raise QueryError(_explained(connection, broken)) from broken
+
+
+def _is_shown(kind: Any) -> bool:
+    """Whether values of a DuckDB type arrive unchanged."""
+    if kind.id in NESTED_TYPES:
+        return all(_is_shown(part) for name, part in kind.children if name != "size")
+    return kind.id in SHOWN_TYPES
 
 
 def _first_rows(batches: Any, limit: int | None) -> pl.DataFrame:
@@ -76,19 +92,34 @@ def _first_rows(batches: Any, limit: int | None) -> pl.DataFrame:
     import polars as pl
     import pyarrow as pa
 
-    taken, rows = list[Any](), 0
+    taken, rows, size = list[Any](), 0, 0
     for batch in batches:
         taken.append(batch)
         rows += batch.num_rows
         if limit is not None and rows >= limit:
             break
-        if rows > MOST_ROWS:
+        size += batch.nbytes
+        if rows > MOST_ROWS or size > MOST_BYTES:
             raise QueryError(
-                f"the answer has more than {MOST_ROWS:,} rows: add a LIMIT, or attach the release's file in DuckDB"
+                f"the answer has more than {MOST_ROWS:,} rows or {MOST_BYTES >> 30} GiB: add a LIMIT, or attach the "
+                "release's file in DuckDB"
             )
     table = pa.Table.from_batches(taken, batches.schema)
     frame = cast(pl.DataFrame, pl.from_arrow(table.rename_columns(_distinct(table.column_names))))
+    _refuse_far_dates(frame)
     return frame if limit is None else frame.head(limit)
+
+
+def _refuse_far_dates(frame: pl.DataFrame) -> None:
+    """QueryError for dates that Python has no values for, infinite ones among them."""
+    import polars as pl
+
+    for name, kind in frame.schema.items():
+        if not isinstance(kind, pl.Date | pl.Datetime):
+            continue
+        low, high = pl.Series([date.min, date.max]).cast(kind).to_physical()
+        if not frame[name].to_physical().is_between(low, high).all():
+            raise QueryError(f"column {name} has dates outside the years 1 to 9999; cast it: {name}::VARCHAR")
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -212,6 +212,8 @@ class ModelRegistry:
             raise
 
     def _version(self, ref: ModelRef) -> Any:
+        if self._unborn:
+            raise ModelMissingError(f"{ref} is not there: there is no model registry at {_shown(self.url)}")
         from mlflow.exceptions import MlflowException
 
         try:

@@ -8,53 +8,64 @@ The champion is read from the lake's table, not from the registry: importing MLf
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deployments.cli.output import finite
 
 if TYPE_CHECKING:
-    from exo_resources.lake import Lake
+    from exo_resources.lake import Lake, TableVersion
     from exo_resources.settings import Settings
 
+T = TypeVar("T")
 ARCHIVE_PREFIX = "raw_nea__"
 TOP = 10
 
 
 def gather(settings: Settings) -> dict[str, Any]:
-    """Everything that the closing summary of a run and `exo status` show, but the runs."""
-    from exo_resources.lake import Lake
+    """Everything that the closing summary of a run and `exo status` show, but the runs.
+
+    A damaged table costs what is read from it and is named under `problems`.
+    """
+    from exo_resources.lake import DamagedTableError, Lake
 
     lake = Lake(settings.lake)
+    problems: list[str] = []
+
+    def sound(part: Callable[[], T]) -> T | None:
+        try:
+            return part()
+        except DamagedTableError as damaged:
+            if str(damaged) not in problems:
+                problems.append(str(damaged))
+            return None
+
+    versions = [v for v in [sound(partial(lake.version, table)) for table in lake.tables()] if v is not None]
     return {
         "home": str(settings.home),
-        "sources": sources(lake),
-        "tables": tables(lake),
-        "champion": champion(lake),
-        "performance": performance(lake),
-        "comparison": comparison(lake),
+        "sources": sources(versions),
+        "tables": {v.table: {"rows": v.rows, "written_at": v.written_at} for v in versions},
+        "champion": sound(lambda: champion(lake)),
+        "performance": sound(lambda: performance(lake)),
+        "comparison": sound(lambda: comparison(lake)),
         "release": release(settings),
-        "candidates": candidates(lake),
+        "candidates": sound(lambda: candidates(lake)) or [],
         "endpoint": endpoint(settings),
+        "problems": problems,
     }
 
 
-def sources(lake: Lake) -> dict[str, dict[str, Any]]:
+def sources(versions: Iterable[TableVersion]) -> dict[str, dict[str, Any]]:
     """For each archive table: where it came from, as of when, how many rows."""
-    found = {}
-    for table in lake.tables():
-        if table.startswith(ARCHIVE_PREFIX):
-            version = lake.version(table)
-            if version is not None:
-                found[table.removeprefix(ARCHIVE_PREFIX)] = {
-                    name: version.notes.get(name) for name in ("source", "as_of", "retrieved_at", "url")
-                } | {"rows": version.rows}
-    return found
-
-
-def tables(lake: Lake) -> dict[str, dict[str, Any]]:
-    """Rows and date of every table in the lake."""
-    versions = [lake.version(table) for table in lake.tables()]
-    return {v.table: {"rows": v.rows, "written_at": v.written_at} for v in versions if v is not None}
+    return {
+        v.table.removeprefix(ARCHIVE_PREFIX): {
+            name: v.notes.get(name) for name in ("source", "as_of", "retrieved_at", "url")
+        }
+        | {"rows": v.rows}
+        for v in versions
+        if v.table.startswith(ARCHIVE_PREFIX)
+    }
 
 
 def champion(lake: Lake) -> dict[str, Any] | None:

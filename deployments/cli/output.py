@@ -68,9 +68,9 @@ def console_on(file: Any) -> Console:
     from rich.console import Console
 
     if file.isatty():
-        return Console(file=file, highlight=False)
+        return Console(file=file, highlight=False, emoji=False)
     # Not a terminal: as wide as it takes, so that nothing is cut or wrapped in a log.
-    return Console(file=file, highlight=False, width=200, color_system=None)
+    return Console(file=file, highlight=False, emoji=False, width=200, color_system=None)
 
 
 def print_json(value: Any) -> None:

@@ -69,7 +69,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        if {"feature", "contribution"} <= value.keys():
+        if isinstance(value.get("feature"), str) and isinstance(value.get("contribution"), int | float):
             return f"{value['feature']} {value['contribution']:+.2f}"
         return ", ".join(f"{name}={cell(item)}" for name, item in value.items())
     if isinstance(value, list):

@@ -53,8 +53,9 @@ def score(
     except ValueError as error:
         raise CliError(str(error), code=USAGE) from error
     champion, vetter = load_champion(settings)
+    known = _star_counts(settings)
     try:
-        scored = score_file_frame(raw, vetter, _star_counts(settings))
+        scored = score_file_frame(raw, vetter, known)
     except ValueError as error:
         raise CliError(f"{file}: {error}", code=USAGE) from error
     without = scored["probability_planet"].null_count()
@@ -115,8 +116,14 @@ def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:
         raise CliError(f"{output}: unknown kind of file", f"end the name in one of {', '.join(_WRITERS)}", USAGE)
     if not output.parent.is_dir():
         raise CliError(f"{output.parent}: there is no such folder", "make it, or name another output", USAGE)
-    if output.is_dir():
-        raise CliError(f"{output}: is a folder", "name a file", USAGE)
+    try:
+        target = output.resolve()
+    except (RuntimeError, OSError) as error:  # a link to itself
+        raise CliError(f"{output}: cannot be written ({error})", "name another output", USAGE) from error
+    if target.exists() and not target.is_file():
+        raise CliError(
+            f"{output}: is a folder, a pipe or a device", "name a file; without -o, CSV goes to stdout", USAGE
+        )
     return write
 
 
@@ -141,18 +148,18 @@ _WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
 def _replace(output: Path, frame: pl.DataFrame, write: Callable[[pl.DataFrame, Path], None]) -> None:
     """Write beside the target, then rename over it: a reader sees the old file or the whole new one.
 
-    A link stays a link: the file it points to is replaced.
+    A link stays a link: the file it points to is replaced. A file's permissions stay.
     """
     output = output.resolve()
     try:
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=output.parent, prefix=".exo-", suffix=".tmp")
         os.close(handle)
         temporary = Path(name)
         try:
             write(frame, temporary)
             mask = os.umask(0)
             os.umask(mask)
-            temporary.chmod(0o666 & ~mask)
+            temporary.chmod(output.stat().st_mode & 0o777 if output.exists() else 0o666 & ~mask)
             os.replace(temporary, output)
         finally:
             temporary.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
     _champion(console, facts)
     _candidates(console, facts)
     _places(console, facts)
+    _problems(console, facts["problems"])
     if facts["published_with_standing_champion"]:
         refused = ", ".join(facts["candidate_refused_by"])
         console.print(
@@ -52,6 +53,7 @@ def print_status(console: Console, facts: dict[str, Any]) -> None:
     _sources(console, facts["sources"])
     _champion(console, facts)
     _places(console, facts)
+    _problems(console, facts["problems"])
     _heading(console, "last runs")
     for run in facts["runs"] or []:
         seconds = f"{run['seconds']:.0f} s" if run["seconds"] is not None else ""
@@ -64,6 +66,11 @@ def print_status(console: Console, facts: dict[str, Any]) -> None:
 
 def _heading(console: Console, text: str) -> None:
     console.print(f"\n{text}", style="bold", markup=False)
+
+
+def _problems(console: Console, problems: list[str]) -> None:
+    for problem in problems:
+        console.print(f"\n! {problem}", style="bold red", markup=False)
 
 
 def _sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:

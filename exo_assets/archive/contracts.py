@@ -36,6 +36,26 @@ GARBLED_SHARE = 0.05
 It is the share of rows that may be quarantined (`catalogs/checks.py`): what would stop the night is not kept.
 """
 
+FILLED = frozenset(
+    (
+        "koi_disposition",
+        "koi_period",
+        "koi_duration",
+        "koi_depth",
+        "tfopwg_disp",
+        "pl_orbper",
+        "pl_trandurh",
+        "pl_trandep",
+        "disposition",
+        "ra",
+        "dec",
+    )
+)
+"""Contract columns that have a value in nearly every row of the archive."""
+
+EMPTIED_SHARE = 0.5
+"""Share of rows in which one of them may be empty; above it the copy is damaged."""
+
 
 @dataclass(frozen=True)
 class RawContract(TableContract):
@@ -80,7 +100,7 @@ class RawContract(TableContract):
             out.append(f"{copies} rows are exact copies of another")
         if keys := self.repeated_keys(frame):
             out.append(f"key {self.key} is not unique: {keys}")
-        return out + self._garbled(frame)
+        return out + self._garbled(frame) + self._emptied(frame)
 
     def _garbled(self, frame: pl.DataFrame) -> list[str]:
         """Columns of numbers that hold too much else."""
@@ -92,6 +112,16 @@ class RawContract(TableContract):
             f"{name} is not a number in {n:,} of {frame.height:,} rows"
             for name, n in bad.row(0, named=True).items()
             if n > GARBLED_SHARE * frame.height
+        ]
+
+    def _emptied(self, frame: pl.DataFrame) -> list[str]:
+        """Columns that the pipeline lives on and that hold too little."""
+        names = [c.name for c in self.columns if c.name in FILLED]
+        empty = frame.select(text(name, names).is_null().sum().alias(name) for name in names)
+        return [
+            f"{name} is empty in {n:,} of {frame.height:,} rows"
+            for name, n in empty.row(0, named=True).items()
+            if n > EMPTIED_SHARE * frame.height
         ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from datetime import date
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 from exo_assets.text_csv import misquoted, text_rows
 
 _BOM = b"\xef\xbb\xbf"
+_COMMENTS = re.compile(rb"(?:(?:#[^\r\n]*|[ \t]*)(?:\r\n|\r|\n|\Z))+")
 
 
 class CsvError(ValueError):
@@ -40,6 +42,9 @@ def parse_csv(data: bytes) -> pl.DataFrame:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, len(data) - len(body) + error.start) + 1
         raise CsvEncodingError(f"line {line} is not UTF-8 (byte {error.object[error.start]:#04x})") from error
+    if "\0" in text:
+        line = data.count(b"\n", 0, data.index(b"\0")) + 1
+        raise CsvError(f"line {line} holds NUL bytes: this is not a text file, or it was cut by a crash")
     names = _header(text)
     if b'"' in body and (found := misquoted(io.StringIO(text, newline=""))):
         raise CsvError(f"the record after line {found[0]} of the table cannot be read: {found[1]}")
@@ -54,13 +59,8 @@ def parse_csv(data: bytes) -> pl.DataFrame:
 def strip_comments(data: bytes) -> bytes:
     """`data` from its header on: without byte-order mark and without the `#` and blank lines before the header."""
     body = data.removeprefix(_BOM)
-    start = 0
-    while body[start : start + 1] in (b"#", b"\r", b"\n"):
-        end = body.find(b"\n", start)
-        if end < 0:
-            return b""
-        start = end + 1
-    return body[start:]
+    before = _COMMENTS.match(body)
+    return body[before.end() :] if before else body
 
 
 def to_csv(frame: pl.DataFrame) -> bytes:

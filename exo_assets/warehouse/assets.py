@@ -331,7 +331,7 @@ def out_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  #
             name,
             version.digest,
             version.rows,
-            partial(lake.get, lake.table_key(name)),
+            partial(lake.table_bytes, name),
             description=documented[name].description,
             columns={column: documented[name].comment(column) for column in documented[name].columns},
         )

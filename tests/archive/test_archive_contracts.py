@@ -45,8 +45,10 @@ def test_words_where_numbers_belong_make_a_damaged_copy_unless_they_are_few() ->
     )
     garbled = frame.with_columns(pl.when(row < 6).then(pl.lit("1O.5")).otherwise(depth).alias("pl_trandep"))
     assert TOI.problems(garbled) == ["pl_trandep is not a number in 6 of 100 rows"]
-    assert TOI.problems(frame.with_columns(pl_trandep=pl.lit(None, dtype=pl.String))) == []
-    assert TOI.problems(frame.with_columns(pl_trandep=pl.lit("NA"), pl_orbper=pl.lit(" 1.5 "))) == []
+    emptied = frame.with_columns(pl.when(row < 51).then(pl.lit("nan")).otherwise(depth).alias("pl_trandep"))
+    assert TOI.problems(emptied) == ["pl_trandep is empty in 51 of 100 rows"]
+    assert TOI.problems(frame.with_columns(pl_rade=pl.lit(None, dtype=pl.String))) == []
+    assert TOI.problems(frame.with_columns(pl_rade=pl.lit("NA"), pl_orbper=pl.lit(" 1.5 "))) == []
 
 
 @pytest.mark.archive

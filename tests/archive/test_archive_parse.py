@@ -105,6 +105,7 @@ def test_values_are_never_interpreted() -> None:
         (b'a,b\n1,"never\n2,5" scope\n', CsvError, "after line 1"),
         (b'a,b,c,d\n1,"2,3,4\n5,6,7,8\n9,1",2,3\n', CsvError, "after line 1 .*whole rows"),
         (b'a,b\n1,"' + b"x" * 200_000 + b'"\n', CsvError, "longer than 131,072"),
+        (b"a,b\n1,\x00\n", CsvError, "line 2 holds NUL"),
         (b"# caf\xc3\xa9\na,b\n1,2\n3,\xff\n", CsvEncodingError, "line 4 is not UTF-8"),
     ],
 )
@@ -117,6 +118,7 @@ def test_a_header_alone_is_an_empty_table() -> None:
     assert parse_csv(b"a,b\n").shape == (0, 2)
     assert parse_csv(b"a,b").shape == (0, 2)
     assert strip_comments(b"#x\r\n\r\n#y\r\na\r\n") == b"a\r\n"
+    assert parse_csv(b"# x\r# y\r \ra,b\r1,2\r").rows() == [("1", "2")]
 
 
 def test_the_newest_row_dates_a_table() -> None:

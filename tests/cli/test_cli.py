@@ -230,6 +230,30 @@ def test_an_output_that_is_a_link_stays_one(catalogue: Path, tmp_path: Path) -> 
     assert link.is_symlink() and len(target.read_text().splitlines()) == 3
 
 
+def test_an_output_keeps_its_permissions_and_may_have_a_long_name(catalogue: Path, tmp_path: Path) -> None:
+    target = tmp_path / f"{'x' * 246}.csv"
+    target.touch(0o600)
+    assert exo("score", str(catalogue), "-o", str(target)).exit_code == 0
+    assert target.stat().st_mode & 0o777 == 0o600 and len(target.read_text().splitlines()) == 3
+
+
+def test_what_is_no_file_is_not_replaced_by_one(catalogue: Path, tmp_path: Path) -> None:
+    pipe, loop = tmp_path / "pipe.csv", tmp_path / "loop.csv"
+    os.mkfifo(pipe)
+    loop.symlink_to(loop)
+    for target, said in [(pipe, "a pipe"), (loop, "loop")]:
+        done = exo("score", str(catalogue), "-o", str(target))
+        assert done.exit_code == 2 and said in one_line(done.stderr)
+    assert pipe.is_fifo() and loop.is_symlink()
+
+
+def test_a_damaged_catalogue_is_not_blamed_on_the_file(catalogue: Path, home: Path) -> None:
+    place = Path(Settings(home=home).lake) / "tables" / "core_signals.parquet"
+    place.mkdir(parents=True)
+    done = exo("score", str(catalogue))
+    assert done.exit_code == 1 and done.stdout == "" and str(place) in one_line(done.stderr)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"a,b\n1,2\n", "layout"), (b"", "empty"), (b"kepoi_name\n\xff\n", "UTF-8"), (b"PK\x03\x04", "zip")],
@@ -257,6 +281,17 @@ def test_status_of_nothing_says_what_to_do_and_makes_nothing(home: Path) -> None
     assert found["endpoint"]["healthy"] is False
     assert "exo run" in exo("status").stdout
     assert not home.exists()
+
+
+def test_status_names_a_damaged_table_and_shows_the_rest(home: Path) -> None:
+    lake = Lake(Settings(home=home).lake)
+    for table in ("raw_nea__toi", "ml_vetter_champion"):
+        lake.write(table, pl.DataFrame({"toi": ["1", "2"]}), notes={"source": "live"})
+    place = Path(lake.path(lake.table_key("ml_vetter_champion")))
+    place.write_bytes(place.read_bytes()[:-9])
+    done, found = exo("status"), json.loads(exo("status", "--json").stdout)
+    assert done.exit_code == 0 and done.stdout.count(str(place)) == 1
+    assert (list(found["sources"]), found["champion"], len(found["problems"])) == (["toi"], None, 1)
 
 
 def test_status_is_loud_about_what_is_not_the_archive_of_today(home: Path) -> None:

@@ -114,6 +114,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "success": True,
             "seconds": 61.2,
             "recomputed": ["core_signals"],
+            "problems": ["table 'out_scores' cannot be read: it is damaged"],
             "published_with_standing_champion": True,
             "candidate_refused_by": ["floor_auc_kepler"],
             "home": "/somewhere",

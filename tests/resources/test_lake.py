@@ -72,8 +72,9 @@ def test_new_provenance_keeps_the_digest(lake: Lake) -> None:
 def test_a_foreign_parquet_file_is_refused(lake: Lake) -> None:
     Path(lake.path("tables")).mkdir(parents=True)
     FRAME.write_parquet(lake.path("tables/t.parquet"))
-    with pytest.raises(ValueError, match="not written by Exo"):
-        lake.version("t")
+    for ask in (lake.read, lake.version):
+        with pytest.raises(DamagedTableError, match="not written by Exo"):
+            ask("t")
 
 
 @pytest.mark.parametrize("damage", ["cut", "head", "empty", "text"])
@@ -88,6 +89,35 @@ def test_a_damaged_file_is_named_with_the_remedy(lake: Lake, damage: str) -> Non
     if damage != "head":  # what says how it was made stands at the end
         with pytest.raises(DamagedTableError, match="exo run"):
             lake.version("t")
+
+
+@given(data=st.data())
+def test_no_flipped_bit_is_read_as_other_data(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    sound = pl.DataFrame({"x": [1.5, None, -2.0] * 40, "word": ["a", "b", None] * 40})
+    lake.write("t", sound)
+    file = Path(lake.path(lake.table_key("t")))
+    raw = bytearray(file.read_bytes())
+    bit = data.draw(st.integers(0, 8 * len(raw) - 1))
+    raw[bit // 8] ^= 1 << bit % 8
+    file.write_bytes(raw)
+    try:
+        frame = lake.read("t")
+    except DamagedTableError:
+        return
+    assert frame.equals(sound), "only the name of the seal may be other, and nothing else is then"
+
+
+def test_what_is_no_file_is_not_taken_for_an_absent_table(lake: Lake) -> None:
+    place = Path(lake.path(lake.table_key("t")))
+    place.mkdir(parents=True)
+    for _ in ("a folder", "a link to nothing"):
+        for ask in (lake.read, lake.version):
+            with pytest.raises(DamagedTableError, match="it is no file"):
+                ask("t")
+        if place.is_dir():
+            place.rmdir()
+            place.symlink_to("nowhere")
 
 
 @given(values=st.lists(st.one_of(st.none(), st.floats(allow_nan=False), st.just(0.0)), max_size=30))

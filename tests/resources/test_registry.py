@@ -167,6 +167,13 @@ def test_damaged_and_missing_files_are_named_and_never_promoted(
     assert registry.champion() == champion
 
 
+def test_asking_makes_no_registry(tmp_path: Path) -> None:
+    absent = ModelRegistry(f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}", tmp_path / "mlflow" / "artifacts")
+    with pytest.raises(ModelMissingError, match="there is no model registry at sqlite"):
+        absent.fetch(ModelRef(MODEL_NAME, "1", "r", "d"))
+    assert (absent.champion(), absent.find("d"), list(tmp_path.iterdir())) == (None, None, [])
+
+
 @pytest.mark.parametrize("content", [b"garbage" * 100, b"\0" * 4096])
 def test_a_store_that_was_overwritten_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "mlflow.db").write_bytes(content)

@@ -127,9 +127,36 @@ def test_what_cannot_be_understood_is_a_clear_error(store: ReleaseStore, sql: st
         run_query(sql, store)
 
 
-def test_an_interval_is_refused_with_the_remedy(store: ReleaseStore) -> None:
-    with pytest.raises(QueryError, match="cast them"):
-        run_query("SELECT INTERVAL 1 DAY AS x", store)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT INTERVAL 1 DAY AS x",
+        "SELECT [INTERVAL 1 DAY] AS x",
+        "SELECT {'a': TIME '24:00'} AS x",
+        "SELECT 'x'::BLOB AS x",
+        "SELECT 1::VARINT AS x",
+        "SELECT union_value(a := 1) AS x",
+        "SELECT '2020-01-01'::TIMESTAMP_NS AS x",
+        "SELECT DATE 'infinity' AS x",
+        "SELECT DATE '0044-03-15 (BC)' AS x",
+        "SELECT TIMESTAMP '12026-01-01' AS x",
+    ],
+)
+def test_what_would_come_out_wrong_is_refused_with_the_remedy(store: ReleaseStore, sql: str) -> None:
+    with pytest.raises(QueryError, match=r"cast .*x::VARCHAR"):
+        run_query(sql, store)
+
+
+def test_types_are_told_by_what_they_are_and_not_by_names(store: ReleaseStore) -> None:
+    asked = """SELECT 'BIT'::ENUM('BIT') AS e, {'INTERVAL': [1, 2]} AS s, DATE '9999-12-31' AS d, NULL::DATE AS n,
+        [1, 2]::INT[2] AS a, map {'k': 1.5} AS m, TIMESTAMPTZ '2026-01-01' AS t, NULL AS nothing"""
+    row = run_query(asked, store).row(0, named=True)
+    assert (row["e"], row["s"], str(row["d"]), row["n"]) == ("BIT", {"INTERVAL": [1, 2]}, "9999-12-31", None)
+
+
+def test_what_fails_while_it_is_computed_is_told(store: ReleaseStore) -> None:
+    with pytest.raises(QueryError, match="Could not convert string 'x' to INT32"):
+        run_query("SELECT CAST(CASE WHEN range > 50000 THEN 'x' ELSE '1' END AS INT) FROM range(90000)", store)
 
 
 def test_without_a_release_the_remedy_is_said(tmp_path: Path) -> None:
@@ -151,7 +178,7 @@ def test_only_as_many_rows_are_computed_as_are_wanted(store: ReleaseStore) -> No
     """A join without its condition, 10^15 rows: the first are had at once, all of them are refused."""
     endless = "SELECT a.range AS a FROM range(100000) a, range(100000) b, range(100000) c"
     assert run_query(endless, store, limit=7).height == 7
-    with pytest.raises(QueryError, match="more than 5,000,000 rows: add a LIMIT"):
+    with pytest.raises(QueryError, match="more than 5,000,000 rows or 1 GiB: add a LIMIT"):
         run_query(endless, store)
 
 
