@@ -29,6 +29,7 @@ from typing import Any
 SOURCE = Path(__file__).resolve().parents[1]
 OBJECT_STORE_BYTES = 100_000_000
 START_TIMEOUT_S = 180.0
+START_TRIES = 3
 STOP_TIMEOUT_S = 10.0
 """Ray's dashboard does not end on SIGTERM: this is waited for the replicas, which do."""
 REQUEST_TIMEOUT_S = 20.0
@@ -128,6 +129,19 @@ class ServeCluster:
         if self._temp.stat().st_uid != os.getuid():
             raise ServeError(f"{self._temp}, which the endpoint needs, belongs to another user; remove it")
         self._token(create=True)
+        for tries_left in reversed(range(START_TRIES)):
+            code = self._launch()
+            if code == 0:
+                return True
+            said = self._log_end()
+            self.stop()
+            if code is None or not tries_left:
+                break  # else: a port that was free a moment ago may have been taken since; others are tried
+        what = f"did not start within {START_TIMEOUT_S:g} s" if code is None else f"failed to start (exit {code})"
+        raise ServeError(f"the endpoint's Ray head {what}; the end of {self.log}:\n{said}")
+
+    def _launch(self) -> int | None:
+        """Start the head on free ports and wait for `ray start` to end: its exit code, None when it takes too long."""
         ports = _free_ports(5)
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--disable-usage-stats"]
         options = {
@@ -158,14 +172,9 @@ class ServeCluster:
         state = ClusterState(started.pid, f"http://127.0.0.1:{ports[1]}", self.host, self.port, str(self._temp))
         write_private(self._state_file, json.dumps(asdict(state)))
         try:
-            code = started.wait(START_TIMEOUT_S)
+            return started.wait(START_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            code = None
-        if code != 0:
-            self.stop()
-            what = f"did not start within {START_TIMEOUT_S:g} s" if code is None else f"failed to start (exit {code})"
-            raise ServeError(f"the endpoint's Ray head {what}; the end of {self.log}:\n{self._log_end()}")
-        return True
+            return None
 
     def stop(self) -> bool:
         """End every process of the head's session; whether there were any."""

@@ -39,8 +39,12 @@ class Settings(BaseSettings):
     archive_mirror: str | None = Field(
         default=None, description="A folder, http(s):// or s3:// URL laid out like the archive (tap/<table>.csv.gz)."
     )
-    archive_timeout_s: float = Field(default=120.0, gt=0, description="Longest wait for one table, seconds.")
-    archive_connect_timeout_s: float = Field(default=10.0, gt=0, description="Longest wait for a connection, seconds.")
+    archive_timeout_s: float = Field(
+        default=120.0, gt=0, allow_inf_nan=False, description="Longest wait for one table, seconds."
+    )
+    archive_connect_timeout_s: float = Field(
+        default=10.0, gt=0, allow_inf_nan=False, description="Longest wait for a connection, seconds."
+    )
     archive_attempts: int = Field(default=4, ge=1, le=20, description="Tries per request before giving up.")
     archive_shrink: float = Field(
         default=0.25, ge=0, le=1, description="Share of a table's rows that may be missing in a new copy of it."
@@ -75,7 +79,21 @@ class Settings(BaseSettings):
     @field_validator("lake_url")
     @classmethod
     def _store(cls, value: str | None) -> str | None:
-        return _url(value, ("s3",)) if value and "://" in value else value
+        if value and ":/" not in value and Path(value).expanduser().is_file():
+            raise ValueError(f"{value!r} is a file; a folder is needed")
+        return _url(value, ("s3",)) if value and ":/" in value else value
+
+    @field_validator("archive_mirror")
+    @classmethod
+    def _mirror(cls, value: str | None) -> str | None:
+        return _url(value, ("http", "https", "s3", "gs", "file")) if value and ":/" in value else value
+
+    @field_validator("serve_host")
+    @classmethod
+    def _interface(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.:\-]+", value):
+            raise ValueError(f"{value!r} is no name or address of an interface, such as 127.0.0.1 or 0.0.0.0")
+        return value
 
     @field_validator("nightly_at", "weekly_at")
     @classmethod
@@ -98,9 +116,10 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         try:
             home = value.expanduser().resolve()
-        except RuntimeError as unknown:
+            usable = home.is_dir() or not home.exists()
+        except (RuntimeError, OSError) as unknown:  # an unknown user, a loop of links, a name that is too long
             raise ValueError(f"{str(value)!r}: {unknown}") from None
-        if home.exists() and not home.is_dir():
+        if not usable:
             raise ValueError(f"{str(home)!r} is a file; a folder is needed")
         return home
 
@@ -130,11 +149,21 @@ class Settings(BaseSettings):
         return f"http://{self.serve_host}:{self.serve_port}"
 
 
+_OF_PATHS = ("sqlite", "file")
+"""Schemes of URLs that have a path where others have a host."""
+
+
 def _url(value: str | None, schemes: tuple[str, ...]) -> str | None:
-    """`value` as it is; ValueError, without its text (it may hold a password), when it is no URL of these schemes."""
-    if value is None or re.match(rf"({'|'.join(schemes)})(\+\w+)?:/\S", value):
-        return value
-    raise ValueError("no URL; it must begin with " + " or ".join(f"{scheme}://" for scheme in schemes))
+    """`value`, its scheme in lower case; ValueError when it is no URL of `schemes`.
+
+    The error is without its text, which may hold a password.
+    """
+    found = re.fullmatch(r"(\w+)(\+\w+)?://(\S+)", value) if value else None
+    scheme = found[1].lower() if found else ""
+    if value and not (found and scheme in schemes and found[3].startswith("/") == (scheme in _OF_PATHS)):
+        begins = " or ".join(f"{scheme}:{'///' if scheme in _OF_PATHS else '//'}" for scheme in schemes)
+        raise ValueError(f"no URL; it must begin with {begins} and say where")
+    return value and scheme + value[len(scheme) :]
 
 
 def unknown_variables() -> list[str]:

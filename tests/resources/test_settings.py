@@ -22,6 +22,14 @@ from exo_resources.settings import Settings, unknown_variables
         ("webhook_url", "chat.example.org/hook", "must begin with http"),
         ("mlflow_url", "mlflow.db", "must begin with sqlite"),
         ("lake_url", "gopher://lake", "must begin with s3"),
+        ("lake_url", "s3:/bucket", "must begin with s3://"),
+        ("lake_url", "s3://", "must begin with s3"),
+        ("lake_url", __file__, "is a file"),
+        ("archive_url", "https://", "must begin with http"),
+        ("archive_mirror", "ftp://mirror/x", "must begin with http"),
+        ("archive_timeout_s", "inf", "finite"),
+        ("serve_host", "http://localhost", "no name or address"),
+        ("home", "x" * 300, "too long"),
         ("home", __file__, "is a file"),
         ("home", "~nobody-of-that-name/exo", "home directory"),
     ],
@@ -30,6 +38,23 @@ def test_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
     monkeypatch.setenv(f"EXO_{name.upper()}", value)
     with pytest.raises(ValidationError, match=says):
         Settings()
+
+
+def test_sound_urls_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXO_ARCHIVE_URL", "HTTPS://Example.org")
+    assert Settings().archive_url == "https://Example.org"
+    for name, value in [
+        ("archive_url", "https://exoplanetarchive.ipac.caltech.edu"),
+        ("mlflow_url", "postgresql+psycopg2://u:p@h:5432/d"),
+        ("mlflow_url", "sqlite:////var/lib/mlflow.db"),
+        ("mlflow_url", "sqlite:///mlflow.db"),
+        ("lake_url", "s3://bucket/prefix?region=x"),
+        ("archive_mirror", "../shared/archive"),
+        ("archive_mirror", "file:///data/archive"),
+        ("serve_host", "::1"),
+    ]:
+        monkeypatch.setenv(f"EXO_{name.upper()}", value)
+        assert getattr(Settings(), name) == value
 
 
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:

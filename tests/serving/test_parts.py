@@ -23,7 +23,33 @@ from exo_assets.serving.golden import choose, differences, expected_answers, gol
 from exo_assets.serving.rollout import RolloutError, roll_out
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.serve_client import Deployed, ServeClient, ServeError
+from exo_resources.serve_cluster import ServeCluster, _free_ports
 from exo_resources.settings import Settings
+
+# -- the cluster ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("codes", "tries"), [([1, 0], 2), ([1, 1, 1, 0], 3), ([None, 0], 1)])
+def test_a_head_that_fails_is_started_again_on_other_ports(tmp_path: Path, codes: list[int | None], tries: int) -> None:
+    """Real heads take a minute to fail; what is tried here is how often, and what is said in the end."""
+    left = iter(codes)
+    launched = list[int | None]()
+
+    class Head(ServeCluster):
+        def _launch(self) -> int | None:
+            self.log.write_text("Failed to start the grpc server")
+            launched.append(next(left))
+            return launched[-1]
+
+    cluster = Head(tmp_path, "127.0.0.1", _free_ports(1)[0])
+    cluster.folder.mkdir()
+    if 0 in codes[:tries]:
+        assert cluster.start()
+    else:
+        with pytest.raises(ServeError, match=r"head (failed to|did not) start.*(.|\n)*grpc server"):
+            cluster.start()
+    assert len(launched) == tries
+
 
 # -- the model slot ----------------------------------------------------------------------------------------------
 
