@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 export PATH := $(abspath $(BIN)):$(PATH)
+# Where this is set, each of the many processes of a night would compile every library that it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 # uv does not read pip's settings; hand on what was set for pip.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
