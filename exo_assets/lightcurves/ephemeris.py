@@ -1,0 +1,32 @@
+"""Where the transits of a signal are.
+
+Belongs here: the ephemeris, and times relative to it. Does not belong here: how one is found or fitted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Ephemeris:
+    """Where the transits of a signal are: period and duration (first to last contact) in days, epoch in time units."""
+
+    period_days: float
+    t0: float
+    duration_days: float
+
+
+def phase_days(time: Array, period_days: float, t0: float) -> Array:
+    """Time since the nearest mid-transit, days, in [-P/2, P/2)."""
+    return np.asarray((time - t0 + period_days / 2) % period_days - period_days / 2)
+
+
+def transit_number(time: Array, period_days: float, t0: float) -> NDArray[np.int64]:
+    """How many periods after `t0` the nearest mid-transit is."""
+    return np.rint((time - t0) / period_days).astype(np.int64)

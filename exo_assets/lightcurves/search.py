@@ -1,0 +1,274 @@
+"""The search for transits in a flat light curve.
+
+Belongs here: the spectrum over trial periods, its significance, and the signals it holds, one after another. Does not
+belong here: making curves flat (`detrend.py`), the trial periods (`periods.py`), or the compiled folding
+(`fold_kernels.py`).
+
+The statistic is the improvement of chi-square by a transit of fixed shape (a box with shallower ends, eight durations
+from a quarter to four thirds of the central transit's), maximised over epoch and duration. Its significance is the
+signal detection efficiency of Kovacs et al. (2002) as Hippke & Heller (2019, A&A 623, A39) define it: the height of
+the spectrum SR = min(chi2) / chi2 above its running median, in standard deviations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
+from exo_assets.lightcurves.periods import central_duration_days, optimal_periods
+from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
+
+Array = NDArray[np.float64]
+
+BINS_PER_DURATION = 12
+"""Bins of the folded curve in a central transit; fewer lose signal, more cost time."""
+RANGE = 1.045
+"""Periods so far from each other, as a ratio, share one binning: the duration changes by 1.5 % over it."""
+TREND_WIDTH = 30
+"""Width of the spectrum's running median, in trial periods for each unit of oversampling (Hippke & Heller 2019)."""
+HARMONICS = (1 / 3, 1 / 2, 2.0, 3.0)
+"""Periods at which a signal shows too, as ratios; the one with the largest gain is its own."""
+LEAST_DATA = 0.1
+"""Share of the data expected in a transit that must be there (`fold_kernels` asks for as much)."""
+FINE_STEPS, FINE_BINS = 4, 24
+"""Periods for each step of the grid, and bins for each central duration, when a signal is located."""
+MIN_POINTS = 50
+MASKED_DURATIONS = 0.85
+"""Half-width of what a found signal hides from the next search, in its durations."""
+
+
+class SearchError(ValueError):
+    """The data cannot be searched; the message says why."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What is searched for. `period_max_days` None is half the span, so that every signal has two transits."""
+
+    period_min_days: float = 0.5
+    period_max_days: float | None = None
+    density_sun: float = 1.0
+    oversampling: float = 3.0
+    sde_min: float = 7.0
+    snr_min: float = 7.1
+    transits_min: int = 2
+    signals_max: int = 5
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """One value per trial period: `gain` in chi-square, `power` in SDE."""
+
+    period_days: Array
+    gain: Array
+    power: Array
+
+    @property
+    def sde(self) -> float:
+        """Significance of the highest peak."""
+        return float(self.power.max())
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A periodic dip. Depths are relative flux; `odd_even_sigma` is how far odd and even depths differ.
+
+    `snr` is that of the matched box, the square root of what it improves chi-square by (a multiple-event statistic).
+    """
+
+    transit: Trapezoid
+    sde: float
+    snr: float
+    n_transits: int
+    odd_depth: float
+    even_depth: float
+    odd_even_sigma: float
+
+
+def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Spectrum:
+    """The transit spectrum of a flat light curve: `time` in days, ascending, `flux` relative, about one.
+
+    Raises SearchError for data that cannot be searched and ValueError when no period fits the span.
+    """
+    settings = settings or SearchSettings()
+    checked(time, flux, flux_err)
+    span = float(time[-1] - time[0])
+    periods = optimal_periods(
+        span,
+        settings.period_min_days,
+        settings.period_max_days or span / 2,
+        density_sun=settings.density_sun,
+        oversampling=settings.oversampling,
+        transits_min=settings.transits_min,
+    )
+    gain = gains(time, flux, flux_err, periods, settings.density_sun)
+    weight = flux_err**-2
+    mean = (weight * flux).sum() / weight.sum()
+    return Spectrum(periods, gain, power(gain, float((weight * (flux - mean) ** 2).sum()), settings.oversampling))
+
+
+def checked(time: Array, flux: Array, flux_err: Array) -> None:
+    """SearchError unless the three are finite, of one length, ascending in time, with errors above zero."""
+    if not time.shape == flux.shape == flux_err.shape or time.ndim != 1:
+        raise SearchError(f"time, flux and flux_err differ in shape: {time.shape}, {flux.shape}, {flux_err.shape}")
+    if time.size < MIN_POINTS:
+        raise SearchError(f"{time.size} points are too few to search; {MIN_POINTS} are needed")
+    for name, values in (("time", time), ("flux", flux), ("flux_err", flux_err)):
+        if not np.isfinite(values).all():
+            raise SearchError(f"{name} has {(~np.isfinite(values)).sum()} values that are not finite; leave them out")
+    if (np.diff(time) < 0).any():
+        raise SearchError("time is not ascending; sort the points")
+    if (flux_err <= 0).any():
+        raise SearchError("flux_err has values that are not above zero")
+
+
+def gains(time: Array, flux: Array, flux_err: Array, periods: Array, density_sun: float = 1.0) -> Array:
+    """Improvement of chi-square at each of `periods` (days, ascending), maximised over epoch and duration."""
+    from exo_assets.lightcurves.fold_kernels import gains as folded_gains
+
+    weight = flux_err**-2
+    unit = weight.mean()
+    deviation = weight * (flux - (weight * flux).sum() / weight.sum()) / np.sqrt(unit)
+    weight, since = weight / unit, time - time[0]
+    out = np.empty(periods.size)
+    for low, high in _ranges(periods):
+        width = central_duration_days(float(np.sqrt(periods[low] * periods[high - 1])), density_sun)
+        width /= BINS_PER_DURATION
+        bins = (since / width).astype(np.int64)
+        count = int(bins[-1]) + 1
+        y = np.bincount(bins, deviation, count).astype(np.float32)
+        w = np.bincount(bins, weight, count).astype(np.float32)
+        in_bins = periods[low:high] / width
+        whole = np.floor(in_bins).astype(np.int64)
+        starts = np.flatnonzero(np.diff(whole, prepend=whole[0] - 1))
+        for a, b in zip(starts, [*starts[1:], high - low], strict=True):
+            m = int(whole[a])
+            rows = -(-count // m)
+            drifts = np.rint((in_bins[a:b] - m) * (rows - 1)).astype(np.int64)
+            folded_gains(y, w, m, drifts, out[low + a : low + b])
+    return out
+
+
+def _ranges(periods: Array) -> Iterator[tuple[int, int]]:
+    low = 0
+    while low < periods.size:
+        high = int(np.searchsorted(periods, periods[low] * RANGE, side="right"))
+        yield low, high
+        low = high
+
+
+def power(gain: Array, chi2: float, oversampling: float = 3.0) -> Array:
+    """The spectrum in units of SDE: SR = min(chi2) / chi2, less its running median, over its standard deviation.
+
+    `chi2` is that of a flat curve. Nothing but zeros when no period improves it.
+    """
+    from scipy.ndimage import median_filter
+
+    ratio = (chi2 - gain.max()) / (chi2 - gain)
+    width = int(TREND_WIDTH * oversampling) | 1
+    flat = ratio - median_filter(ratio, size=min(width, ratio.size | 1), mode="nearest")
+    flat -= flat.mean()
+    spread = float(flat.std())
+    return np.asarray(flat / spread if spread > 0 else np.zeros_like(flat))
+
+
+def signals(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Iterator[Signal]:
+    """The signals above the thresholds, the most significant first; each is hidden before the next is looked for."""
+    settings = settings or SearchSettings()
+    for _ in range(settings.signals_max):
+        found = spectrum(time, flux, flux_err, settings)
+        if found.sde < settings.sde_min:
+            return
+        signal = at_peak(time, flux, flux_err, found, settings)
+        if signal is None:
+            return
+        yield signal
+        place = signal.transit.ephemeris
+        keep = np.abs(phase_days(time, place.period_days, place.t0)) > MASKED_DURATIONS * place.duration_days
+        time, flux, flux_err = time[keep], flux[keep], flux_err[keep]
+
+
+def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:
+    """The signal at the spectrum's highest peak, or None when it is too weak, too short of data or of transits."""
+    gain, place = locate(time, flux, flux_err, _own_period(found), settings)
+    try:
+        transit = fit(time, flux, flux_err, place)
+    except FitError:
+        return None
+    signal = replace(judged(time, flux, flux_err, transit), sde=found.sde, snr=float(np.sqrt(gain)))
+    return signal if signal.n_transits >= settings.transits_min and signal.snr >= settings.snr_min else None
+
+
+def _own_period(found: Spectrum) -> float:
+    """The period of the highest peak, or the harmonic of it that improves chi-square more.
+
+    Peaks are told by `power`, which long periods' trend does not raise; harmonics of one signal by `gain`.
+    """
+    peak = int(found.power.argmax())
+    best = peak
+    for ratio in HARMONICS:
+        near = np.searchsorted(found.period_days, found.period_days[peak] * ratio)
+        around = slice(max(int(near) - 3, 0), int(near) + 3)
+        if 0 < near < found.period_days.size and found.gain[around].max() > found.gain[best]:
+            best = around.start + int(found.gain[around].argmax())
+    return float(found.period_days[best])
+
+
+def locate(
+    time: Array, flux: Array, flux_err: Array, period_days: float, settings: SearchSettings
+) -> tuple[float, Ephemeris]:
+    """The best box at a period and within two steps of the grid around it: gain of chi-square, and where it is."""
+    duration = central_duration_days(period_days, settings.density_sun)
+    step = period_days * duration / (float(time[-1] - time[0]) * settings.oversampling)
+    weight = flux_err**-2
+    total = float(weight.sum())
+    deviation = weight * (flux - (weight * flux).sum() / total)
+    best = (-1.0, Ephemeris(period_days, float(time[0]), duration))
+    for period in period_days + step * np.linspace(-2, 2, 4 * FINE_STEPS + 1):
+        m = max(int(FINE_BINS * period / duration), 8)
+        bins = ((time - time[0]) % period * (m / period)).astype(np.int64) % m
+        most = min(int(1.4 * FINE_BINS), m // 3)
+        cy, cw = (
+            np.concatenate([[0.0], np.cumsum(np.concatenate([v, v[:most]]))])
+            for v in (np.bincount(bins, deviation, m), np.bincount(bins, weight, m))
+        )
+        for size in np.unique(np.geomspace(2, max(most, 2), 18).astype(int)):
+            s, n = cy[size : size + m] - cy[:m], cw[size : size + m] - cw[:m]
+            enough = (s < 0) & (n > LEAST_DATA * size / m * total)
+            gain = np.where(enough, s * s / np.where(enough, n * (1 - n / total), 1.0), 0.0)
+            at = int(gain.argmax())
+            if gain[at] > best[0]:
+                middle = float(time[0]) + (at + size / 2) * period / m
+                best = (float(gain[at]), Ephemeris(float(period), middle, float(size * period / m)))
+    return best
+
+
+def judged(time: Array, flux: Array, flux_err: Array, transit: Trapezoid) -> Signal:
+    """Number of transits with data, and the depths of odd and even ones, for a fitted transit."""
+    place = transit.ephemeris
+    offset = phase_days(time, place.period_days, place.t0)
+    number = transit_number(time, place.period_days, place.t0)
+    inside = np.abs(offset) < place.duration_days / 2
+    depths = []
+    for parity in (1, 0):
+        chosen = inside & (number % 2 == parity)
+        weight = flux_err[chosen] ** -2
+        depths.append(
+            (float((weight * (1 - flux[chosen])).sum() / weight.sum()), float(weight.sum() ** -0.5))
+            if chosen.any()
+            else (float("nan"), float("nan"))
+        )
+    (odd, odd_err), (even, even_err) = depths
+    return Signal(
+        transit=transit,
+        sde=float("nan"),
+        snr=float("nan"),
+        n_transits=int(np.unique(number[inside]).size),
+        odd_depth=odd,
+        even_depth=even,
+        odd_even_sigma=float(abs(odd - even) / np.hypot(odd_err, even_err)),
+    )
