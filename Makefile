@@ -11,10 +11,10 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui serve stop lint bench soak snapshot constraints clean
+.PHONY: help install run test ui serve stop lint bench bench-search soak snapshot constraints clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 install: $(STAMP)  ## the virtual environment in .venv
 
@@ -51,6 +51,14 @@ stop: install  ## the endpoint down
 bench: install  ## side-by-side figures: model, scoring, endpoint (minutes)
 	python -m benchmarks
 
+.venv-peers/.installed: benchmarks/peers.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	.venv-peers/bin/python -m pip install --quiet -r benchmarks/peers.txt
+	@touch $@
+
+bench-search: .venv-peers/.installed  ## transit search beside the field's tools, in an environment of their own (minutes)
+	.venv-peers/bin/python -m benchmarks.transit_search
+
 soak: install  ## kill the release writer at random points, many times (minutes)
 	python -m benchmarks.soak_release
 
@@ -64,4 +72,4 @@ constraints: install  ## renew constraints.txt from pyproject.toml
 
 clean:  ## caches and the virtual environment; EXO_HOME is kept
 	-exo serve stop
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist
+	rm -rf $(VENV) .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info build dist
