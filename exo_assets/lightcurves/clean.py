@@ -1,0 +1,157 @@
+"""From points as they were measured to a flat, stitched light curve, with nothing lost of a transit.
+
+Belongs here: choosing points, joining segments, outliers, noise figures, and the order of these steps. Does not belong
+here: trends (`detrend.py`) and files.
+
+Gaps stay gaps. Outliers are clipped upwards only: downwards they may be a transit. The trend is kept beside the flux.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exo_assets.lightcurves.curve import ARRAYS, LightCurve, near_dump, usable
+from exo_assets.lightcurves.detrend import BREAK_DAYS, WINDOW_DAYS, biweight_trend, in_transit, point_to_point_sigma
+from exo_assets.lightcurves.ephemeris import Ephemeris
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+UPWARD_SIGMA = 4.0
+"""Points so far above the trend are left out."""
+EDGE_DAYS = 0.5
+"""Points so near to the end of a piece are flagged: trends are least certain there."""
+CDPP_HOURS = (1.0, 3.0, 6.0)
+MIN_POINTS = 100
+
+
+class CleanError(ValueError):
+    """Nothing to search is left of a light curve; the message says why."""
+
+
+@dataclass(frozen=True)
+class CleanCurve:
+    """A flat light curve: `flux` is relative about one, `flux_err` the noise of its segment, `trend` what was divided
+    out (in the units of the file). `cdpp_ppm` holds the noise at 1, 3 and 6 hours."""
+
+    target: str
+    mission: str
+    flux_kind: str
+    time_bjd: Array
+    flux: Array
+    flux_err: Array
+    trend: Array
+    segment: NDArray[np.int32]
+    is_edge: Mask
+    is_near_dump: Mask
+    n_unusable: int
+    n_outliers: int
+    cdpp_ppm: tuple[float, ...]
+
+
+def stitched(curves: Sequence[LightCurve]) -> LightCurve:
+    """The segments of one star as one curve, ascending in time, each divided by the median of its usable points.
+
+    CleanError when they are of several stars, or a segment has no usable points at all (it is left out when others
+    have). A point that two files have in common is kept once.
+    """
+    stars = {(c.target, c.mission) for c in curves}
+    if len(stars) != 1:
+        raise CleanError(f"light curves of {len(stars)} stars cannot be joined: {sorted(stars)}")
+    levels = [float(np.median(c.flux[usable(c)])) if usable(c).any() else float("nan") for c in curves]
+    sound = [
+        replace(c, flux=c.flux / level, flux_err=c.flux_err / level)
+        for c, level in zip(curves, levels, strict=True)
+        if np.isfinite(level) and level > 0
+    ]
+    if not sound:
+        raise CleanError(f"{curves[0].target or 'the star'}: no segment has usable points with flux above zero")
+    points: dict[str, Any] = {name: np.concatenate([getattr(c, name) for c in sound]) for name in ARRAYS}
+    joined = replace(sound[0], flux_kind="+".join(sorted({c.flux_kind for c in sound})), **points)
+    order = np.unique(joined.time_bjd, return_index=True)[1]
+    return joined.where(order)
+
+
+def cleaned(
+    curves: Sequence[LightCurve], known: Sequence[Ephemeris] = (), *, window_days: float = WINDOW_DAYS
+) -> CleanCurve:
+    """The flat curve of one star; the transits of `known` signals are masked while the trend is found.
+
+    The window grows to three durations of the longest known transit. CleanError when fewer than 100 points are left.
+    """
+    whole = stitched(curves)
+    good = usable(whole)
+    curve, beside_dump = whole.where(good), near_dump(whole)[good]
+    window = max([window_days, *(3 * place.duration_days for place in known)])
+    masked = in_transit(curve.time_bjd, known)
+    trend = biweight_trend(curve.time_bjd, curve.flux, masked=masked, segment=curve.segment, window_days=window)
+    flat = curve.flux / trend
+    noise = _noise(flat, curve.segment)
+    outlier = flat > 1 + UPWARD_SIGMA * noise
+    keep = np.isfinite(flat) & (trend > 0) & ~outlier
+    if keep.sum() < MIN_POINTS:
+        raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")
+    time, flat = curve.time_bjd[keep], flat[keep]
+    return CleanCurve(
+        target=curve.target,
+        mission=curve.mission,
+        flux_kind=curve.flux_kind,
+        time_bjd=time,
+        flux=flat,
+        flux_err=_noise(flat, curve.segment[keep]),
+        trend=trend[keep],
+        segment=curve.segment[keep],
+        is_edge=_edges(time),
+        is_near_dump=beside_dump[keep],
+        n_unusable=int((~good).sum()),
+        n_outliers=int(outlier.sum()),
+        cdpp_ppm=tuple(cdpp_ppm(time, flat, hours) for hours in CDPP_HOURS),
+    )
+
+
+def _noise(flat: Array, segment: NDArray[np.int32]) -> Array:
+    """Noise of a point, one value for each segment: from neighbours' differences, or the scatter when that is more.
+
+    The scatter (1.4826 MAD) is more where the trend could not follow the star. It then counts as noise: its crests are
+    no outliers.
+    """
+    out = np.full(flat.size, np.nan)
+    for number in np.unique(segment):
+        chosen = segment == number
+        known = flat[chosen & np.isfinite(flat)]
+        if known.size > 2:
+            scatter = float(1.4826 * np.median(np.abs(known - np.median(known))))
+            out[chosen] = max(point_to_point_sigma(known), scatter, 1e-9)
+    return out
+
+
+def _edges(time: Array) -> Mask:
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(time) > BREAK_DAYS) + 1])
+    ends = np.concatenate([starts[1:] - 1, [time.size - 1]])
+    piece = np.searchsorted(starts, np.arange(time.size), side="right") - 1
+    return np.asarray((time - time[starts[piece]] < EDGE_DAYS) | (time[ends[piece]] - time < EDGE_DAYS))
+
+
+def cdpp_ppm(time: Array, flat: Array, hours: float) -> float:
+    """Noise of averages over `hours`, parts per million; nan for curves that have none of that length.
+
+    A robust standard deviation (1.4826 MAD) of the flux averaged over bins of that length that are at least half full:
+    the idea of the Combined Differential Photometric Precision (Christiansen et al. 2012; Gilliland et al. 2011,
+    section 3, whose estimate this follows), without whitening.
+    """
+    width = hours / 24
+    cadence = float(np.median(np.diff(time)))
+    if cadence > width:
+        return float("nan")
+    bins = ((time - time[0]) / width).astype(np.int64)
+    _, first, count = np.unique(bins, return_index=True, return_counts=True)
+    mean = np.add.reduceat(flat, first) / count
+    full = mean[count >= 0.5 * width / cadence]
+    if full.size < 3:
+        return float("nan")
+    return float(1.4826 * np.median(np.abs(full - np.median(full))) * 1e6)

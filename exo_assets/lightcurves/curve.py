@@ -1,0 +1,96 @@
+"""A light curve in memory, and the quality flags that make a point unusable.
+
+Belongs here: what a light curve is, one stretch of it or several joined. Does not belong here: files
+(`fits_file.py`), cleaning (`clean.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+KEPLER_FLAGS = {
+    "attitude tweak": 1 << 0,
+    "safe mode": 1 << 1,
+    "coarse point": 1 << 2,
+    "earth point": 1 << 3,
+    "desaturation": 1 << 5,
+    "manual exclude": 1 << 8,
+    "detector anomaly": 1 << 14,
+    "no data": 1 << 16,
+    "thruster firing": 1 << 20,
+}
+"""Bits of SAP_QUALITY, Kepler and K2 (Kepler Archive Manual, table 2-3): lightkurve's default set."""
+TESS_FLAGS = {
+    "attitude tweak": 1 << 0,
+    "safe mode": 1 << 1,
+    "coarse point": 1 << 2,
+    "earth point": 1 << 3,
+    "Argabrightening": 1 << 4,
+    "desaturation": 1 << 5,
+    "manual exclude": 1 << 7,
+    "impulsive outlier": 1 << 9,
+    "bad calibration": 1 << 14,
+}
+"""Bits of QUALITY, TESS (TESS Science Data Products Description, table 32): lightkurve's default set."""
+UNUSABLE = {
+    "kepler": sum(KEPLER_FLAGS.values()),
+    "k2": sum(KEPLER_FLAGS.values()),
+    "tess": sum(TESS_FLAGS.values()),
+}
+"""Bitmask of each mission: a point with any of these bits is not used. A file of no mission has no such bits."""
+DUMP_FLAG = {"kepler": 1 << 5, "k2": (1 << 5) | (1 << 20), "tess": 1 << 5}
+"""Momentum dumps: reaction wheels desaturated, and K2's thrusters fired."""
+
+
+@dataclass(frozen=True)
+class LightCurve:
+    """Points of one star, ascending in time; arrays of one length.
+
+    `time_bjd`: barycentric Julian date, TDB, days. `flux`, `flux_err`: electrons per second, or relative. `segment`:
+    Kepler quarter, K2 campaign or TESS sector. `column`, `row`: flux-weighted centroid, pixels, nan where unknown.
+    `flux_kind` says which column of the file the flux is.
+    """
+
+    target: str
+    mission: str
+    flux_kind: str
+    time_bjd: Array
+    flux: Array
+    flux_err: Array
+    quality: NDArray[np.int64]
+    segment: NDArray[np.int32]
+    column: Array
+    row: Array
+
+    def __len__(self) -> int:
+        return int(self.time_bjd.size)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> LightCurve:
+        """The chosen points."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in ARRAYS})
+
+
+ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind"))
+
+
+def usable(curve: LightCurve) -> NDArray[np.bool_]:
+    """Points with finite time and flux and none of the mission's bits for unusable data."""
+    good = np.isfinite(curve.time_bjd) & np.isfinite(curve.flux)
+    return np.asarray(good & ((curve.quality & UNUSABLE.get(curve.mission, 0)) == 0))
+
+
+def near_dump(curve: LightCurve, days: float = 0.5) -> NDArray[np.bool_]:
+    """Points within `days` after or before a momentum dump."""
+    dumps = curve.time_bjd[(curve.quality & DUMP_FLAG.get(curve.mission, 0)) != 0]
+    dumps = np.sort(dumps[np.isfinite(dumps)])
+    if not dumps.size:
+        return np.zeros(len(curve), dtype=bool)
+    after = np.searchsorted(dumps, curve.time_bjd)
+    since = curve.time_bjd - dumps[np.maximum(after - 1, 0)]
+    until = dumps[np.minimum(after, dumps.size - 1)] - curve.time_bjd
+    return np.asarray((np.abs(since) < days) | (np.abs(until) < days))

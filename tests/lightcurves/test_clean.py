@@ -1,0 +1,125 @@
+"""Cleaning: bad points go, transits stay, segments join."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from simulated import curve as simulated
+
+from exo_assets.lightcurves.clean import CleanError, cdpp_ppm, cleaned, stitched
+from exo_assets.lightcurves.curve import LightCurve, near_dump, usable
+from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.fits_file import read_fits
+from exo_assets.lightcurves.search import SearchSettings, signals
+
+PLACE = Ephemeris(6.78901, 102.345, 0.25)
+
+
+def _curve(time: NDArray[np.float64], flux: NDArray[np.float64], segment: int = 1) -> LightCurve:
+    n = time.size
+    return LightCurve(
+        target="KIC 1",
+        mission="kepler",
+        flux_kind="PDCSAP_FLUX",
+        time_bjd=time,
+        flux=flux,
+        flux_err=np.full(n, 1e-4),
+        quality=np.zeros(n, np.int64),
+        segment=np.full(n, segment, np.int32),
+        column=np.full(n, np.nan),
+        row=np.full(n, np.nan),
+    )
+
+
+def _two_segments() -> list[LightCurve]:
+    time, flux, _ = simulated((PLACE, 3e-3), noise=1e-4)
+    first = time < 132
+    return [_curve(time[first], 5000 * flux[first], 1), _curve(time[~first], 9000 * flux[~first], 2)]
+
+
+def test_segments_of_different_brightness_join_and_keep_their_gap() -> None:
+    clean = cleaned(_two_segments(), [PLACE])
+    assert np.median(clean.flux) == pytest.approx(1, abs=1e-4) and set(clean.segment) == {1, 2}
+    assert np.diff(clean.time_bjd).max() > 3.9
+    inside = np.abs(phase_days(clean.time_bjd, PLACE.period_days, PLACE.t0)) < 0.3 * PLACE.duration_days
+    assert 1 - clean.flux[inside].mean() == pytest.approx(3e-3, rel=0.03)
+    assert clean.flux_err.max() < 1.3e-4 and clean.cdpp_ppm[2] < clean.cdpp_ppm[1] < clean.cdpp_ppm[0]
+    assert clean.is_edge.sum() == pytest.approx(4 * 0.5 * 48, rel=0.15)
+
+
+def test_unusable_points_go_and_outliers_go_upwards_only() -> None:
+    one, two = _two_segments()
+    flux, quality = one.flux.copy(), one.quality.copy()
+    flux[100], flux[200], quality[300], quality[301] = 5100.0, 4900.0, 1 << 5, 1 << 7
+    clean = cleaned([replace(one, flux=flux, quality=quality), two], [PLACE])
+    kept = np.isin(one.time_bjd[[100, 200, 300, 301]], clean.time_bjd)
+    assert kept.tolist() == [False, True, False, True]
+    assert (clean.n_unusable, clean.n_outliers >= 1) == (1, True)
+    assert clean.is_near_dump.sum() == pytest.approx(48, abs=4)
+
+
+def test_a_star_that_varies_fast_is_not_cut_to_half() -> None:
+    time, flux, _ = simulated(noise=1e-4)
+    clean = cleaned([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
+    assert clean.n_outliers < 0.01 * time.size and clean.flux_err.min() > 5e-3
+
+
+def test_points_that_two_files_share_count_once() -> None:
+    one, two = _two_segments()
+    assert len(stitched([one, one, two])) == len(one) + len(two)
+
+
+def test_what_cannot_be_cleaned_is_named() -> None:
+    one, two = _two_segments()
+    with pytest.raises(CleanError, match="2 stars cannot be joined"):
+        stitched([one, replace(two, target="KIC 2")])
+    with pytest.raises(CleanError, match="no segment has usable points"):
+        cleaned([replace(one, quality=one.quality | 1 << 16)])
+    with pytest.raises(CleanError, match="100 are needed"):
+        cleaned([one.where(np.arange(len(one)) < 60)])
+
+
+def test_flags_are_those_of_the_mission() -> None:
+    one = _two_segments()[0]
+    impulsive = replace(one, quality=one.quality | 1 << 9)
+    assert usable(impulsive).all() and not usable(replace(impulsive, mission="tess")).any()
+    assert not near_dump(one).any()
+
+
+def test_averages_of_white_noise_fall_with_the_square_root() -> None:
+    time = np.arange(0, 300, 0.02)
+    flat = 1 + np.random.default_rng(1).normal(0, 1e-4, time.size)
+    assert cdpp_ppm(time, flat, 6.0) == pytest.approx(100 / np.sqrt(12.5), rel=0.1)
+    assert np.isnan(cdpp_ppm(time, flat, 0.2))
+
+
+@pytest.mark.archive
+@pytest.mark.parametrize(
+    ("star", "period_days", "depth_ppm"),
+    [
+        ("kplr011446443-2009131110544_slc", 2.470613, 14_000),  # TrES-2
+        ("tess2018206045859-s0001-0000000149603524-0120-s_lc", 4.411953, 13_000),  # WASP-62
+        ("tess2018206045859-s0001-0000000261136679-0120-s_lc", 6.2679, 290),  # pi Men
+        ("tess2018206045859-s0001-0000000231670397-0120-s_lc", 4.0874, 3_500),  # TOI-104
+    ],
+)
+def test_known_planets_are_found_in_real_files(
+    archive_mirror: Path, star: str, period_days: float, depth_ppm: float
+) -> None:
+    data = (archive_mirror / "mast" / f"{star}.fits").read_bytes()
+    clean = cleaned([read_fits(data, star)])
+    settings = SearchSettings(period_max_days=13.0, signals_max=1)
+    found = next(signals(clean.time_bjd, clean.flux, clean.flux_err, settings))
+    assert found.transit.ephemeris.period_days == pytest.approx(period_days, rel=1e-3)
+    assert found.transit.depth * 1e6 == pytest.approx(depth_ppm, rel=0.2)
+
+
+@pytest.mark.archive
+def test_no_signal_in_a_quiet_star(archive_mirror: Path) -> None:
+    name = "tess2018206045859-s0001-0000000270501383-0120-s_lc.fits"
+    clean = cleaned([read_fits((archive_mirror / "mast" / name).read_bytes(), name)])
+    assert list(signals(clean.time_bjd, clean.flux, clean.flux_err)) == []
