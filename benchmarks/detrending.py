@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulated_curves import KEPLER, TESS, Planet, Sampling, curve
-from exo_assets.lightcurves.detrend import biweight_trend, in_transit, spline_trend
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.detrend import biweight_trend, spline_trend
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.periods import central_duration_days
 
 Array = NDArray[np.float64]

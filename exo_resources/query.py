@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from datetime import date
+from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from exo_resources.duckdb_build import duckdb_error
@@ -46,14 +47,25 @@ def run_query(sql: str, releases: ReleaseStore, limit: int | None = None) -> pl.
     not one SELECT, DuckDB refuses it, or the answer is longer than `MOST_ROWS` and `MOST_BYTES` allow or has values
     that cannot be shown as they are; ReleaseError when there is no release.
     """
-    with closing(releases.open_current()) as connection, ThreadPoolExecutor(1) as thread:
+    with closing(releases.open_current()) as connection:
+        answer = Future[Any]()
         # DuckDB does not look for signals while it computes; this thread, which waits, is told of them.
-        answer = thread.submit(_answer, connection, sql, limit)
+        thread = Thread(target=_ask, args=(answer, connection, sql, limit))
         try:
-            return answer.result()
-        except KeyboardInterrupt:
-            connection.interrupt()
-            raise
+            thread.start()
+            thread.join()
+        finally:
+            while thread.is_alive():  # a question that only begins does not hear the first call
+                connection.interrupt()
+                thread.join(0.1)
+        return cast("pl.DataFrame", answer.result())
+
+
+def _ask(answer: Future[Any], connection: Any, sql: str, limit: int | None) -> None:
+    try:
+        answer.set_result(_answer(connection, sql, limit))
+    except BaseException as error:
+        answer.set_exception(error)
 
 
 def _answer(connection: Any, sql: str, limit: int | None) -> pl.DataFrame:

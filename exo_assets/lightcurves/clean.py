@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo_assets.lightcurves.curve import ARRAYS, LightCurve, near_dump, usable
-from exo_assets.lightcurves.detrend import BREAK_DAYS, WINDOW_DAYS, biweight_trend, in_transit, point_to_point_sigma
-from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.detrend import BREAK_DAYS, WINDOW_DAYS, biweight_trend, point_to_point_sigma
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

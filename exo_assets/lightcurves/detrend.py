@@ -4,17 +4,18 @@ Belongs here: trends, and which data are kept out of them. Does not belong here:
 
 A trend never crosses a gap. Transits that are known are left out of it, so that it does not follow them: unmasked, the
 same window takes 5 to 17 % of a transit's depth. It is the flux divided by the trend that is searched.
+
+A star that varies within a few windows leaves its curvature in the flat curve: crests and troughs that a search finds
+at the rotation period. Diagnostics tell them from transits; the trend does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -29,23 +30,12 @@ TUNING = 5.0
 """Where the biweight's weight falls to zero, in MAD (Hippke et al. 2019: 5 serves transit searches best)."""
 KNOTS_PER_WINDOW = 8
 """The biweight is evaluated so often in a window; a smooth curve joins the values."""
-MASKED_DURATIONS = 0.6
-"""Half-width of what is masked of a known transit, durations: a fifth more than the transit."""
-
 KNOT_SPACINGS_DAYS = np.geomspace(0.5, 20.0, 20)
 CLIP_SIGMA, CLIP_ROUNDS = 3.0, 5
 
 
 class DetrendError(ValueError):
     """The light curve cannot be detrended; the message says why."""
-
-
-def in_transit(time: Array, places: Iterable[Ephemeris], half_durations: float = MASKED_DURATIONS) -> Mask:
-    """Which points are in, or a little beside, a transit of any of `places`."""
-    masked = np.zeros(time.size, dtype=bool)
-    for place in places:
-        masked |= np.abs(phase_days(time, place.period_days, place.t0)) < half_durations * place.duration_days
-    return masked
 
 
 def pieces(time: Array, segment: NDArray[np.integer] | None = None) -> Iterator[slice]:

@@ -19,23 +19,36 @@ LEAST_POINTS = 5
 
 
 @njit(cache=True)
-def biweight(values: Array, c: float) -> float:
-    """Tukey's biweight location: the mean with weights (1 - (x / c MAD)^2)^2, from the median on. Changes `values`."""
-    middle = np.median(values)
-    distance = np.abs(values - middle)
-    scatter = np.median(distance)
+def biweight_line(offset: Array, values: Array, c: float) -> float:
+    """Value at offset zero of a straight line through points, fitted with Tukey's weights (1 - (r / c MAD)^2)^2.
+
+    Where points lie on both sides this is the biweight location. At the end of a piece, or beside a mask, it is free of
+    the bias that a slope gives to any average of one side.
+    """
+    middle, slope = np.median(values), 0.0
+    scatter = np.median(np.abs(values - middle))
     if scatter == 0:
         return float(middle)
+    inverse = 1 / (c * scatter)
     for _ in range(ITERATIONS):
-        top, bottom = 0.0, 0.0
+        s0, s1, s2, y0, y1 = 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(values.size):
-            u = (values[i] - middle) / (c * scatter)
-            if -1 < u < 1:
-                w = (1 - u * u) ** 2
-                top += w * (values[i] - middle)
-                bottom += w
-        step = top / bottom
+            x = offset[i]
+            r = values[i] - middle - slope * x
+            u = r * inverse
+            w = max(1 - u * u, 0.0) ** 2
+            s0 += w
+            s1 += w * x
+            s2 += w * x * x
+            y0 += w * r
+            y1 += w * x * r
+        spread = s2 * s0 - s1 * s1
+        if s0 == 0:
+            break
+        tilt = (y1 * s0 - y0 * s1) / spread if spread > 1e-9 * s2 * s0 else 0.0
+        step = (y0 - tilt * s1) / s0
         middle += step
+        slope += tilt
         if abs(step) < TOLERANCE * scatter:
             break
     return float(middle)
@@ -43,7 +56,7 @@ def biweight(values: Array, c: float) -> float:
 
 @njit(cache=True)
 def window_biweights(time: Array, flux: Array, centres: Array, half: float, c: float) -> Array:
-    """The biweight of the points within `half` of each centre, both ascending in time; nan where there are few."""
+    """`biweight_line` of the points within `half` of each centre, both ascending in time; nan where there are few."""
     out = np.full(centres.size, np.nan)
     low, high = 0, 0
     for k in range(centres.size):
@@ -52,7 +65,7 @@ def window_biweights(time: Array, flux: Array, centres: Array, half: float, c: f
         while high < time.size and time[high] <= centres[k] + half:
             high += 1
         if high - low >= LEAST_POINTS:
-            out[k] = biweight(flux[low:high].copy(), c)
+            out[k] = biweight_line(time[low:high] - centres[k], flux[low:high], c)
     return out
 
 

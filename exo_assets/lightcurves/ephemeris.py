@@ -5,12 +5,16 @@ Belongs here: the ephemeris, and times relative to it. Does not belong here: how
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+MASKED_DURATIONS = 0.6
+"""Half-width of what is masked of a known transit, durations: a fifth more than the transit."""
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,11 @@ def phase_days(time: Array, period_days: float, t0: float) -> Array:
 def transit_number(time: Array, period_days: float, t0: float) -> NDArray[np.int64]:
     """How many periods after `t0` the nearest mid-transit is."""
     return np.rint((time - t0) / period_days).astype(np.int64)
+
+
+def in_transit(time: Array, places: Iterable[Ephemeris], half_durations: float = MASKED_DURATIONS) -> NDArray[np.bool_]:
+    """Which points are in, or a little beside, a transit of any of `places`."""
+    masked = np.zeros(time.size, dtype=bool)
+    for place in places:
+        masked |= np.abs(phase_days(time, place.period_days, place.t0)) < half_durations * place.duration_days
+    return masked

@@ -12,13 +12,13 @@ the spectrum SR = min(chi2) / chi2 above its running median, in standard deviati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
 from exo_assets.lightcurves.periods import central_duration_days, optimal_periods
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
@@ -37,7 +37,7 @@ LEAST_DATA = 0.1
 FINE_STEPS, FINE_BINS = 4, 24
 """Periods for each step of the grid, and bins for each central duration, when a signal is located."""
 MIN_POINTS = 50
-MASKED_DURATIONS = 0.85
+HIDDEN_DURATIONS = 0.85
 """Half-width of what a found signal hides from the next search, in its durations."""
 
 
@@ -177,19 +177,32 @@ def power(gain: Array, chi2: float, oversampling: float = 3.0) -> Array:
 
 
 def signals(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Iterator[Signal]:
-    """The signals above the thresholds, the most significant first; each is hidden before the next is looked for."""
+    """The signals of a flat curve above the thresholds; the transits of each are hidden before the next is sought."""
+
+    def without(known: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
+        keep = ~in_transit(time, known, HIDDEN_DURATIONS)
+        return time[keep], flux[keep], flux_err[keep]
+
+    return signals_of(without, settings)
+
+
+def signals_of(
+    without: Callable[[Sequence[Ephemeris]], tuple[Array, Array, Array]], settings: SearchSettings | None = None
+) -> Iterator[Signal]:
+    """The signals above the thresholds, one after another, the most significant first.
+
+    `without` gives the flat curve (time, flux, its error) without the transits of the signals found so far.
+    """
     settings = settings or SearchSettings()
+    known: list[Ephemeris] = []
     for _ in range(settings.signals_max):
+        time, flux, flux_err = without(known)
         found = spectrum(time, flux, flux_err, settings)
-        if found.sde < settings.sde_min:
-            return
-        signal = at_peak(time, flux, flux_err, found, settings)
+        signal = at_peak(time, flux, flux_err, found, settings) if found.sde >= settings.sde_min else None
         if signal is None:
             return
         yield signal
-        place = signal.transit.ephemeris
-        keep = np.abs(phase_days(time, place.period_days, place.t0)) > MASKED_DURATIONS * place.duration_days
-        time, flux, flux_err = time[keep], flux[keep], flux_err[keep]
+        known.append(signal.transit.ephemeris)
 
 
 def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:

@@ -85,7 +85,7 @@ def fit(time: Array, flux: Array, flux_err: Array, start: Ephemeris) -> Trapezoi
     whole = np.concatenate([design, found.jac], axis=1)
     variance = np.diag(np.linalg.pinv(whole.T @ whole)) * inflate
     depth_err = float(np.sqrt(np.linalg.pinv(design.T @ design)[1, 1] * inflate) / abs(level))
-    error = np.sqrt(variance[2:]) * scale
+    error = np.sqrt(np.maximum(variance[2:], 0.0)) * scale
     period, t0, duration = (
         start.period_days + found.x[0] * scale[0],
         middle + found.x[1] * scale[1],

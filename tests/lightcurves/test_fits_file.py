@@ -101,7 +101,7 @@ def _damaged() -> dict[str, tuple[bytes, str]]:
 @pytest.mark.parametrize("kind", list(_damaged()))
 def test_what_does_not_count_is_refused_with_its_reason(kind: str) -> None:
     data, reason = _damaged()[kind]
-    with pytest.raises(LightCurveFileError, match="^bad") as caught:
+    with pytest.raises(LightCurveFileError, match=r"^bad") as caught:
         read_fits(data, "bad.fits", "KIC 11442793")
     assert caught.value.reason == reason
 

@@ -1,0 +1,63 @@
+"""The whole way from a star's segments to its signals.
+
+Belongs here: the order of cleaning and searching. Does not belong here: either of them.
+
+A trend follows shallow transits a little, unless they are masked; they can be masked once they are found. So the curve
+is cleaned anew after every signal, from the flux as it was measured, and in the end every signal is fitted once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exo_assets.lightcurves.clean import CleanCurve, cleaned
+from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, judged, signals_of
+from exo_assets.lightcurves.trapezoid import FitError, fit
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Star:
+    """A star's clean curve, and its signals in the order in which they were found."""
+
+    curve: CleanCurve
+    signals: tuple[Signal, ...]
+
+
+def search_star(
+    segments: Sequence[LightCurve], settings: SearchSettings | None = None, known: Sequence[Ephemeris] = ()
+) -> Star:
+    """Clean, search, mask and clean again until nothing is left above the thresholds.
+
+    The transits of `known` signals are masked from the start and not found again. Raises CleanError and SearchError.
+    """
+
+    def without(found: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
+        hidden = [*known, *found]
+        clean = cleaned(segments, hidden)
+        keep = ~in_transit(clean.time_bjd, hidden, HIDDEN_DURATIONS)
+        return clean.time_bjd[keep], clean.flux[keep], clean.flux_err[keep]
+
+    found = tuple(signals_of(without, settings))
+    places = [signal.transit.ephemeris for signal in found]
+    curve = cleaned(segments, [*known, *places])
+    return Star(curve, tuple(_again(curve, signal, [*known, *places]) for signal in found))
+
+
+def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Signal:
+    """The signal fitted to the final curve, without the transits of the others; as it was where that cannot be."""
+    place = signal.transit.ephemeris
+    keep = ~in_transit(curve.time_bjd, [p for p in places if p != place])
+    points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
+    try:
+        transit = fit(*points, place)
+    except FitError:
+        return signal
+    return replace(judged(*points, transit), sde=signal.sde, snr=signal.snr)

@@ -1,0 +1,55 @@
+"""From segments to signals: shallow transits keep their depth, because they are masked once they are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from simulated import curve as simulated
+from test_clean import _curve
+
+from exo_assets.lightcurves.chain import search_star
+from exo_assets.lightcurves.clean import cleaned
+from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.search import SearchSettings
+from exo_assets.lightcurves.trapezoid import fit
+
+INNER, OUTER = Ephemeris(3.21, 101.5, 0.13), Ephemeris(11.87, 105.0, 0.21)
+DEPTHS = {3.21: 5e-4, 11.87: 8e-4}
+
+
+def _star(seed: int = 0) -> list[LightCurve]:
+    time, flux, _ = simulated((INNER, DEPTHS[3.21]), (OUTER, DEPTHS[11.87]), span_days=160.0, seed=seed)
+    flux *= 1 + 0.003 * np.sin(2 * np.pi * time / 25.0)
+    first = time < 180
+    return [_curve(time[first], 5000 * flux[first], 1), _curve(time[~first], 7000 * flux[~first], 2)]
+
+
+def test_two_shallow_planets_of_a_spotted_star_are_found_with_their_depths() -> None:
+    ratios = []
+    for seed in range(4):
+        star = search_star(_star(seed))
+        found = {round(s.transit.ephemeris.period_days, 2): s for s in star.signals}
+        assert set(found) == set(DEPTHS)
+        ratios += [found[p].transit.depth / d for p, d in DEPTHS.items()]
+        assert np.median(star.curve.flux) == pytest.approx(1, abs=1e-4)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)
+
+
+def test_unmasked_the_longer_one_would_have_lost_some() -> None:
+    kept = []
+    for seed in range(4):
+        clean = cleaned(_star(seed))
+        kept.append(fit(clean.time_bjd, clean.flux, clean.flux_err, OUTER).depth / DEPTHS[OUTER.period_days])
+    assert np.mean(kept) < 0.98
+
+
+def test_known_signals_are_not_found_again() -> None:
+    star = search_star(_star(), known=[OUTER])
+    assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.21]
+
+
+def test_the_number_of_signals_is_bounded() -> None:
+    assert len(search_star(_star(), replace(SearchSettings(), signals_max=1)).signals) == 1
