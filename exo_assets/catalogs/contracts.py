@@ -134,6 +134,7 @@ CORE_SIGNALS = TableContract(
 )
 """The table that every later stage starts from."""
 
+STAR_COLUMNS = tuple(c.name for c in _STAR)
 MEASURED_COLUMNS = tuple(c.name for c in (*_TRANSIT, *_DIAGNOSTICS, *_STAR))
 """Columns of `core_signals` that a request may carry and a feature may use; identity and labels are not among them."""
 DIAGNOSTIC_COLUMNS = tuple(c.name for c in _DIAGNOSTICS)

@@ -51,6 +51,17 @@ def search_star(
     return Star(curve, tuple(_again(curve, signal, [*known, *places]) for signal in found))
 
 
+def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
+    """A star with one signal whose ephemeris is known: cleaned with its transits masked, and fitted, not searched for.
+
+    Its SDE is nan, for no spectrum was made. Raises CleanError, SearchError, and FitError without data in transit.
+    """
+    curve = cleaned(segments, [place])
+    transit = fit(curve.time_bjd, curve.flux, curve.flux_err, place)
+    signal = judged(curve.time_bjd, curve.flux, curve.flux_err, transit)
+    return Star(curve, (replace(signal, snr=transit.snr),))
+
+
 def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Signal:
     """The signal fitted to the final curve, without the transits of the others; as it was where that cannot be."""
     place = signal.transit.ephemeris

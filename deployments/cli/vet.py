@@ -1,0 +1,256 @@
+"""`exo vet`: light-curve files, searched for transits and judged by the champion, without a server.
+
+Belongs here: files to stars, what is printed, and where pictures go. Does not belong here: cleaning and searching
+(`exo_assets.lightcurves`) and the judgement (`exo_assets.scoring`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deployments.cli.output import USAGE, CliError, err, finite, out, print_json, read_settings
+
+if TYPE_CHECKING:
+    from exo_assets.lightcurves.chain import Star
+    from exo_assets.lightcurves.curve import LightCurve
+    from exo_assets.lightcurves.ephemeris import Ephemeris
+    from exo_assets.lightcurves.search import SearchSettings
+
+LARGEST_BYTES = 1 << 30
+SUN_RADIUS_EARTH = 109.076
+"""Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
+FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
+"""What the judgement knows of a signal beside its star."""
+
+
+def vet(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="FITS of Kepler, K2 or TESS, or CSV/Parquet with time and flux."),
+    ],
+    *,
+    period: Annotated[float | None, typer.Option(min=0.0, help="Known period, days: no search.")] = None,
+    t0: Annotated[float | None, typer.Option(help="Known mid-transit, BJD.")] = None,
+    duration: Annotated[float | None, typer.Option(min=0.0, help="Known duration, hours.")] = None,
+    density: Annotated[float, typer.Option(min=0.001, max=1000.0, help="Density of the star over the Sun's.")] = 1.0,
+    period_max: Annotated[float | None, typer.Option(min=0.1, help="Longest period searched, days.")] = None,
+    signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = 5,
+    time_zero: Annotated[float, typer.Option(help="Added to the times of tables, e.g. 2457000 for BTJD.")] = 0.0,
+    mission: Annotated[str, typer.Option(help="Mission of tables: kepler, k2 or tess.")] = "",
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where pictures go.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Signals as a JSON list of objects.")] = False,
+) -> None:
+    """Search light curves for transits, fit them and judge them. FITS files of one star are joined.
+
+    A star that cannot be read or searched is named on stderr and the others go on; the exit code is 1 then.
+    """
+    from exo_assets.catalogs.contracts import MISSIONS
+    from exo_assets.lightcurves.search import SearchSettings
+
+    settings = read_settings()
+    if mission and mission not in MISSIONS:
+        raise CliError(f"{mission!r} is no mission", f"choose one of {', '.join(MISSIONS)}", USAGE)
+    place = _place(period, t0, duration)
+    if output is not None and output.exists() and not output.is_dir():
+        raise CliError(f"{output}: is a file", "name a folder", USAGE)
+    search = replace(SearchSettings(), density_sun=density, period_max_days=period_max, signals_max=signals)
+    stars, lost = _stars(files, time_zero, mission)
+    rows: list[dict[str, Any]] = []
+    for name, segments in stars.items():
+        err().print(f"{name}: {sum(map(len, segments)):,} points", markup=False)
+        try:
+            star = _searched(segments, search, place)
+        except ValueError as error:
+            lost.append(f"{name}: {error}")
+            continue
+        found = _rows(star, name)
+        if output is not None:
+            _draw(star, found, search, output, searched=place is None)
+        rows += found
+    _judge(rows, settings)
+    if json:
+        print_json(finite(rows))
+    else:
+        _table(rows)
+    for said in lost:
+        err().print(said, style="red", markup=False)
+    if lost:
+        raise typer.Exit(1)
+
+
+def _place(period: float | None, t0: float | None, duration: float | None) -> Ephemeris | None:
+    from exo_assets.lightcurves.ephemeris import Ephemeris
+
+    given = [period, t0, duration]
+    if all(value is None for value in given):
+        return None
+    if period is None or t0 is None or duration is None:
+        raise CliError("an ephemeris needs --period, --t0 and --duration", "give all three, or none to search", USAGE)
+    if not 0 < duration / 24 < period:
+        raise CliError(f"a transit of {duration} h does not fit into {period} d", "--duration is in hours", USAGE)
+    return Ephemeris(period, t0, duration / 24)
+
+
+def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str, list[LightCurve]], list[str]]:
+    """Light curves by star, and what is wrong with files that are none."""
+    from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
+    from exo_assets.lightcurves.table_file import read_table
+
+    stars: dict[str, list[LightCurve]] = {}
+    lost = []
+    for path in files:
+        try:
+            if path.stat().st_size > LARGEST_BYTES:
+                raise LightCurveFileError(str(path), "too_large", f"is larger than {LARGEST_BYTES >> 20} MiB")
+            data = path.read_bytes()
+            if data.startswith(b"SIMPLE"):
+                curve = read_fits(data, str(path))
+            else:
+                curve = read_table(data, str(path), time_zero_bjd=time_zero, mission=mission)
+            stars.setdefault(curve.target or str(path), []).append(curve)
+        except LightCurveFileError as error:
+            lost.append(str(error))
+        except OSError as error:
+            lost.append(f"{path}: cannot be read ({error.strerror or error})")
+    return stars, lost
+
+
+def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
+    from exo_assets.lightcurves.chain import search_star, star_with
+
+    return search_star(segments, search) if place is None else star_with(segments, place)
+
+
+def _rows(star: Star, name: str) -> list[dict[str, Any]]:
+    """What is printed of each signal; the judgement follows."""
+    return [
+        {
+            "target": name,
+            "mission": star.curve.mission or None,
+            "period_days": s.transit.ephemeris.period_days,
+            "t0_bjd": s.transit.ephemeris.t0,
+            "duration_hours": s.transit.ephemeris.duration_days * 24,
+            "depth_ppm": s.transit.depth * 1e6,
+            "depth_err_ppm": s.transit.depth_err * 1e6,
+            "sde": s.sde,
+            "snr": s.snr,
+            "n_transits": s.n_transits,
+            "odd_even_sigma": s.odd_even_sigma,
+            "ingress_share": s.transit.ingress_share,
+            "flux": star.curve.flux_kind,
+            "star": None,
+            "probability_planet": None,
+            "verdict": None,
+            "problem": None,
+        }
+        for s in star.signals
+    ]
+
+
+def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
+    """Put the champion's judgement into the rows, or why there is none."""
+    import polars as pl
+
+    from deployments.cli.score import load_champion
+    from exo_assets.scoring.score import MEASURED, judge
+
+    known = [row for row in rows if row["mission"]]
+    for row in rows:
+        if not row["mission"]:
+            row["problem"] = "not judged: no mission (--mission)"
+    if not known:
+        return
+    try:
+        _, vetter = load_champion(settings)
+    except CliError as error:
+        for row in known:
+            row["problem"] = f"not judged: {error.message} ({error.remedy})"
+        return
+    stars = [_star_of(settings, row["target"]) for row in known]
+    for row, star in zip(known, stars, strict=True):
+        row["star"] = "as the catalogue has it" if star else "unknown"
+        star.update({name: row[name] for name in FITTED})
+        radius = star.get("star_radius_sun")
+        if radius:
+            star["radius_earth"] = radius * SUN_RADIUS_EARTH * (max(row["depth_ppm"], 0.0) / 1e6) ** 0.5
+    frame = pl.DataFrame(
+        {
+            "mission": [row["mission"] for row in known],
+            "signal_id": [str(i) for i in range(len(known))],
+            "mission_star_id": [row["target"] for row in known],
+            **{n: pl.Series([star.get(n) for star in stars], dtype=pl.Float64, strict=False) for n in MEASURED},
+        }
+    )
+    for row, judged in zip(known, judge(frame, vetter).iter_rows(named=True), strict=True):
+        row["probability_planet"], row["verdict"] = judged["probability_planet"], judged["verdict"]
+        row["problem"] = judged["unusable"] or vetter.unfamiliar(row["mission"])
+
+
+def _star_of(settings: Any, target: str) -> dict[str, Any]:
+    """What the catalogue knows of a star, by the name that light-curve files have for it; empty when nothing."""
+    import polars as pl
+
+    from exo_assets.catalogs.contracts import STAR_COLUMNS
+    from exo_resources.lake import Lake, TableMissingError
+
+    catalogue, _, number = target.partition(" ")
+    column = {"KIC": "kic_id", "EPIC": "epic_id", "TIC": "tic_id"}.get(catalogue)
+    if column is None or not number.isdigit():
+        return {}
+    try:
+        signals = Lake(settings.lake).read("core_signals")
+    except TableMissingError:
+        return {}
+    known = signals.filter(pl.col(column) == int(number)).select(STAR_COLUMNS)
+    return (
+        {name: value for name, value in known.row(0, named=True).items() if value is not None} if known.height else {}
+    )
+
+
+def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> None:
+    from exo_assets.lightcurves.page import page
+    from exo_assets.lightcurves.search import spectrum
+
+    folder.mkdir(parents=True, exist_ok=True)
+    curve = star.curve
+    found = spectrum(curve.time_bjd, curve.flux, curve.flux_err, search) if searched and star.signals else None
+    for number, (signal, row) in enumerate(zip(star.signals, rows, strict=True), start=1):
+        stem = "".join(c if c.isalnum() or c in "-." else "_" for c in Path(row["target"]).name)
+        target = folder / f"{stem}_{number}.png"
+        title = f"{row['target']}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
+        temporary = target.with_suffix(".tmp")
+        temporary.write_bytes(page(curve, signal, found, title))
+        temporary.replace(target)
+        row["picture"] = str(target)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    if not rows:
+        out().print("no signal above the thresholds", markup=False)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    shown = {
+        "target": "{}",
+        "period_days": "{:.5f}",
+        "t0_bjd": "{:.4f}",
+        "duration_hours": "{:.2f}",
+        "depth_ppm": "{:.0f}",
+        "sde": "{:.1f}",
+        "snr": "{:.1f}",
+        "n_transits": "{}",
+        "odd_even_sigma": "{:.1f}",
+        "probability_planet": "{:.3f}",
+        "verdict": "{}",
+        "problem": "{}",
+    }
+    for name in shown:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if row[n] is None or row[n] != row[n] else f.format(row[n]) for n, f in shown.items()))
+    out().print(table, markup=False)

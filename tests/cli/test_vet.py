@@ -1,0 +1,114 @@
+"""`exo vet`: from files to signals, their judgement and their pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import Result
+from tiny_vetter import tiny_vetter
+from typer.testing import CliRunner
+
+import deployments.cli.score as score_command
+from deployments.cli.main import app
+from exo_assets.lightcurves.ephemeris import phase_days
+from exo_assets.lightcurves.trapezoid import profile
+from exo_assets.training.model_ref import ModelRef
+
+REF = ModelRef("exo-vetter", "3", "run", "digest")
+PERIOD, T0, DEPTH = 3.21, 2455001.5, 2e-3
+
+
+def exo(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def champion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_command, "load_champion", lambda _: (REF, tiny_vetter()))
+
+
+@pytest.fixture
+def curve(tmp_path: Path) -> Path:
+    """A simulated star with one planet."""
+    random = np.random.default_rng(0)
+    time = 2455000 + np.arange(0, 40, 0.02)
+    flux = 1 + random.normal(0, 2e-4, time.size) - DEPTH * profile(phase_days(time, PERIOD, T0), 0.12, 0.15)
+    path = tmp_path / "star.csv"
+    pl.DataFrame({"time": time, "flux": flux}).write_csv(path)
+    return path
+
+
+@pytest.mark.usefixtures("champion")
+def test_a_planet_is_found_judged_and_drawn(curve: Path, tmp_path: Path) -> None:
+    done = exo("vet", str(curve), "--mission", "kepler", "-o", str(tmp_path / "pictures"), "--json")
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["period_days"] == pytest.approx(PERIOD, rel=1e-3)
+    assert row["depth_ppm"] == pytest.approx(DEPTH * 1e6, rel=0.05)
+    assert row["duration_hours"] == pytest.approx(2.88, rel=0.15)
+    assert abs(phase_days(np.array([row["t0_bjd"]]), PERIOD, T0)[0]) < 0.01
+    assert row["sde"] > 7 and row["snr"] > 7 and 0 <= row["probability_planet"] <= 1
+    assert row["verdict"] in ("planet", "candidate", "false positive")
+    picture = Path(row["picture"])
+    assert picture.read_bytes().startswith(b"\x89PNG") and [p.name for p in picture.parent.iterdir()] == [picture.name]
+
+
+def test_without_a_champion_signals_are_shown_and_said_to_be_unjudged(curve: Path) -> None:
+    (row,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
+    assert row["probability_planet"] is None and "there is no champion" in row["problem"]
+    (row,) = json.loads(exo("vet", str(curve), "--json").stdout)
+    assert row["probability_planet"] is None and "no mission" in row["problem"]
+
+
+@pytest.mark.usefixtures("champion")
+def test_a_known_ephemeris_is_fitted_and_not_searched_for(curve: Path) -> None:
+    done = exo("vet", str(curve), *("--period", "3.2098", "--t0", str(T0), "--duration", "3"), "--json")
+    (row,) = json.loads(done.stdout)
+    assert row["period_days"] == pytest.approx(PERIOD, rel=2e-4) and row["sde"] is None
+
+
+def test_one_bad_file_does_not_keep_the_others(curve: Path, tmp_path: Path) -> None:
+    bad, short = tmp_path / "bad.fits", tmp_path / "short.csv"
+    bad.write_bytes(b"SIMPLE  = but no more")
+    short.write_text("time,flux\n2455000.1,1\n2455000.2,1\n")
+    done = exo("vet", str(bad), str(short), str(tmp_path / "absent.csv"), str(curve))
+    assert done.exit_code == 1 and "3.2" in done.stdout
+    for said in ("bad.fits: has 21 bytes", "short.csv: ", "absent.csv: cannot be read (No such file"):
+        assert said in " ".join(done.stderr.split())
+
+
+def test_a_quiet_star_has_no_signal(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    path = tmp_path / "quiet.csv"
+    time = 2455000 + np.arange(0, 30, 0.02)
+    pl.DataFrame({"time": time, "flux": 1 + random.normal(0, 2e-4, time.size)}).write_csv(path)
+    done = exo("vet", str(path))
+    assert done.exit_code == 0 and "no signal above the thresholds" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--period", "3"), "--period, --t0 and --duration"),
+        (("--period", "3", "--t0", "1", "--duration", "80"), "does not fit into 3"),
+        (("--mission", "hubble"), "no mission"),
+        (("--density", "0"), "--density"),
+    ],
+)
+def test_bad_usage_is_exit_code_2(curve: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = exo("vet", str(curve), *arguments)
+    assert done.exit_code == 2 and says in " ".join(done.stderr.split())
+
+
+def test_pictures_go_into_a_folder(curve: Path) -> None:
+    done = exo("vet", str(curve), "-o", str(curve))
+    assert done.exit_code == 2 and "is a file" in done.stderr
