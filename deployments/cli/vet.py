@@ -84,12 +84,15 @@ def vet(
 
 def _place(period: float | None, t0: float | None, duration: float | None) -> Ephemeris | None:
     from exo_assets.lightcurves.ephemeris import Ephemeris
+    from exo_assets.lightcurves.table_file import EARLIEST_BJD, LATEST_BJD
 
     given = [period, t0, duration]
     if all(value is None for value in given):
         return None
     if period is None or t0 is None or duration is None:
         raise CliError("an ephemeris needs --period, --t0 and --duration", "give all three, or none to search", USAGE)
+    if not EARLIEST_BJD < t0 < LATEST_BJD:
+        raise CliError(f"--t0 {t0:g} is no barycentric Julian date", "add 2454833 to BKJD, 2457000 to BTJD", USAGE)
     if not 0 < duration / 24 < period:
         raise CliError(f"a transit of {duration} h does not fit into {period} d", "--duration is in hours", USAGE)
     return Ephemeris(period, t0, duration / 24)

@@ -70,7 +70,10 @@ def stitched(curves: Sequence[LightCurve]) -> LightCurve:
         if np.isfinite(level) and level > 0
     ]
     if not sound:
-        raise CleanError(f"{curves[0].target or 'the star'}: no segment has usable points with flux above zero")
+        raise CleanError(
+            f"{curves[0].target or 'the star'}: no segment has usable points with a median flux above zero (to a flux "
+            "about zero, add one)"
+        )
     points: dict[str, Any] = {name: np.concatenate([getattr(c, name) for c in sound]) for name in ARRAYS}
     joined = replace(sound[0], flux_kind="+".join(sorted({c.flux_kind for c in sound})), **points)
     order = np.unique(joined.time_bjd, return_index=True)[1]

@@ -168,6 +168,8 @@ def power(gain: Array, chi2: float, oversampling: float = 3.0) -> Array:
     """
     from scipy.ndimage import median_filter
 
+    if not gain.max() > 0:
+        return np.zeros_like(gain)
     ratio = (chi2 - gain.max()) / (chi2 - gain)
     width = int(TREND_WIDTH * oversampling) | 1
     flat = ratio - median_filter(ratio, size=min(width, ratio.size | 1), mode="nearest")

@@ -86,6 +86,21 @@ def test_one_bad_file_does_not_keep_the_others(curve: Path, tmp_path: Path) -> N
         assert said in " ".join(done.stderr.split())
 
 
+def test_a_stray_time_a_flat_line_and_a_flux_about_zero_are_told(tmp_path: Path) -> None:
+    time = 2455000 + np.arange(0, 30, 0.02)
+    flux = 1 + np.random.default_rng(2).normal(0, 2e-4, time.size)
+    for name, t, f in [
+        ("stray", np.append(time, time[:50] + 44_000), np.append(flux, flux[:50])),
+        ("flat", time, np.ones(time.size)),
+        ("zero", time, flux - 1.5),
+    ]:
+        pl.DataFrame({"time": t, "flux": f}).write_csv(tmp_path / f"{name}.csv")
+    done = exo("vet", *(str(tmp_path / f"{name}.csv") for name in ("stray", "flat", "zero")))
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == 1 and "trial periods" in said and "add one" in said
+    assert "no signal above the thresholds" in done.stdout
+
+
 def test_a_quiet_star_has_no_signal(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     path = tmp_path / "quiet.csv"
@@ -99,7 +114,8 @@ def test_a_quiet_star_has_no_signal(tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (("--period", "3"), "--period, --t0 and --duration"),
-        (("--period", "3", "--t0", "1", "--duration", "80"), "does not fit into 3"),
+        (("--period", "3", "--t0", "2455000", "--duration", "80"), "does not fit into 3"),
+        (("--period", "3", "--t0", "1325.5", "--duration", "3"), "2457000 to BTJD"),
         (("--mission", "hubble"), "no mission"),
         (("--density", "0"), "--density"),
     ],
