@@ -100,6 +100,9 @@ class Settings(BaseSettings):
     def _cron(cls, value: str) -> str:
         if not re.fullmatch(r"[\dA-Za-z*/,\-]+( +[\dA-Za-z*/,\-]+){4}", value.strip()):
             raise ValueError(f"{value!r} is no cron line of five fields, such as '0 2 * * *' (every night at two)")
+        for field, most in zip(value.split(), CRON_MOST, strict=True):
+            if any(int(number) > most for number in re.findall(r"\d+", field)):
+                raise ValueError(f"{value!r} is no cron line: {field!r} is more than {most}")
         return value.strip()
 
     @field_validator("timezone")
@@ -148,6 +151,9 @@ class Settings(BaseSettings):
         """Root URL of the live endpoint."""
         return f"http://{self.serve_host}:{self.serve_port}"
 
+
+CRON_MOST = (59, 23, 31, 12, 7)
+"""Largest minute, hour, day, month and weekday."""
 
 _OF_PATHS = ("sqlite", "file")
 """Schemes of URLs that have a path where others have a host."""

@@ -15,6 +15,8 @@ from exo_resources.settings import Settings, unknown_variables
         ("timezone", "../../etc/passwd", "no time zone"),
         ("nightly_at", "at two", "no cron line"),
         ("nightly_at", "0 2 * *", "no cron line"),
+        ("nightly_at", "99 99 * * *", "'99' is more than 59"),
+        ("weekly_at", "0 5 * * 1-8", "'1-8' is more than 7"),
         ("serve_port", "99999", "65535"),
         ("profile", "slow", "fast"),
         ("archive", "nasa", "live"),
