@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
-    from exo_assets.lightcurves.search import SearchSettings
+    from exo_assets.lightcurves.search import SearchSettings, Signal
 
 LARGEST_BYTES = 1 << 30
 SUN_RADIUS_EARTH = 109.076
@@ -125,7 +125,16 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
     from exo_assets.lightcurves.chain import search_star, star_with
 
-    return search_star(segments, search) if place is None else star_with(segments, place)
+    if place is not None:
+        return star_with(segments, place)
+    return search_star(segments, search, on_signal=_told)
+
+
+def _told(signal: Signal) -> None:
+    where = signal.transit.ephemeris
+    err().print(
+        f"  {where.period_days:.5f} d, {signal.transit.depth * 1e6:.0f} ppm, SDE {signal.sde:.1f}", markup=False
+    )
 
 
 def _rows(star: Star, name: str) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ is cleaned anew after every signal, from the flux as it was measured, and in the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,11 +32,15 @@ class Star:
 
 
 def search_star(
-    segments: Sequence[LightCurve], settings: SearchSettings | None = None, known: Sequence[Ephemeris] = ()
+    segments: Sequence[LightCurve],
+    settings: SearchSettings | None = None,
+    known: Sequence[Ephemeris] = (),
+    on_signal: Callable[[Signal], None] = lambda _: None,
 ) -> Star:
     """Clean, search, mask and clean again until nothing is left above the thresholds.
 
-    The transits of `known` signals are masked from the start and not found again. Raises CleanError and SearchError.
+    The transits of `known` signals are masked from the start and not found again. `on_signal` is told of each signal
+    as it is found. Raises CleanError and SearchError.
     """
 
     def without(found: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
@@ -45,7 +49,10 @@ def search_star(
         keep = ~in_transit(clean.time_bjd, hidden, HIDDEN_DURATIONS)
         return clean.time_bjd[keep], clean.flux[keep], clean.flux_err[keep]
 
-    found = tuple(signals_of(without, settings))
+    found = []
+    for signal in signals_of(without, settings):
+        on_signal(signal)
+        found.append(signal)
     places = [signal.transit.ephemeris for signal in found]
     curve = cleaned(segments, [*known, *places])
     return Star(curve, tuple(_again(curve, signal, [*known, *places]) for signal in found))
