@@ -15,9 +15,12 @@ from exo_resources.settings import CHECKOUT
 ASSETS = CHECKOUT / "exo_assets"
 GLUE = {"assets.py", "checks.py", "table_asset.py"}
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
+KERNELS = sorted(ASSETS.rglob("*_kernels.py"))
+"""What Numba compiles: the only modules that import it at their top, and heavy themselves for that."""
 HEAVY = {
     *("ray", "torch", "lightgbm", "shap", "mlflow", "sklearn", "llama_index", "optuna", "imblearn", "matplotlib"),
-    *("numba", "exo_assets.training.forest_kernels"),
+    *("numba", "scipy", "astropy"),
+    *(".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in KERNELS),
 }
 PURE = sorted(p for p in ASSETS.rglob("*.py") if p.name not in GLUE and "snapshot" not in p.parts)
 
@@ -51,8 +54,8 @@ def test_heavy_libraries_are_imported_inside_functions(package: str) -> None:
     for path in (CHECKOUT / package).rglob("*.py"):
         if "serve" in path.relative_to(CHECKOUT).parts[:2] and package == "deployments":
             continue  # the Serve application runs inside Ray and is never loaded by Dagster
-        if path.name == "forest_kernels.py":
-            continue  # what Numba compiles; itself on the list of what is imported inside functions
+        if path in KERNELS:
+            continue  # themselves on the list of what is imported inside functions
         names = set(_top_level(ast.parse(path.read_text(encoding="utf-8"))))
         found = (names | {n.split(".")[0] for n in names}) & HEAVY
         if found:
