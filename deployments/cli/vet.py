@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 1 << 30
 SUN_RADIUS_EARTH = 109.076
 """Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
+REPEATING = "not judged: signals of the same period, or a simple ratio of it: the star varies, probably"
 FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
 """What the judgement knows of a signal beside its star."""
 
@@ -55,26 +56,33 @@ def vet(
     if mission and mission not in MISSIONS:
         raise CliError(f"{mission!r} is no mission", f"choose one of {', '.join(MISSIONS)}", USAGE)
     place = _place(period, t0, duration)
-    if output is not None and output.exists() and not output.is_dir():
-        raise CliError(f"{output}: is a file", "name a folder", USAGE)
+    if output is not None:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CliError(
+                f"{output}: no folder can be made there ({error.strerror})", "name another for the pictures", USAGE
+            ) from error
     search = replace(SearchSettings(), density_sun=density, period_max_days=period_max, signals_max=signals)
     stars, lost = _stars(files, time_zero, mission)
     rows: list[dict[str, Any]] = []
+    searched = 0
     for name, segments in stars.items():
         err().print(f"{name}: {sum(map(len, segments)):,} points", markup=False)
         try:
             star = _searched(segments, search, place)
         except ValueError as error:
-            lost.append(f"{name}: {error}")
+            lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
+        searched += 1
         found = _rows(star, name)
         if output is not None:
-            _draw(star, found, search, output, searched=place is None)
+            lost += _draw(star, found, search, output, searched=place is None)
         rows += found
     _judge(rows, settings)
     if json:
         print_json(finite(rows))
-    else:
+    elif searched:
         _table(rows)
     for said in lost:
         err().print(said, style="red", markup=False)
@@ -83,8 +91,8 @@ def vet(
 
 
 def _place(period: float | None, t0: float | None, duration: float | None) -> Ephemeris | None:
+    from exo_assets.lightcurves.curve import EARLIEST_BJD, LATEST_BJD
     from exo_assets.lightcurves.ephemeris import Ephemeris
-    from exo_assets.lightcurves.table_file import EARLIEST_BJD, LATEST_BJD
 
     given = [period, t0, duration]
     if all(value is None for value in given):
@@ -93,7 +101,7 @@ def _place(period: float | None, t0: float | None, duration: float | None) -> Ep
         raise CliError("an ephemeris needs --period, --t0 and --duration", "give all three, or none to search", USAGE)
     if not EARLIEST_BJD < t0 < LATEST_BJD:
         raise CliError(f"--t0 {t0:g} is no barycentric Julian date", "add 2454833 to BKJD, 2457000 to BTJD", USAGE)
-    if not 0 < duration / 24 < period:
+    if not 0 < duration / 24 < period < float("inf"):
         raise CliError(f"a transit of {duration} h does not fit into {period} d", "--duration is in hours", USAGE)
     return Ephemeris(period, t0, duration / 24)
 
@@ -107,9 +115,7 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
     lost = []
     for path in files:
         try:
-            if path.stat().st_size > LARGEST_BYTES:
-                raise LightCurveFileError(str(path), "too_large", f"is larger than {LARGEST_BYTES >> 20} MiB")
-            data = path.read_bytes()
+            data = _read(path)
             if data.startswith(b"SIMPLE"):
                 curve = read_fits(data, str(path))
             else:
@@ -120,6 +126,30 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
         except OSError as error:
             lost.append(f"{path}: cannot be read ({error.strerror or error})")
     return stars, lost
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a file, unpacked when they are gzipped; LightCurveFileError for what is no file, or too large."""
+    import gzip
+    import zlib
+
+    from exo_assets.lightcurves.fits_file import LightCurveFileError
+
+    if path.exists() and not path.is_file():
+        raise LightCurveFileError(str(path), "no_file", "is a folder, a pipe or a device; name a file")
+    with path.open("rb") as file:
+        data = file.read(LARGEST_BYTES + 1)
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            with gzip.open(path) as packed:
+                data = packed.read(LARGEST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise LightCurveFileError(
+                str(path), "damaged", f"its gzip data are damaged or cut short ({error}); copy it again"
+            ) from error
+    if len(data) > LARGEST_BYTES:
+        raise LightCurveFileError(str(path), "too_large", f"is larger than {LARGEST_BYTES >> 20} MiB")
+    return data
 
 
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
@@ -138,7 +168,9 @@ def _told(signal: Signal) -> None:
 
 
 def _rows(star: Star, name: str) -> list[dict[str, Any]]:
-    """What is printed of each signal; the judgement follows."""
+    """What is printed of each signal; the judgement follows. Signals of repeating periods are not judged."""
+    from exo_assets.lightcurves.chain import repeats
+
     return [
         {
             "target": name,
@@ -157,9 +189,9 @@ def _rows(star: Star, name: str) -> list[dict[str, Any]]:
             "star": None,
             "probability_planet": None,
             "verdict": None,
-            "problem": None,
+            "problem": REPEATING if again else None,
         }
-        for s in star.signals
+        for s, again in zip(star.signals, repeats(star.signals), strict=True)
     ]
 
 
@@ -170,7 +202,7 @@ def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
     from deployments.cli.score import load_champion
     from exo_assets.scoring.score import MEASURED, judge
 
-    known = [row for row in rows if row["mission"]]
+    known = [row for row in rows if row["mission"] and not row["problem"]]
     for row in rows:
         if not row["mission"]:
             row["problem"] = "not judged: no mission (--mission)"
@@ -223,21 +255,30 @@ def _star_of(settings: Any, target: str) -> dict[str, Any]:
     )
 
 
-def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> None:
+def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> list[str]:
+    """Write a picture of each signal; what could not be written, in words."""
+    from hashlib import sha256
+
     from exo_assets.lightcurves.page import page
     from exo_assets.lightcurves.search import spectrum
 
-    folder.mkdir(parents=True, exist_ok=True)
-    curve = star.curve
+    curve, lost = star.curve, []
     found = spectrum(curve.time_bjd, curve.flux, curve.flux_err, search) if searched and star.signals else None
     for number, (signal, row) in enumerate(zip(star.signals, rows, strict=True), start=1):
-        stem = "".join(c if c.isalnum() or c in "-." else "_" for c in Path(row["target"]).name)
-        target = folder / f"{stem}_{number}.png"
-        title = f"{row['target']}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
-        temporary = target.with_suffix(".tmp")
-        temporary.write_bytes(page(curve, signal, found, title))
-        temporary.replace(target)
-        row["picture"] = str(target)
+        name = row["target"]
+        stem = "".join(c if c.isalnum() or c in "-." else "_" for c in Path(name).name)[:100]
+        # Files of one name in different folders are different stars.
+        mark = f"_{sha256(name.encode()).hexdigest()[:6]}" if Path(name).name != name else ""
+        target = folder / f"{stem}{mark}_{number}.png"
+        title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
+        try:
+            temporary = target.with_suffix(".tmp")
+            temporary.write_bytes(page(curve, signal, found, title))
+            temporary.replace(target)
+            row["picture"] = str(target)
+        except OSError as error:
+            lost.append(f"{target}: cannot be written ({error.strerror or error})")
+    return lost
 
 
 def _table(rows: list[dict[str, Any]]) -> None:

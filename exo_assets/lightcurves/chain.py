@@ -69,6 +69,22 @@ def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
     return Star(curve, (replace(signal, snr=transit.snr),))
 
 
+def repeats(signals: Sequence[Signal]) -> list[bool]:
+    """Whether another signal of the star has the same period, or one of a simple ratio to it, within one percent.
+
+    Planets hardly do that. A star that varies does: what is left of its crests and troughs is found again and again.
+    """
+    periods = np.array([s.transit.ephemeris.period_days for s in signals])
+    out = []
+    for i, period in enumerate(periods):
+        others = np.delete(periods, i)
+        out.append(any((np.abs(others / (period * ratio) - 1) < SAME_PERIOD).any() for ratio in SIMPLE_RATIOS))
+    return out
+
+
+SAME_PERIOD, SIMPLE_RATIOS = 0.01, (1 / 3, 1 / 2, 1.0, 2.0, 3.0)
+
+
 def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Signal:
     """The signal fitted to the final curve, without the transits of the others; as it was where that cannot be."""
     place = signal.transit.ephemeris
@@ -78,4 +94,4 @@ def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Si
         transit = fit(*points, place)
     except FitError:
         return signal
-    return replace(judged(*points, transit), sde=signal.sde, snr=signal.snr)
+    return replace(judged(*points, transit), sde=signal.sde, snr=transit.snr)

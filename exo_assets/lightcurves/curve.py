@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+EARLIEST_BJD, LATEST_BJD = 2_400_000.0, 2_500_000.0
+"""Times outside are no barycentric Julian dates of a space mission."""
 KEPLER_FLAGS = {
     "attitude tweak": 1 << 0,
     "safe mode": 1 << 1,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.curve import EARLIEST_BJD, LATEST_BJD, LightCurve
 
 Array = NDArray[np.float64]
 
@@ -110,6 +110,8 @@ def _curve(units: Any, name: str) -> LightCurve:
     reference = _ZERO_POINTS.get(mission, 0.0) if zero is None else zero + table.header.get("BJDREFF", 0.0)
     time = columns["TIME"].astype(np.float64) + reference
     quality = next((columns[c] for c in ("QUALITY", "SAP_QUALITY") if c in columns), np.zeros(time.size))
+    if not np.isfinite(quality).all():
+        raise LightCurveFileError(name, "no_quality", "has quality flags that are no numbers")
     unknown = np.full(time.size, np.nan)
     header = units[0].header
     segment = next((header[k] for k in ("QUARTER", "CAMPAIGN", "SECTOR") if isinstance(header.get(k), int)), 0)
@@ -128,6 +130,14 @@ def _curve(units: Any, name: str) -> LightCurve:
     timed = curve.where(np.isfinite(time))
     if not len(timed):
         raise LightCurveFileError(name, "no_light_curve", "has no point with a time")
+    first, last = timed.time_bjd.min(), timed.time_bjd.max()
+    if not (first > EARLIEST_BJD and last < LATEST_BJD):
+        raise LightCurveFileError(
+            name,
+            "time_zero",
+            f"has times from {first:g} to {last:g} with the zero point of its header (BJDREFI, BJDREFF), no "
+            "barycentric Julian dates",
+        )
     return timed.where(np.argsort(timed.time_bjd, kind="stable"))
 
 

@@ -6,14 +6,16 @@ Belongs here: checking and reading such tables. Does not belong here: the missio
 from __future__ import annotations
 
 import io
+from typing import cast
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.curve import EARLIEST_BJD, LATEST_BJD, LightCurve
 from exo_assets.lightcurves.fits_file import LightCurveFileError
 
-EARLIEST_BJD, LATEST_BJD = 2_400_000.0, 2_500_000.0
 COLUMNS = {"time": pl.Float64, "flux": pl.Float64, "flux_err": pl.Float64, "quality": pl.Int64}
 REQUIRED = ("time", "flux")
 
@@ -26,13 +28,18 @@ def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: s
     barycentric Julian dates then. LightCurveFileError otherwise.
     """
     frame = _frame(data, name)
-    frame = frame.rename({c: c.strip().lower() for c in frame.columns})
+    names = [c.strip().lower() for c in frame.columns]
+    twice = sorted({c for c in names if c in COLUMNS and names.count(c) > 1})
+    if twice:
+        raise LightCurveFileError(name, "no_light_curve", f"has more than one column {', '.join(twice)}; rename one")
+    frame = frame.select(pl.col(c).alias(n) for c, n in zip(frame.columns, names, strict=True) if n in COLUMNS)
+    given = ", ".join(names[:8]) or "none"
     missing = [c for c in REQUIRED if c not in frame.columns]
     if missing:
         raise LightCurveFileError(
             name,
             "no_light_curve",
-            f"has no column {' and no column '.join(missing)} (it has {', '.join(frame.columns[:8]) or 'none'}); a "
+            f"has no column {' and no column '.join(missing)} (it has {given}); a "
             "header line with time, flux and, if known, flux_err and quality is needed",
         )
     values = {c: _numbers(frame[c], c, kind, name) for c, kind in COLUMNS.items() if c in frame.columns}
@@ -67,9 +74,10 @@ def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: s
 def _frame(data: bytes, name: str) -> pl.DataFrame:
     try:
         if data.startswith(b"PAR1"):
-            return pl.read_parquet(io.BytesIO(data))
+            # Not by polars, which panics at some damaged files.
+            return cast(pl.DataFrame, pl.from_arrow(pq.read_table(io.BytesIO(data))))
         return pl.read_csv(data, infer_schema=False, comment_prefix="#")
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError) as error:
         said = str(error).splitlines()[0] if str(error) else "no message"
         raise LightCurveFileError(name, "damaged", f"is no readable CSV or Parquet table ({said})") from error
 
@@ -86,4 +94,13 @@ def _numbers(column: pl.Series, what: str, kind: type[pl.DataType], name: str) -
         raise LightCurveFileError(
             name, "not_a_number", f"its column {what} has {given[first]!r} in row {first + 1}, which is no number"
         )
-    return numbers if kind == pl.Float64 else numbers.cast(pl.Int64, strict=False)
+    if kind == pl.Float64:
+        return numbers
+    whole = numbers.cast(pl.Int64, strict=False)
+    bad = numbers.is_not_null() & (whole.is_null() | (whole != numbers).fill_null(False))
+    if bad.any():
+        first = int(bad.arg_max() or 0)
+        raise LightCurveFileError(
+            name, "not_a_number", f"its column {what} has {given[first]!r} in row {first + 1}, which is no whole number"
+        )
+    return whole

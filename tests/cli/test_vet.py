@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -127,4 +128,33 @@ def test_bad_usage_is_exit_code_2(curve: Path, arguments: tuple[str, ...], says:
 
 def test_pictures_go_into_a_folder(curve: Path) -> None:
     done = exo("vet", str(curve), "-o", str(curve))
-    assert done.exit_code == 2 and "is a file" in done.stderr
+    assert done.exit_code == 2 and "no folder can be made there" in done.stderr
+
+
+def test_packed_files_are_read_and_what_is_no_file_is_named(curve: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "star.csv.gz"
+    packed.write_bytes(gzip.compress(curve.read_bytes()))
+    assert exo("vet", str(packed)).exit_code == 0
+    packed.write_bytes(gzip.compress(curve.read_bytes())[:-100])
+    done = exo("vet", str(packed), "/dev/zero")
+    said = " ".join(done.stderr.split())
+    assert done.exit_code == 1 and done.stdout == "" and "cut short" in said and "a device" in said
+
+
+@pytest.mark.usefixtures("champion")
+def test_a_star_that_varies_is_flagged_and_not_judged(tmp_path: Path) -> None:
+    time = 2455000 + np.arange(0, 60, 0.02)
+    random = np.random.default_rng(3)
+    flux = 1 + 0.01 * np.sin(2 * np.pi * time / 1.16) * (1 + 0.3 * np.sin(time / 7)) + random.normal(0, 1e-4, time.size)
+    pl.DataFrame({"time": time, "flux": flux}).write_csv(tmp_path / "spots.csv")
+    rows = json.loads(exo("vet", str(tmp_path / "spots.csv"), "--mission", "kepler", "--json").stdout)
+    assert len(rows) > 1 and all(row["verdict"] is None and "varies" in row["problem"] for row in rows)
+
+
+def test_files_of_one_name_have_pictures_of_their_own(curve: Path, tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "star.csv").write_bytes(curve.read_bytes())
+    rows = json.loads(
+        exo("vet", str(curve), str(tmp_path / "b" / "star.csv"), "-o", str(tmp_path / "p"), "--json").stdout
+    )
+    assert len({row["picture"] for row in rows}) == 2 == len(list((tmp_path / "p").iterdir()))

@@ -49,6 +49,9 @@ def test_what_is_written_is_read(points: list[tuple[float, float]]) -> None:
         (b"time,flux\n2455000,1\n2455001,one\n", "not_a_number", "column flux has 'one' in row 2"),
         (b"time,flux\n,\n", "no_light_curve", "no point"),
         (b"time,flux\n1325.5,1\n", "time_zero", "2457000"),
+        (b"time,Time,flux\n2455000,1,1\n", "no_light_curve", "more than one column time"),
+        (b"time,flux,quality\n2455000,1,1e30\n", "not_a_number", "'1e30' in row 1, which is no whole number"),
+        (b"time,flux,quality\n2455000,1,nan\n", "not_a_number", "'nan' in row 1, which is no whole number"),
     ],
 )
 def test_what_is_no_light_curve_is_refused_with_its_reason(data: bytes, reason: str, says: str) -> None:
