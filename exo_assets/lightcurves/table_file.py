@@ -6,7 +6,6 @@ Belongs here: checking and reading such tables. Does not belong here: the missio
 from __future__ import annotations
 
 import io
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -74,12 +73,24 @@ def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: s
 def _frame(data: bytes, name: str) -> pl.DataFrame:
     try:
         if data.startswith(b"PAR1"):
-            # Not by polars, which panics at some damaged files.
-            return cast(pl.DataFrame, pl.from_arrow(pq.read_table(io.BytesIO(data))))
+            return _of_parquet(pq.read_table(io.BytesIO(data)))
         return pl.read_csv(data, infer_schema=False, comment_prefix="#")
     except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError) as error:
         said = str(error).splitlines()[0] if str(error) else "no message"
         raise LightCurveFileError(name, "damaged", f"is no readable CSV or Parquet table ({said})") from error
+
+
+def _of_parquet(table: pa.Table) -> pl.DataFrame:
+    """The columns that count, and the names of the others. polars alone panics at the names of some damaged files."""
+    table.validate(full=True)
+    return pl.DataFrame(
+        [
+            pl.Series(name, pl.from_arrow(column))
+            if name.strip().lower() in COLUMNS
+            else pl.repeat(None, table.num_rows, eager=True).alias(name)
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+    )
 
 
 def _numbers(column: pl.Series, what: str, kind: type[pl.DataType], name: str) -> pl.Series:
