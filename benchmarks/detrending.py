@@ -54,8 +54,7 @@ def lightkurve(t: Array, f: Array) -> Array:
     from lightkurve import LightCurve
 
     window = int(1.5 / np.median(np.diff(t))) | 1
-    flat, trend = LightCurve(time=t, flux=f).flatten(window_length=window, return_trend=True)
-    del flat
+    _, trend = LightCurve(time=t, flux=f).flatten(window_length=window, return_trend=True)
     return np.asarray(trend.flux.value)
 
 
@@ -67,8 +66,6 @@ def compare(sampling: Sampling, planet: Planet) -> None:
     masked = in_transit(t, [place])
     offset = phase_days(t, place.period_days, place.t0)
     deep, beside = np.abs(offset) < 0.25 * duration, (np.abs(offset) > 0.7 * duration) & (np.abs(offset) < 2 * duration)
-    quiet, _, _ = curve(sampling, None, seed=3)
-    del quiet
     true = 1 - _clean(sampling, planet)[deep].mean()
     methods: dict[str, Callable[[], Array]] = {
         "exo biweight, transits masked": lambda: biweight_trend(t, f, masked=in_transit(t, [place])),

@@ -1,15 +1,19 @@
-"""What commands print, and how they fail.
+"""What commands print and write, and how they fail.
 
-Belongs here: the error that ends a command with one clear line, JSON on stdout, consoles, settings read with clear
-errors. Does not belong here: any command.
+Belongs here: the error that ends a command with one clear line, JSON on stdout, consoles, files written whole or not at
+all, settings read with clear errors. Does not belong here: any command.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +75,25 @@ def console_on(file: Any) -> Console:
         return Console(file=file, highlight=False, emoji=False)
     # Not a terminal: as wide as it takes, so that nothing is cut or wrapped in a log.
     return Console(file=file, highlight=False, emoji=False, width=200, color_system=None)
+
+
+def write_whole(target: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside the target, then rename it over: a reader sees the old file or the whole new one.
+
+    A link stays a link: the file it points to is replaced. A file's permissions stay. Raises OSError.
+    """
+    target = target.resolve()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".exo-", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~mask)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def print_json(value: Any) -> None:

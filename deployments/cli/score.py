@@ -7,16 +7,14 @@ and scoring them (`exo_assets.scoring`).
 from __future__ import annotations
 
 import gzip
-import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, err, finite, print_json, read_settings
+from deployments.cli.output import USAGE, CliError, err, finite, print_json, read_settings, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +58,12 @@ def score(
         raise CliError(f"{file}: {error}", code=USAGE) from error
     without = scored["probability_planet"].null_count()
     if output and write:
-        _replace(output, scored, write)
+        try:
+            write_whole(output, lambda temporary: write(scored, temporary))
+        except OSError as error:
+            raise CliError(
+                f"{output.resolve()}: cannot be written ({error.strerror or error})", "nothing was changed there"
+            ) from error
         if json:
             print_json(
                 {
@@ -95,17 +98,22 @@ def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
     return ref, Vetter.load(ModelRegistry(settings.mlflow, settings.mlflow_artifacts).fetch(ref))
 
 
+def known_signals(settings: Settings) -> pl.DataFrame | None:
+    """The catalogue's signals; None before there is a catalogue."""
+    from exo_resources.lake import Lake, TableMissingError
+
+    try:
+        return Lake(settings.lake).read("core_signals")
+    except TableMissingError:
+        return None
+
+
 def _star_counts(settings: Settings) -> pl.DataFrame | None:
     """How many signals the catalogue knows of each star; None before there is a catalogue."""
     import polars as pl
 
-    from exo_resources.lake import Lake, TableMissingError
-
-    try:
-        signals = Lake(settings.lake).read("core_signals")
-    except TableMissingError:
-        return None
-    return signals.group_by("mission_star_id").agg(pl.len().alias("n_signals"))
+    signals = known_signals(settings)
+    return None if signals is None else signals.group_by("mission_star_id").agg(pl.len().alias("n_signals"))
 
 
 def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:
@@ -143,27 +151,3 @@ _WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
     ".parquet": lambda frame, path: frame.write_parquet(path),
     ".json": _json,
 }
-
-
-def _replace(output: Path, frame: pl.DataFrame, write: Callable[[pl.DataFrame, Path], None]) -> None:
-    """Write beside the target, then rename over it: a reader sees the old file or the whole new one.
-
-    A link stays a link: the file it points to is replaced. A file's permissions stay.
-    """
-    output = output.resolve()
-    try:
-        handle, name = tempfile.mkstemp(dir=output.parent, prefix=".exo-", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            write(frame, temporary)
-            mask = os.umask(0)
-            os.umask(mask)
-            temporary.chmod(output.stat().st_mode & 0o777 if output.exists() else 0o666 & ~mask)
-            os.replace(temporary, output)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise CliError(
-            f"{output}: cannot be written ({error.strerror or error})", "nothing was changed there"
-        ) from error

@@ -6,21 +6,23 @@ Belongs here: files to stars, what is printed, and where pictures go. Does not b
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, err, finite, out, print_json, read_settings
+from deployments.cli.output import USAGE, CliError, err, finite, out, print_json, read_settings, write_whole
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
-LARGEST_BYTES = 1 << 30
 SUN_RADIUS_EARTH = 109.076
 """Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
 REPEATING = "not judged: signals of the same period, or a simple ratio of it: the star varies, probably"
@@ -110,6 +112,7 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
     """Light curves by star, and what is wrong with files that are none."""
     from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
     from exo_assets.lightcurves.table_file import read_table
+    from exo_assets.scoring.read_file import CatalogueFileError
 
     stars: dict[str, list[LightCurve]] = {}
     lost = []
@@ -121,7 +124,7 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
             else:
                 curve = read_table(data, str(path), time_zero_bjd=time_zero, mission=mission)
             stars.setdefault(curve.target or str(path), []).append(curve)
-        except LightCurveFileError as error:
+        except (LightCurveFileError, CatalogueFileError) as error:
             lost.append(str(error))
         except OSError as error:
             lost.append(f"{path}: cannot be read ({error.strerror or error})")
@@ -129,27 +132,12 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a file, unpacked when they are gzipped; LightCurveFileError for what is no file, or too large."""
-    import gzip
-    import zlib
+    """The bytes of a regular file, unpacked; ValueError or OSError for anything else."""
+    from exo_assets.scoring.read_file import CatalogueFileError, file_bytes
 
-    from exo_assets.lightcurves.fits_file import LightCurveFileError
-
-    if path.exists() and not path.is_file():
-        raise LightCurveFileError(str(path), "no_file", "is a folder, a pipe or a device; name a file")
-    with path.open("rb") as file:
-        data = file.read(LARGEST_BYTES + 1)
-    if data.startswith(b"\x1f\x8b"):
-        try:
-            with gzip.open(path) as packed:
-                data = packed.read(LARGEST_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise LightCurveFileError(
-                str(path), "damaged", f"its gzip data are damaged or cut short ({error}); copy it again"
-            ) from error
-    if len(data) > LARGEST_BYTES:
-        raise LightCurveFileError(str(path), "too_large", f"is larger than {LARGEST_BYTES >> 20} MiB")
-    return data
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise CatalogueFileError(f"{path}: is a folder, a pipe or a device; name a file")
+    return file_bytes(path)
 
 
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
@@ -199,7 +187,7 @@ def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
     """Put the champion's judgement into the rows, or why there is none."""
     import polars as pl
 
-    from deployments.cli.score import load_champion
+    from deployments.cli.score import known_signals, load_champion
     from exo_assets.scoring.score import MEASURED, judge
 
     known = [row for row in rows if row["mission"] and not row["problem"]]
@@ -214,7 +202,8 @@ def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
         for row in known:
             row["problem"] = f"not judged: {error.message} ({error.remedy})"
         return
-    stars = [_star_of(settings, row["target"]) for row in known]
+    catalogue = known_signals(settings)
+    stars = [{} if catalogue is None else _star_of(catalogue, row["target"]) for row in known]
     for row, star in zip(known, stars, strict=True):
         row["star"] = "as the catalogue has it" if star else "unknown"
         star.update({name: row[name] for name in FITTED})
@@ -234,25 +223,18 @@ def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
         row["problem"] = judged["unusable"] or vetter.unfamiliar(row["mission"])
 
 
-def _star_of(settings: Any, target: str) -> dict[str, Any]:
+def _star_of(catalogue: pl.DataFrame, target: str) -> dict[str, Any]:
     """What the catalogue knows of a star, by the name that light-curve files have for it; empty when nothing."""
     import polars as pl
 
     from exo_assets.catalogs.contracts import STAR_COLUMNS
-    from exo_resources.lake import Lake, TableMissingError
 
-    catalogue, _, number = target.partition(" ")
-    column = {"KIC": "kic_id", "EPIC": "epic_id", "TIC": "tic_id"}.get(catalogue)
+    kind, _, number = target.partition(" ")
+    column = {"KIC": "kic_id", "EPIC": "epic_id", "TIC": "tic_id"}.get(kind)
     if column is None or not number.isdigit():
         return {}
-    try:
-        signals = Lake(settings.lake).read("core_signals")
-    except TableMissingError:
-        return {}
-    known = signals.filter(pl.col(column) == int(number)).select(STAR_COLUMNS)
-    return (
-        {name: value for name, value in known.row(0, named=True).items() if value is not None} if known.height else {}
-    )
+    known = catalogue.filter(pl.col(column) == int(number)).select(STAR_COLUMNS).head(1).to_dicts()
+    return {name: value for star in known for name, value in star.items() if value is not None}
 
 
 def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> list[str]:
@@ -272,9 +254,8 @@ def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder
         target = folder / f"{stem}{mark}_{number}.png"
         title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:
-            temporary = target.with_suffix(".tmp")
-            temporary.write_bytes(page(curve, signal, found, title))
-            temporary.replace(target)
+            picture = page(curve, signal, found, title)
+            write_whole(target, lambda temporary, picture=picture: temporary.write_bytes(picture))  # type: ignore[misc]
             row["picture"] = str(target)
         except OSError as error:
             lost.append(f"{target}: cannot be written ({error.strerror or error})")

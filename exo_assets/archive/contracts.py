@@ -104,25 +104,23 @@ class RawContract(TableContract):
 
     def _garbled(self, frame: pl.DataFrame) -> list[str]:
         """Columns of numbers that hold too much else."""
-        numbers = [c.name for c in self.columns if c.name not in WORDS]
-        bad = frame.select(
-            (text(name, numbers).is_not_null() & number(name, numbers).is_null()).sum().alias(name) for name in numbers
-        )
-        return [
-            f"{name} is not a number in {n:,} of {frame.height:,} rows"
-            for name, n in bad.row(0, named=True).items()
-            if n > GARBLED_SHARE * frame.height
-        ]
+        names = [c.name for c in self.columns if c.name not in WORDS]
+        bad = (text(name, names).is_not_null() & number(name, names).is_null() for name in names)
+        return _beyond(frame, zip(names, bad, strict=True), GARBLED_SHARE, "not a number")
 
     def _emptied(self, frame: pl.DataFrame) -> list[str]:
         """Columns that the pipeline lives on and that hold too little."""
         names = [c.name for c in self.columns if c.name in FILLED]
-        empty = frame.select(text(name, names).is_null().sum().alias(name) for name in names)
-        return [
-            f"{name} is empty in {n:,} of {frame.height:,} rows"
-            for name, n in empty.row(0, named=True).items()
-            if n > EMPTIED_SHARE * frame.height
-        ]
+        bad = (text(name, names).is_null() for name in names)
+        return _beyond(frame, zip(names, bad, strict=True), EMPTIED_SHARE, "empty")
+
+
+def _beyond(frame: pl.DataFrame, rules: Iterable[tuple[str, pl.Expr]], share: float, what: str) -> list[str]:
+    """Columns whose rule holds in more than `share` of the rows, in words."""
+    counts = frame.select(rule.sum().alias(name) for name, rule in rules).row(0, named=True)
+    return [
+        f"{name} is {what} in {n:,} of {frame.height:,} rows" for name, n in counts.items() if n > share * frame.height
+    ]
 
 
 def _text(name: str, description: str, unit: str = "", *, nullable: bool = True) -> tuple[Column, ...]:

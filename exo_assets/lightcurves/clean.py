@@ -16,7 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo_assets.lightcurves.curve import ARRAYS, LightCurve, near_dump, usable
-from exo_assets.lightcurves.detrend import BREAK_DAYS, WINDOW_DAYS, biweight_trend, point_to_point_sigma
+from exo_assets.lightcurves.detrend import (
+    WINDOW_DAYS,
+    WINDOW_DURATIONS,
+    biweight_trend,
+    pieces,
+    point_to_point_sigma,
+    robust_sigma,
+)
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 
 Array = NDArray[np.float64]
@@ -90,7 +97,7 @@ def cleaned(
     whole = stitched(curves)
     good = usable(whole)
     curve, beside_dump = whole.where(good), near_dump(whole)[good]
-    window = max([window_days, *(3 * place.duration_days for place in known)])
+    window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
     masked = in_transit(curve.time_bjd, known)
     trend = biweight_trend(curve.time_bjd, curve.flux, masked=masked, segment=curve.segment, window_days=window)
     flat = curve.flux / trend
@@ -128,16 +135,16 @@ def _noise(flat: Array, segment: NDArray[np.int32]) -> Array:
         chosen = segment == number
         known = flat[chosen & np.isfinite(flat)]
         if known.size > 2:
-            scatter = float(1.4826 * np.median(np.abs(known - np.median(known))))
-            out[chosen] = max(point_to_point_sigma(known), scatter, 1e-9)
+            out[chosen] = max(point_to_point_sigma(known), robust_sigma(known), 1e-9)
     return out
 
 
 def _edges(time: Array) -> Mask:
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(time) > BREAK_DAYS) + 1])
-    ends = np.concatenate([starts[1:] - 1, [time.size - 1]])
-    piece = np.searchsorted(starts, np.arange(time.size), side="right") - 1
-    return np.asarray((time - time[starts[piece]] < EDGE_DAYS) | (time[ends[piece]] - time < EDGE_DAYS))
+    near = np.zeros(time.size, dtype=bool)
+    for piece in pieces(time):
+        t = time[piece]
+        near[piece] = (t - t[0] < EDGE_DAYS) | (t[-1] - t < EDGE_DAYS)
+    return near
 
 
 def cdpp_ppm(time: Array, flat: Array, hours: float) -> float:
@@ -157,4 +164,4 @@ def cdpp_ppm(time: Array, flat: Array, hours: float) -> float:
     full = mean[count >= 0.5 * width / cadence]
     if full.size < 3:
         return float("nan")
-    return float(1.4826 * np.median(np.abs(full - np.median(full))) * 1e6)
+    return robust_sigma(full) * 1e6

@@ -130,18 +130,22 @@ def _spline(t: Array, f: Array, counts: Mask, spacing: float) -> tuple[Array, Ma
             return None
         trend = np.asarray(spline(np.clip(t, low, high)))
         residual = f - trend
-        spread = 1.4826 * np.median(np.abs(residual[kept] - np.median(residual[kept])))
-        clipped = counts & (np.abs(residual) <= CLIP_SIGMA * spread)
+        clipped = counts & (np.abs(residual) <= CLIP_SIGMA * robust_sigma(residual[kept]))
         if (clipped == kept).all() or clipped.sum() < 5:
             break
         kept = clipped
     return trend, kept, len(knots) - 4
 
 
+def robust_sigma(values: Array) -> float:
+    """Standard deviation from the median absolute deviation: 1.4826 MAD, that of normal noise."""
+    return float(1.4826 * np.median(np.abs(values - np.median(values))))
+
+
 def point_to_point_sigma(flux: Array) -> float:
     """Noise of a point from the differences of neighbours, which a trend does not enlarge: 1.4826 MAD / sqrt(2)."""
     steps = np.diff(flux)
-    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2)) if steps.size else float("nan")
+    return robust_sigma(steps) / float(np.sqrt(2)) if steps.size else float("nan")
 
 
 def _checked(time: Array, flux: Array, masked: Mask | None) -> None:

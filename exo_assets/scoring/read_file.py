@@ -46,7 +46,11 @@ class CatalogueFileError(ValueError):
 
 def read_catalogue_file(path: Path | str) -> pl.DataFrame:
     """All rows of a CSV (or .csv.gz) file as text columns; an empty field is null. CatalogueFileError otherwise."""
-    path = Path(path)
+    return read_catalogue_bytes(file_bytes(Path(path)), str(path))
+
+
+def file_bytes(path: Path) -> bytes:
+    """The bytes of a file, unpacked when they are gzipped; CatalogueFileError when it is unreadable or too large."""
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > LARGEST_BYTES:
@@ -58,7 +62,7 @@ def read_catalogue_file(path: Path | str) -> pl.DataFrame:
         raise CatalogueFileError(f"{path}: is a folder, not a CSV file") from None
     except OSError as error:
         raise CatalogueFileError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return read_catalogue_bytes(data, str(path))
+    return _plain(data, str(path), LARGEST_BYTES)
 
 
 def read_catalogue_bytes(data: bytes, name: str, *, largest: int = LARGEST_BYTES) -> pl.DataFrame:
