@@ -44,7 +44,8 @@ class CleanError(ValueError):
 @dataclass(frozen=True)
 class CleanCurve:
     """A flat light curve: `flux` is relative about one, `flux_err` the noise of its segment, `trend` what was divided
-    out (in the units of the file). `cdpp_ppm` holds the noise at 1, 3 and 6 hours."""
+    out (relative to the segment's median). `column`, `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the
+    noise at 1, 3 and 6 hours."""
 
     target: str
     mission: str
@@ -54,6 +55,8 @@ class CleanCurve:
     flux_err: Array
     trend: Array
     segment: NDArray[np.int32]
+    column: Array
+    row: Array
     is_edge: Mask
     is_near_dump: Mask
     n_unusable: int
@@ -116,6 +119,8 @@ def cleaned(
         flux_err=_noise(flat, curve.segment[keep]),
         trend=trend[keep],
         segment=curve.segment[keep],
+        column=curve.column[keep],
+        row=curve.row[keep],
         is_edge=_edges(time),
         is_near_dump=beside_dump[keep],
         n_unusable=int((~good).sum()),
