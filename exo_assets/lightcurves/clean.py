@@ -100,6 +100,36 @@ def cleaned(
     whole = stitched(curves)
     good = usable(whole)
     curve, beside_dump = whole.where(good), near_dump(whole)[good]
+    return _flattened(
+        CleanCurve(
+            target=curve.target,
+            mission=curve.mission,
+            flux_kind=curve.flux_kind,
+            time_bjd=curve.time_bjd,
+            flux=curve.flux,
+            flux_err=curve.flux_err,
+            trend=np.ones(len(curve)),
+            segment=curve.segment,
+            column=curve.column,
+            row=curve.row,
+            is_edge=np.zeros(len(curve), dtype=bool),
+            is_near_dump=beside_dump,
+            n_unusable=int((~good).sum()),
+            n_outliers=0,
+            cdpp_ppm=(),
+        ),
+        known,
+        window_days,
+    )
+
+
+def recleaned(curve: CleanCurve, known: Sequence[Ephemeris] = (), *, window_days: float = WINDOW_DAYS) -> CleanCurve:
+    """`curve` with its trend found anew, from the flux before it was made flat; `known` transits are masked."""
+    return _flattened(replace(curve, flux=curve.flux * curve.trend, trend=np.ones(curve.flux.size)), known, window_days)
+
+
+def _flattened(curve: CleanCurve, known: Sequence[Ephemeris], window_days: float) -> CleanCurve:
+    """The curve divided by its trend, without the points far above it."""
     window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
     masked = in_transit(curve.time_bjd, known)
     trend = biweight_trend(curve.time_bjd, curve.flux, masked=masked, segment=curve.segment, window_days=window)
@@ -110,10 +140,8 @@ def cleaned(
     if keep.sum() < MIN_POINTS:
         raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")
     time, flat = curve.time_bjd[keep], flat[keep]
-    return CleanCurve(
-        target=curve.target,
-        mission=curve.mission,
-        flux_kind=curve.flux_kind,
+    return replace(
+        curve,
         time_bjd=time,
         flux=flat,
         flux_err=_noise(flat, curve.segment[keep]),
@@ -122,9 +150,8 @@ def cleaned(
         column=curve.column[keep],
         row=curve.row[keep],
         is_edge=_edges(time),
-        is_near_dump=beside_dump[keep],
-        n_unusable=int((~good).sum()),
-        n_outliers=int(outlier.sum()),
+        is_near_dump=curve.is_near_dump[keep],
+        n_outliers=curve.n_outliers + int(outlier.sum()),
         cdpp_ppm=tuple(cdpp_ppm(time, flat, hours) for hours in CDPP_HOURS),
     )
 
