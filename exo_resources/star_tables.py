@@ -81,17 +81,15 @@ class StarTables:
 
         DamagedTableError when its file cannot be read.
         """
-        with self._open(table, partition) as file:
-            return {} if file is None else _index(file)
+        with self._open(table, partition) as part:
+            return part.index if part else {}
 
     def star(self, table: str, partition: str, star_id: str) -> pl.DataFrame:
-        """The rows of one star; only they are read. KeyError when it has none."""
-        with self._open(table, partition) as file:
-            index = {} if file is None else _index(file)
-            having = [name for name, entry in index.items() if entry.rows]
-            if file is None or star_id not in having:
+        """The rows of one star; only they are read. KeyError when it has none, DamagedTableError as for `index`."""
+        with self._open(table, partition) as part:
+            if part is None or star_id not in part.groups:
                 raise KeyError(f"{table}, partition {partition}: {star_id} has no rows")
-            return pl.DataFrame(pl.from_arrow(file.read_row_group(having.index(star_id))))
+            return pl.DataFrame(pl.from_arrow(part.rows(star_id)))
 
     def read(self, table: str, columns: Sequence[str] | None = None, empty: pl.DataFrame | None = None) -> pl.DataFrame:
         """The `columns` (all when None) of every star of every partition, sorted by partition and star.
@@ -100,9 +98,9 @@ class StarTables:
         """
         parts = []
         for partition in self.partitions(table):
-            with self._open(table, partition) as file:
-                if file is not None and file.metadata.num_rows:
-                    parts.append(pl.DataFrame(pl.from_arrow(file.read(columns=list(columns) if columns else None))))
+            with self._open(table, partition) as part:
+                if part and part.groups:
+                    parts.append(pl.DataFrame(pl.from_arrow(part.all(columns))))
         if parts:
             return pl.concat(parts)
         return empty if empty is not None else pl.DataFrame()
@@ -148,15 +146,12 @@ class StarTables:
             return before, False
         fresh = iter(made)
 
-        def stars(old: pq.ParquetFile | None) -> Iterator[StarRows]:
-            groups = {name: i for i, name in enumerate(n for n, e in before.items() if e.rows)}
+        def stars(old: _Part | None) -> Iterator[StarRows]:
             for star in wanted:
                 if star not in same:
                     yield next(fresh)
-                elif star in groups and old is not None:
-                    yield StarRows(before[star], old.read_row_group(groups[star]))
                 else:
-                    yield StarRows(before[star])
+                    yield StarRows(before[star], old.rows(star) if old and star in old.groups else None)
 
         with self._open(table, partition) as old:
             return self.write(table, partition, schema, stars(old)), True
@@ -170,7 +165,7 @@ class StarTables:
         return whole.hexdigest()
 
     @contextmanager
-    def _open(self, table: str, partition: str) -> Iterator[pq.ParquetFile | None]:
+    def _open(self, table: str, partition: str) -> Iterator[_Part | None]:
         path = self.lake.path(self.key(table, partition))
         try:
             source = self._fs.open_input_file(path)
@@ -178,10 +173,7 @@ class StarTables:
             yield None
             return
         with source:
-            try:
-                yield pq.ParquetFile(source, page_checksum_verification=True)
-            except (pa.ArrowException, OSError, ValueError, TypeError) as error:
-                raise DamagedTableError(f"{table}/{partition}", path, error) from error
+            yield _Part(source, f"{table}/{partition}", path)
 
     @contextmanager
     def _replacing(self, path: str) -> Iterator[Any]:
@@ -213,15 +205,60 @@ def unchanged(index: Index, star: str, fingerprint: str) -> bool:
 
 
 def digest_of(rows: pa.Table) -> str:
-    """SHA-256 of a table's values."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, rows.schema.remove_metadata()) as out:
-        out.write_table(rows.combine_chunks().replace_schema_metadata(None))
-    return hashlib.sha256(sink.getvalue()).hexdigest()
+    """SHA-256 of a table's names, types and values; the same however they lie in memory."""
+    whole = hashlib.sha256()
+    for field, column in zip(rows.schema, rows.columns, strict=True):
+        whole.update(f"{field.name}:".encode())
+        _update(whole, column.combine_chunks() if column.num_chunks != 1 else column.chunk(0))
+    return whole.hexdigest()
 
 
-def _index(file: pq.ParquetFile) -> Index:
-    metadata = file.metadata.metadata or {}
-    if _INDEX_KEY not in metadata:
-        raise ValueError("it was not written by Exo")
-    return {entry["star_id"]: StarEntry(**entry) for entry in json.loads(metadata[_INDEX_KEY])}
+def _update(whole: Any, values: pa.Array) -> None:
+    whole.update(f"{len(values)}:".encode())
+    if values.null_count:
+        whole.update(values.is_null().to_numpy(zero_copy_only=False).tobytes())
+        values = values.drop_null()
+    if pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        whole.update(values.value_lengths().to_numpy(zero_copy_only=False).tobytes())
+        _update(whole, values.flatten())
+    elif pa.types.is_fixed_size_list(values.type):
+        _update(whole, values.flatten())
+    elif pa.types.is_floating(values.type) or pa.types.is_integer(values.type) or pa.types.is_boolean(values.type):
+        whole.update(f"{values.type}:".encode())
+        whole.update(values.to_numpy(zero_copy_only=False).tobytes())
+    else:
+        whole.update(json.dumps(values.to_pylist(), default=str).encode())
+
+
+class _Part:
+    """An open partition; every way that its file can be damaged is a DamagedTableError."""
+
+    def __init__(self, source: Any, name: str, path: str) -> None:
+        self._name, self._path = name, path
+        with self._named():
+            self._file = pq.ParquetFile(source, page_checksum_verification=True)
+            metadata = self._file.metadata.metadata or {}
+            if _INDEX_KEY not in metadata:
+                raise ValueError("it was not written by Exo")
+            self.index = {entry["star_id"]: StarEntry(**entry) for entry in json.loads(metadata[_INDEX_KEY])}
+        self.groups = {star: i for i, star in enumerate(s for s, entry in self.index.items() if entry.rows)}
+
+    def rows(self, star: str) -> pa.Table:
+        """The rows of one star, as they were written."""
+        with self._named():
+            rows = self._file.read_row_group(self.groups[star])
+            if digest_of(rows) != self.index[star].digest:
+                raise ValueError(f"the rows of {star} are not those that were written")
+            return rows
+
+    def all(self, columns: Sequence[str] | None) -> pa.Table:
+        """The columns of all stars."""
+        with self._named():
+            return self._file.read(columns=list(columns) if columns else None)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise DamagedTableError(self._name, self._path, error) from error

@@ -18,3 +18,6 @@ RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
 
 DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")
 """Not the champion's own table: materialising it would read the gates again, and the rollback has written it."""
+
+LIGHT_CURVES = dg.AssetSelection.groups("lightcurves")
+"""What is made of light curves, from the files to diagnostics and views; in a folder of its own in the UI."""

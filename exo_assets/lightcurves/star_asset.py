@@ -1,0 +1,172 @@
+"""`@star_asset`: work on one star, as a partitioned Dagster asset that does it for many on Ray.
+
+Belongs here: the policy that all tables of stars share: only new or changed stars are worked on, one at a time is in
+memory here, a star's failure is an entry with its reason, progress is told. Does not belong here: what is done with a
+star (`star_tasks.py`).
+
+No postponed annotations here: Dagster reads those of the asset function at definition time.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import dagster as dg
+
+from exo_assets.code_version import code_version
+from exo_assets.contracts import TableContract
+from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, is_partitioned, one_run
+from exo_assets.lightcurves.quantum import Outcome, Quantum, Work, fingerprint, run_quantum
+from exo_assets.table_asset import RETRIES, RETRY_WAIT_S, TableConfig, column_schema
+from exo_resources.ray_runtime import RayStartError, WorkerLost
+from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables, unchanged
+
+TOLD_EVERY_S = 15.0
+LOST_SHARE = 0.2
+"""More stars than this share lost at one stage are worth a warning."""
+
+Plan = Callable[[Any, str], Iterable[Quantum]]
+"""From Dagster's resources and a bucket to the work that its table needs, a quantum a star."""
+
+
+def star_asset(
+    contract: TableContract,
+    *,
+    group: str,
+    code: Sequence[str],
+    deps: Sequence[str],
+    plan: Plan,
+    reader: str,
+    pages: Callable[[Any, str, Index], dict[str, Any]] | None = None,
+) -> Callable[[Work], dg.AssetsDefinition]:
+    """Make a partitioned asset named as its contract from work on one star.
+
+    `plan` says which stars there are and what each is made from; `reader` is the resource key of what the work is
+    given to read with; `code` as in `table_asset`. `pages` adds metadata to a partition that changed.
+    """
+
+    def decorate(work: Work) -> dg.AssetsDefinition:
+        @dg.asset(
+            name=contract.name,
+            group_name=group,
+            description=contract.description,
+            deps=list(deps),
+            kinds={"ray", "parquet"},
+            partitions_def=BUCKETS,
+            backfill_policy=one_run(),
+            required_resource_keys={"lake", "star_tables", "ray_runtime", reader},
+            check_specs=[
+                dg.AssetCheckSpec(
+                    "few_lost",
+                    asset=contract.name,
+                    description=f"No more than {LOST_SHARE:.0%} of the stars were lost at this stage.",
+                )
+            ],
+            metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
+        )
+        def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
+            resources = context.resources
+            version = code_version("contracts.py", *code)
+            tally = Tally()
+            for bucket in buckets_of(context):
+                quanta = {q.star_id: q for q in plan(resources, bucket)}
+                salt = f"{version} {time.time_ns()}" if config.force else version
+                wanted = {star: fingerprint(salt, q) for star, q in quanta.items()}
+                tables: StarTables = resources.star_tables
+                before = tables.index(contract.name, bucket)
+                todo = [quanta[s] for s, f in wanted.items() if not unchanged(before, s, f)]
+                shared = (work, getattr(resources, reader), contract)
+                made = _made(context, bucket, todo, wanted, resources.ray_runtime.stream(run_quantum, shared, todo))
+                try:
+                    index, written = tables.rewrite(contract.name, bucket, contract.schema, wanted, made)
+                except RayStartError as busy:
+                    raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
+                shown = pages(resources, bucket, index) if pages and written else {}
+                tally.add(context, bucket, index, worked_on=len(todo), written=written, shown=shown)
+            return tally.result(contract.name)
+
+        return asset
+
+    return decorate
+
+
+def _made(
+    context: dg.AssetExecutionContext,
+    bucket: str,
+    todo: Sequence[Quantum],
+    wanted: dict[str, str],
+    outcomes: Iterator[Any],
+) -> Iterator[StarRows]:
+    """Outcomes as stars to be written, with progress told now and then."""
+    if not todo:
+        return
+    began = told = time.monotonic()
+    lost = 0
+    for done, (quantum, outcome) in enumerate(zip(todo, outcomes, strict=True), start=1):
+        if isinstance(outcome, WorkerLost):
+            outcome = Outcome(None, "worker_lost", outcome.message, transient=True)  # noqa: PLW2901
+        lost += outcome.rows is None
+        mark = "" if outcome.transient else wanted[quantum.star_id]
+        entry = StarEntry(quantum.star_id, mark, reason=outcome.reason, message=outcome.message)
+        yield StarRows(entry, outcome.rows)
+        now = time.monotonic()
+        if now - told > TOLD_EVERY_S or done == len(todo):
+            told = now
+            rate = done / max(now - began, 1e-9)
+            context.log.info("%s: %d of %d stars, %d lost, %.2f stars/s", bucket, done, len(todo), lost, rate)
+
+
+class Tally:
+    """What a run did to the partitions of one table, for its metadata and its check."""
+
+    def __init__(self) -> None:
+        self.stars = self.rows = self.lost = self.worked_on = 0
+        self.written = False
+        self.reasons: Counter[str] = Counter()
+
+    def add(
+        self,
+        context: dg.AssetExecutionContext,
+        bucket: str,
+        index: Index,
+        *,
+        worked_on: int,
+        written: bool,
+        shown: dict[str, Any] | None = None,
+    ) -> None:
+        """Take up a partition, and tell of it in its own metadata."""
+        reasons = Counter(entry.reason for entry in index.values() if entry.reason)
+        rows = sum(entry.rows for entry in index.values())
+        facts: dict[str, Any] = {"stars": len(index), "rows": rows, "stars_worked_on": worked_on}
+        if is_partitioned(context):
+            lost = {"lost": dg.MetadataValue.json(dict(reasons))} if reasons else {}
+            context.add_asset_metadata({**facts, **lost, **(shown or {})}, partition_key=bucket)
+        self.stars += len(index)
+        self.rows += rows
+        self.worked_on += worked_on
+        self.written |= written
+        self.reasons += reasons
+        self.lost = sum(self.reasons.values())
+
+    def result(self, table: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """The outcome of the run."""
+        share = self.lost / self.stars if self.stars else 0.0
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": self.rows,
+                "recomputed": self.written,
+                "stars_in_all": self.stars,
+                "lost_in_all": self.lost,
+                "worked_on_in_all": self.worked_on,
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="few_lost",
+                    passed=share <= LOST_SHARE,
+                    severity=dg.AssetCheckSeverity.WARN,
+                    description=f"{self.lost} of {self.stars} stars lost at {table}: {dict(self.reasons)}",
+                    metadata={"share": share},
+                )
+            ],
+        )
