@@ -26,8 +26,8 @@ TOLD_EVERY_S = 15.0
 LOST_SHARE = 0.2
 """More stars than this share lost at one stage are worth a warning."""
 
-Plan = Callable[[Any, str], Iterable[Quantum]]
-"""From Dagster's resources and a bucket to the work that its table needs, a quantum a star."""
+Plan = Callable[[Any], Callable[[str], Iterable[Quantum]]]
+"""From Dagster's resources to a function from a bucket to the work that its table needs, a quantum a star."""
 
 
 def star_asset(
@@ -68,9 +68,9 @@ def star_asset(
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
             resources = context.resources
             version = code_version("contracts.py", *code)
-            tally = Tally()
+            tally, planned = Tally(), plan(resources)
             for bucket in buckets_of(context):
-                quanta = {q.star_id: q for q in plan(resources, bucket)}
+                quanta = {q.star_id: q for q in planned(bucket)}
                 salt = f"{version} {time.time_ns()}" if config.force else version
                 wanted = {star: fingerprint(salt, q) for star, q in quanta.items()}
                 tables: StarTables = resources.star_tables
