@@ -96,14 +96,17 @@ class StarTables:
 
         `empty` is what is returned, in its own schema, when nothing was ever written.
         """
-        parts = []
-        for partition in self.partitions(table):
-            with self._open(table, partition) as part:
-                if part and part.groups:
-                    parts.append(pl.DataFrame(pl.from_arrow(part.all(columns))))
-        if parts:
-            return pl.concat(parts)
-        return empty if empty is not None else pl.DataFrame()
+        nothing = empty if empty is not None else pl.DataFrame()
+        parts = [self.partition(table, name, nothing, columns) for name in self.partitions(table)]
+        having = [part for part in parts if part.height]
+        return pl.concat(having) if having else nothing
+
+    def partition(
+        self, table: str, partition: str, empty: pl.DataFrame, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The `columns` (all when None) of every star of one partition; `empty` when there are none."""
+        with self._open(table, partition) as part:
+            return pl.DataFrame(pl.from_arrow(part.all(columns))) if part and part.groups else empty
 
     def write(self, table: str, partition: str, schema: pl.Schema, stars: Iterable[StarRows]) -> Index:
         """Replace a partition by `stars`, which are written as they come: only one is in memory at a time.

@@ -40,7 +40,11 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int) -> pl.DataFrame:
         "is_near_dump": curve.is_near_dump,
     }
     schema = CORE_LIGHT_CURVES.schema
-    return pl.DataFrame({name: pl.Series(name, [row[name]], dtype=kind) for name, kind in schema.items()})
+    return pl.DataFrame([_column(name, row[name]).cast(kind) for name, kind in schema.items()])
+
+
+def _column(name: str, value: Any) -> pl.Series:
+    return pl.Series(name, value).implode() if isinstance(value, np.ndarray) else pl.Series(name, [value])
 
 
 def of_rows(rows: pl.DataFrame) -> CleanCurve:

@@ -6,9 +6,13 @@ A run takes a range of partitions, not one: a hundred runs would each start a Ra
 partitioned are made in the same run. Dagster counts a range in the order in which partitions were registered.
 """
 
+import warnings
 from collections.abc import Iterable
 
 import dagster as dg
+
+# Several partitions in one run is what Dagster calls beta; it would say so at every start.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=dg.BetaWarning)
 
 BUCKETS = dg.DynamicPartitionsDefinition(name="light_curve_buckets")
 """Mission and bucket of stars; registered when a source has light curves for them."""

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from exo_assets.lightcurves.buckets import BUCKETS, CATALOGUE_NAMES, ID_COLUMNS, mission_of
+from exo_assets.lightcurves.buckets import BUCKETS, parts
 from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.mast_names import CATALOGUES
 from exo_assets.lightcurves.star_tasks import Catalogued
 
+NAMES = {mission: name for name, mission in CATALOGUES.items()}
+ID_COLUMNS = {mission: f"{name.lower()}_id" for mission, name in NAMES.items()}
+"""Column of the catalogue tables that holds the number of a star in each mission's input catalogue."""
 SUN_LOGG_CGS = 4.438
 """Surface gravity of the Sun, log10 of cm/s2 (IAU 2015 nominal values)."""
 
@@ -35,16 +39,15 @@ def known_stars(core_signals: pl.DataFrame, bucket: str) -> dict[str, KnownStar]
 
     The density is that of mass and radius, or else of surface gravity and radius.
     """
-    mission = mission_of(bucket)
+    mission, which = parts(bucket)
     number = pl.col(ID_COLUMNS[mission])
-    count = BUCKETS[mission]
-    rows = core_signals.filter(number.is_not_null() & (number % count == int(bucket.rpartition("-")[2])))
+    rows = core_signals.filter(number.is_not_null() & (number % BUCKETS[mission] == which))
     radius = pl.when(pl.col("star_radius_sun") > 0).then(pl.col("star_radius_sun"))
     mass = pl.when(pl.col("star_mass_sun") > 0).then(pl.col("star_mass_sun"))
     gravity = 10 ** (pl.col("star_logg_cgs") - SUN_LOGG_CGS)
     rows = rows.select(
         "signal_id",
-        star_id=pl.format(f"{CATALOGUE_NAMES[mission]} {{}}", number),
+        star_id=pl.format(f"{NAMES[mission]} {{}}", number),
         period=pl.col("period_days"),
         t0=pl.col("t0_bjd"),
         duration=pl.col("duration_hours") / 24,
@@ -71,4 +74,4 @@ def _number(value: object) -> float:
 def star_names(core_signals: pl.DataFrame, mission: str) -> Sequence[str]:
     """Every star of a mission that the catalogue names, sorted."""
     numbers = core_signals[ID_COLUMNS[mission]].drop_nulls().unique().sort()
-    return [f"{CATALOGUE_NAMES[mission]} {number}" for number in numbers]
+    return [f"{NAMES[mission]} {number}" for number in numbers]

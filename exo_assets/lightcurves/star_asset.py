@@ -29,66 +29,67 @@ LOST_SHARE = 0.2
 Plan = Callable[[Any], Callable[[str], Iterable[Quantum]]]
 """From Dagster's resources to a function from a bucket to the work that its table needs, a quantum a star."""
 
+Pages = Callable[[StarTables, str], dict[str, Any]]
+"""Metadata that shows what is in a bucket."""
+
 
 def star_asset(
     contract: TableContract,
+    work: Work,
     *,
     group: str,
     code: Sequence[str],
     deps: Sequence[str],
     plan: Plan,
     reader: str,
-    pages: Callable[[Any, str, Index], dict[str, Any]] | None = None,
-) -> Callable[[Work], dg.AssetsDefinition]:
-    """Make a partitioned asset named as its contract from work on one star.
+    pages: Pages | None = None,
+) -> dg.AssetsDefinition:
+    """A partitioned asset named as its contract, from `work` on one star.
 
-    `plan` says which stars there are and what each is made from; `reader` is the resource key of what the work is
-    given to read with; `code` as in `table_asset`. `pages` adds metadata to a partition that changed.
+    `plan` says which stars there are and what each is made from; `reader` is the resource key of what `work` is given
+    to read with; `code` as in `table_asset`. `pages` adds metadata to a partition that changed.
     """
 
-    def decorate(work: Work) -> dg.AssetsDefinition:
-        @dg.asset(
-            name=contract.name,
-            group_name=group,
-            description=contract.description,
-            deps=list(deps),
-            kinds={"ray", "parquet"},
-            partitions_def=BUCKETS,
-            backfill_policy=one_run(),
-            required_resource_keys={"lake", "star_tables", "ray_runtime", reader},
-            check_specs=[
-                dg.AssetCheckSpec(
-                    "few_lost",
-                    asset=contract.name,
-                    description=f"No more than {LOST_SHARE:.0%} of the stars were lost at this stage.",
-                )
-            ],
-            metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
-        )
-        def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
-            resources = context.resources
-            version = code_version("contracts.py", *code)
-            tally, planned = Tally(), plan(resources)
-            for bucket in buckets_of(context):
-                quanta = {q.star_id: q for q in planned(bucket)}
-                salt = f"{version} {time.time_ns()}" if config.force else version
-                wanted = {star: fingerprint(salt, q) for star, q in quanta.items()}
-                tables: StarTables = resources.star_tables
-                before = tables.index(contract.name, bucket)
-                todo = [quanta[s] for s, f in wanted.items() if not unchanged(before, s, f)]
-                shared = (work, getattr(resources, reader), contract)
-                made = _made(context, bucket, todo, wanted, resources.ray_runtime.stream(run_quantum, shared, todo))
-                try:
-                    index, written = tables.rewrite(contract.name, bucket, contract.schema, wanted, made)
-                except RayStartError as busy:
-                    raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
-                shown = pages(resources, bucket, index) if pages and written else {}
-                tally.add(context, bucket, index, worked_on=len(todo), written=written, shown=shown)
-            return tally.result(contract.name)
+    @dg.asset(
+        name=contract.name,
+        group_name=group,
+        description=contract.description,
+        deps=list(deps),
+        kinds={"ray", "parquet"},
+        partitions_def=BUCKETS,
+        backfill_policy=one_run(),
+        required_resource_keys={"lake", "star_tables", "ray_runtime", reader},
+        check_specs=[few_lost(contract.name)],
+        metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
+    )
+    def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        resources = context.resources
+        tables: StarTables = resources.star_tables
+        version = code_version("contracts.py", *code) + (f" {time.time_ns()}" if config.force else "")
+        shared = (work, getattr(resources, reader), contract)
+        tally, planned = Tally(contract.name), plan(resources)
+        for bucket in buckets_of(context):
+            quanta = {quantum.star_id: quantum for quantum in planned(bucket)}
+            wanted = {star: fingerprint(version, quantum) for star, quantum in quanta.items()}
+            before = tables.index(contract.name, bucket)
+            todo = [quanta[star] for star, mark in wanted.items() if not unchanged(before, star, mark)]
+            made = _made(context, bucket, todo, wanted, resources.ray_runtime.stream(run_quantum, shared, todo))
+            try:
+                index, written = tables.rewrite(contract.name, bucket, contract.schema, wanted, made)
+            except RayStartError as busy:
+                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
+            shown = pages(tables, bucket) if pages and written else {}
+            tally.add(context, bucket, index, worked_on=len(todo), written=written, shown=shown)
+        return tally.result()
 
-        return asset
+    return asset
 
-    return decorate
+
+def few_lost(table: str) -> dg.AssetCheckSpec:
+    """The check that a stage did not lose many stars."""
+    return dg.AssetCheckSpec(
+        "few_lost", asset=table, description=f"No more than {LOST_SHARE:.0%} were lost at this stage."
+    )
 
 
 def _made(
@@ -120,7 +121,8 @@ def _made(
 class Tally:
     """What a run did to the partitions of one table, for its metadata and its check."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: str) -> None:
+        self.table = table
         self.stars = self.rows = self.lost = self.worked_on = 0
         self.written = False
         self.reasons: Counter[str] = Counter()
@@ -149,7 +151,7 @@ class Tally:
         self.reasons += reasons
         self.lost = sum(self.reasons.values())
 
-    def result(self, table: str) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def result(self) -> dg.MaterializeResult:  # type: ignore[type-arg]
         """The outcome of the run."""
         share = self.lost / self.stars if self.stars else 0.0
         return dg.MaterializeResult(
@@ -165,7 +167,7 @@ class Tally:
                     check_name="few_lost",
                     passed=share <= LOST_SHARE,
                     severity=dg.AssetCheckSeverity.WARN,
-                    description=f"{self.lost} of {self.stars} stars lost at {table}: {dict(self.reasons)}",
+                    description=f"{self.lost} of {self.stars} lost at {self.table}: {dict(self.reasons)}",
                     metadata={"share": share},
                 )
             ],
