@@ -26,6 +26,7 @@ from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.partitions import NAME, register, run_tags
 from exo_assets.lightcurves.stored import to_parquet
+from exo_resources import ray_runtime
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime, WorkerLost
 from exo_resources.star_tables import StarEntry, StarRows, StarTables
@@ -233,7 +234,10 @@ def test_results_come_in_order_and_few_at_a_time(runtime: RayRuntime) -> None:
     assert out == [n * n for n in range(12)]
 
 
-def test_a_task_survives_its_worker_and_a_hopeless_one_is_given_up(runtime: RayRuntime, tmp_path: Path) -> None:
+def test_a_task_survives_its_worker_and_a_hopeless_one_is_given_up(
+    runtime: RayRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_runtime, "WORKERS_LOST", 1)
     assert list(runtime.stream(dies_once, str(tmp_path), range(3))) == [0, 1, 2]
     first, second = runtime.stream(dies_always, None, [0, 1])
     assert isinstance(first, WorkerLost) and first.message and second == 1
