@@ -9,7 +9,6 @@ one finds them there, checks them again and asks for the others.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,15 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo_assets.lightcurves.fits_file import LightCurveFileError
-from exo_assets.lightcurves.mast_names import MastFile, padded
 from exo_assets.lightcurves.records import Record
 from exo_assets.lightcurves.sample.shipped import shipped_files
 from exo_assets.lightcurves.stored import read_curve
-from exo_resources.archive.copies import now
 from exo_resources.archive.errors import (
     ArchiveError,
-    ArchiveStatusError,
-    ArchiveTimeoutError,
     ArchiveTruncatedError,
     ArchiveUnreachableError,
     Asked,
@@ -35,6 +30,7 @@ from exo_resources.archive.transfer import Deadline, download, http_client, swee
 from exo_resources.lake import Lake
 from exo_resources.mast.crew import Outage, side_by_side
 from exo_resources.mast.files import Available, asked
+from exo_resources.mast.outcome import QUARANTINE, RAW, failed_record, kept_record, lake_key, weighed
 from exo_resources.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("exo.mast")
 
-RAW, QUARANTINE = "raw/mast", "quarantine/mast"
 REPAIRABLE = frozenset(("not_fits", "truncated", "trailing_bytes", "checksum", "damaged"))
 """What the way over the web may have done to a file: another try may bring it whole."""
 
@@ -58,11 +53,6 @@ class SpoiledFileError(ArchiveError):
         super().__init__(what, problem)
         self.reason, self.data = reason, data
         self.transient = on_web and reason in REPAIRABLE
-
-
-def lake_key(file: MastFile) -> str:
-    """Where a kept file lies in the lake."""
-    return f"{RAW}/{file.mission}/{padded(file.star_id)}/{file.name}"
 
 
 @dataclass(frozen=True)
@@ -118,6 +108,10 @@ class Fetcher:
             return last if _same(one, last) else None
         return self._adopted(one, key)
 
+    def _of_lake(self, one: Available, deadline: Deadline) -> bytes:
+        del deadline
+        return self.lake.get(lake_key(one.file))
+
     @staticmethod
     def _or_last(record: Record, last: Record | None, there: set[str]) -> Record:
         """The last record, when a good copy is there and the new one could not be had: stale, not lost."""
@@ -135,14 +129,14 @@ class Fetcher:
             read_curve(data, one.file.name, one.file.star_id)
         except LightCurveFileError:
             return None
-        return _kept(one, data, key)
+        return kept_record(one, data, key)
 
     # -- one file ----------------------------------------------------------------------------------------------
 
     def _record(self, one: Available, read: Reader, outage: Outage) -> Record:
         what = asked(one.file.name)
         if outage.problem is not None:
-            return _failed(one, ArchiveUnreachableError(what, f"the source went down: {outage.problem}"))
+            return failed_record(one, ArchiveUnreachableError(what, f"the source went down: {outage.problem}"))
         deadline = Deadline.after(what, self.settings.archive_timeout_s)
         try:
             data = with_retries(
@@ -158,19 +152,19 @@ class Fetcher:
             return self._quarantined(one, error)
         except ArchiveError as error:
             outage.failed(error)
-            return _failed(one, error)
+            return failed_record(one, error)
         outage.answered()
         key = lake_key(one.file)
         self.lake.put(key, data)
-        return _kept(one, data, key)
+        return kept_record(one, data, key)
 
     def _quarantined(self, one: Available, error: SpoiledFileError) -> Record:
-        record = _failed(one, error, error.reason)
+        record = failed_record(one, error, error.reason)
         if not error.data:
             return record
         key = f"{QUARANTINE}/{one.file.name}"
         self.lake.put(key, error.data)
-        return _weighed(replace(record, status="quarantined", key=key), error.data)
+        return weighed(replace(record, status="quarantined", key=key), error.data)
 
 
 def _same(one: Available, last: Record) -> bool:
@@ -214,43 +208,3 @@ def _over_web(client: httpx.Client, scratch: Path) -> Reader:
 def _shipped(one: Available, deadline: Deadline) -> bytes:
     del deadline
     return next(shipped.data() for shipped in shipped_files() if shipped.file == one.file)
-
-
-def _weighed(record: Record, data: bytes) -> Record:
-    return replace(record, size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _kept(one: Available, data: bytes, key: str) -> Record:
-    return _weighed(replace(_asked_for(one), status="kept", key=key), data)
-
-
-def _failed(one: Available, error: ArchiveError, reason: str | None = None) -> Record:
-    return replace(_asked_for(one), reason=reason or _reason(error), message=str(error))
-
-
-def _asked_for(one: Available) -> Record:
-    return Record(
-        file_name=one.file.name,
-        mission=one.file.mission,
-        star_id=one.file.star_id,
-        segment=one.file.segment,
-        cadence_s=one.file.cadence_s,
-        source=one.source,
-        url=one.url,
-        fingerprint=one.fingerprint,
-        size_bytes=None,
-        sha256=None,
-        key=None,
-        retrieved_at=now(),
-        status="failed",
-    )
-
-
-def _reason(error: ArchiveError) -> str:
-    match error:
-        case ArchiveStatusError():
-            return f"status_{error.status}"
-        case ArchiveTimeoutError():
-            return "timeout"
-        case _:
-            return "unreachable"

@@ -24,10 +24,11 @@ from exo_resources.archive.errors import ArchiveError, ArchiveSettingError, Arch
 from exo_resources.archive.mirror import shown
 from exo_resources.archive.source import Attempt
 from exo_resources.lake import Lake
-from exo_resources.mast.fetch import RAW, Fetcher
+from exo_resources.mast.fetch import Fetcher
 from exo_resources.mast.files import Available, Listing, asked, chosen
 from exo_resources.mast.live import LiveMast
 from exo_resources.mast.mirror import MastMirror
+from exo_resources.mast.outcome import RAW
 from exo_resources.settings import Settings
 
 log = logging.getLogger("exo.mast")
