@@ -48,34 +48,28 @@ def centroid_shift(
     on: Grid, transit: Trapezoid, centroid: tuple[Array, Array], cover_days: Array, run: NDArray[np.int64]
 ) -> CentroidShift:
     """Shift in transit: `centroid` is column and row of each point, pixels, `run` its stretch of data, from 0."""
+    from exo_assets.features.event_kernels import beside_flanks
+
     known = np.isfinite(centroid[0]) & np.isfinite(centroid[1])
     flank = int(np.ceil(FLANK_DURATIONS * transit.ephemeris.duration_days / on.step_days + on.box / 2))
     if not known.any() or flank > on.centre or flank > on.columns - 1 - on.centre:
         return CentroidShift(NAN, NAN, NAN)
-    mass = on.boxes(cover_days, known)
-    filled = mass >= LEAST_COVER * on.box * on.step_days
-    columns = slice(flank, on.columns - flank)
-    whole = filled[:, columns] & filled[:, : -2 * flank] & filled[:, 2 * flank :]
-    shifts = []
-    for pixels in centroid:
-        mean = on.boxes(cover_days * (pixels - np.median(pixels[known])), known) / np.where(filled, mass, 1.0)
-        shifts.append(mean[:, columns] - (mean[:, : -2 * flank] + mean[:, 2 * flank :]) / 2)
-    # A box and its flanks count for a stretch when they hold points of no other.
-    number = on.boxes(cover_days * run, known) / np.where(filled, mass, 1.0)
-    stretch = np.where(filled & (np.abs(number - np.rint(number)) < 1e-6), np.rint(number), -1)
-    middle = stretch[:, columns]
-    whole &= (middle == stretch[:, : -2 * flank]) & (middle == stretch[:, 2 * flank :])
+    held = cover_days[known]
+    moved = [pixels[known] - np.median(pixels[known]) for pixels in centroid]
+    sums = np.stack([on.boxes(v, known) for v in (held, held * moved[0], held * moved[1], held * run[known])])
+    shifts, stretch = np.empty((2, *sums.shape[1:])), np.empty(sums.shape[1:], np.int64)
+    beside_flanks(sums, flank, LEAST_COVER * on.box * on.step_days, shifts, stretch)
+    in_transit, of_transit = shifts[:, :, on.centre], stretch[:, on.centre]
     clear = (FLANK_DURATIONS + 0.5) * transit.ephemeris.duration_days + on.box * on.step_days
-    away = np.abs(on.phase_days[columns]) > clear
-    at = on.centre - flank
+    away = np.flatnonzero(np.abs(on.phase_days) > clear)[:: max(on.box // 2, 1)]
+    beside, of_beside = shifts[:, :, away].reshape(2, -1), stretch[:, away].ravel()
     chi2, count, length, total = 0.0, 0, 0.0, 0.0
-    for one in np.unique(run[known]):
-        own = whole & (middle == one)
-        beside, transits = own & away, own[:, at]
-        if beside.sum() < LEAST_BOXES * on.box or not transits.any():
+    for number in np.unique(of_transit[of_transit >= 0]):
+        transits, others = of_transit == number, of_beside == number
+        if others.sum() < 2 * LEAST_BOXES:
             continue
-        mean = np.array([shift[transits, at].mean() for shift in shifts])
-        error = np.array([robust_sigma(shift[beside]) for shift in shifts]) / np.sqrt(transits.sum())
+        mean = in_transit[:, transits].mean(axis=1)
+        error = np.array([robust_sigma(one[others]) for one in beside]) / np.sqrt(transits.sum())
         if not (error > 0).all():
             continue
         chi2 += float((mean**2 / error**2).sum())

@@ -25,7 +25,6 @@ from exo_assets.features.sinusoid import Sinusoids, sinusoids
 from exo_assets.features.transit_shape import TransitShape, folded_bins, transit_shape
 from exo_assets.features.transit_statistics import Coverage, TransitStatistics, coverage, transit_statistics
 from exo_assets.lightcurves.clean import CleanCurve
-from exo_assets.lightcurves.detrend import robust_sigma
 from exo_assets.lightcurves.ephemeris import MASKED_DURATIONS, Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.transit_depths import average_depth, single_depths
 from exo_assets.lightcurves.trapezoid import Trapezoid
@@ -63,7 +62,7 @@ def diagnose(
     weight = curve.flux_err[kept] ** -2
     run, cover_days = run[kept], cover_days[kept]
     x = phase_days(time, place.period_days, place.t0)
-    level = _level(flux, weight, np.abs(x) > place.duration_days)
+    level = _level(flux, curve.flux_err[kept], np.abs(x) > place.duration_days)
     with np.errstate(all="ignore"):  # what has no value becomes nan
         seen, observed = coverage(
             time,
@@ -125,10 +124,10 @@ def _stretches(curve: CleanCurve) -> tuple[NDArray[np.int64], Array, float]:
     return run, cover, cadence
 
 
-def _level(flux: Array, weight: Array, away: NDArray[np.bool_]) -> float:
-    """Weighted mean out of transit, without what is five robust standard deviations off; nan when nothing is."""
+def _level(flux: Array, flux_err: Array, away: NDArray[np.bool_]) -> float:
+    """Weighted mean out of transit, without points five times their error off the median; nan when there are none."""
     if not away.any():
         return math.nan
-    f, w = flux[away], weight[away]
-    near = np.abs(f - np.median(f)) <= CLIP_SIGMA * robust_sigma(f)
-    return float((w * f)[near].sum() / w[near].sum())
+    f, e = flux[away], flux_err[away]
+    near = np.abs(f - np.median(f)) <= CLIP_SIGMA * e
+    return float(np.average(f[near], weights=e[near] ** -2)) if near.any() else math.nan

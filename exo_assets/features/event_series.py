@@ -49,18 +49,13 @@ class Grid:
         return np.asarray((np.arange(self.columns) - self.centre) * self.step_days)
 
     def boxes(self, values: Array, chosen: NDArray[np.bool_] | None = None) -> Array:
-        """Sum of `values` (one for each point, of those chosen) in the box that begins in each row and column."""
-        rows, size = self.number.size, self.number.size * self.columns
-        index = self.index if chosen is None else self.index[chosen]
-        held = np.bincount(index, values if chosen is None else values[chosen], size).reshape(rows, self.columns)
-        # A box that begins at the end of a row ends in the next orbit, where that was observed.
-        after = np.zeros((rows, self.box))
-        follows = np.flatnonzero(np.diff(self.number) == 1)
-        width = min(self.box, self.columns)
-        after[follows, :width] = held[follows + 1, :width]
-        sums = np.zeros((rows, self.columns + self.box + 1))
-        np.cumsum(np.concatenate([held, after], axis=1), axis=1, out=sums[:, 1:])
-        return sums[:, self.box : -1] - sums[:, : self.columns]
+        """Sum of `values`, one for each point (of those chosen), in the box that begins in each row and column."""
+        from exo_assets.features.event_kernels import box_sums
+
+        out = np.empty((self.number.size, self.columns))
+        follows = np.diff(self.number, append=self.number[-1:]) == 1
+        box_sums(self.index if chosen is None else self.index[chosen], values, follows, self.box, out)
+        return out
 
 
 def grid(time: Array, transit: Trapezoid, cadence_days: float) -> Grid:

@@ -37,7 +37,8 @@ class Sinusoids:
 
 
 def sinusoids(time: Array, flux: Array, weight: Array, run: NDArray[np.int64], period_days: float) -> Sinusoids:
-    """The test on points out of transit: `flux` relative, `weight` 1 / error^2, `run` the stretch of data, from 0.
+    """The test on points out of transit: `flux` relative, `weight` 1 / error^2, `run` the stretch of data,
+    ascending.
 
     Amplitude A = sqrt(a^2 + b^2) of a sin + b cos, by weighted least squares; its error is propagated from theirs,
     scaled to the scatter of the residuals. nan with too few points, or a stretch too short for a period.
@@ -60,36 +61,39 @@ class _Stretches:
     """Takes level and slope of each stretch out of values: what is left is what least squares beside both would see."""
 
     def __init__(self, time: Array, weight: Array, run: NDArray[np.int64]) -> None:
-        self.weight, self.run = weight, run
-        self.count = int(run.max()) + 1
-        self.total = np.maximum(self._sum(np.ones(time.size)), 1e-300)
-        centred = time - (self._sum(time - time[0]) / self.total)[run] - time[0]
-        self.time = centred
-        spread = self._sum(centred**2)
-        self.spread = np.where(spread > 0, spread, np.inf)
+        self.weight = weight
+        self.first = np.concatenate([[0], np.flatnonzero(np.diff(run)) + 1])
+        self.size = np.diff(self.first, append=run.size)
+        self.total = np.add.reduceat(weight, self.first)
+        centred = time - time[0]
+        self.time = centred - self._spread(self._sum(centred) / self.total)
+        inertia = self._sum(self.time**2)
+        self.inertia = np.where(inertia > 0, inertia, np.inf)
 
     def _sum(self, values: Array) -> Array:
-        return np.asarray(np.bincount(self.run, self.weight * values, self.count))
+        return np.asarray(np.add.reduceat(self.weight * values, self.first))
+
+    def _spread(self, values: Array) -> Array:
+        return np.repeat(values, self.size)
 
     def rid(self, values: Array) -> Array:
         level = self._sum(values) / self.total
-        slope = self._sum(values * self.time) / self.spread
-        return np.asarray(values - level[self.run] - slope[self.run] * self.time)
+        slope = self._sum(values * self.time) / self.inertia
+        return np.asarray(values - self._spread(level) - self._spread(slope) * self.time)
 
 
 def _sine(y: Array, s: Array, c: Array, flat: _Stretches) -> tuple[float, float]:
     """Amplitude of the best sine and its error, relative flux."""
     w = flat.weight
     ws, wc = w * s, w * c
-    ss, cc, sc, ys, yc = (float(v) for v in (ws @ s, wc @ c, ws @ c, ws @ y, wc @ y))
+    # Not `@`: the linear algebra library's threads cost more than these sums.
+    ss, cc, sc, ys, yc = (float(v.sum()) for v in (ws * s, wc * c, ws * c, ws * y, wc * y))
     left = ss * cc - sc * sc
-    total = float(w.sum())
-    free = y.size - 2 * flat.count - 2
-    if not left > (COLLINEAR * total) ** 2 or free < LEAST_POINTS / 2:
+    free = y.size - 2 * flat.size.size - 2
+    if not left > (COLLINEAR * float(w.sum())) ** 2 or free < LEAST_POINTS / 2:
         return NAN, NAN
     a, b = (cc * ys - sc * yc) / left, (ss * yc - sc * ys) / left
-    residual = y - a * s - b * c
-    scatter = float((w * residual) @ residual) / free
+    scatter = float((w * (y - a * s - b * c) ** 2).sum()) / free
     amplitude = float(np.hypot(a, b))
     if not (amplitude > 0 and scatter > 0):
         return amplitude, NAN
