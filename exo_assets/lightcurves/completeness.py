@@ -86,6 +86,7 @@ def heat_map(cells: pl.DataFrame, title: str) -> bytes:
             fontsize=8,
             color="white" if known and cell["share"] > 0.55 else "black",
         )
+    axes.set_facecolor("#d9d9d9")  # cells without a trial
     drawn = axes.pcolormesh(periods, radii, share, cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=0.8)
     figure.colorbar(drawn, ax=axes, label="share recovered", pad=0.01)
     axes.set_xscale("log")

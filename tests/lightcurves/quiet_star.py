@@ -19,7 +19,7 @@ def quiet(*, noise: float = 2e-4, span_days: float = 60.0, seed: int = 0, spots:
     flux = flux * (1 + spots * np.sin(2 * np.pi * time / 17.0))
     flux[random.random(time.size) < 0.01] = np.nan
     quality = np.where(random.random(time.size) < 0.01, 1 << 16, 0).astype(np.int64)
-    n, half = time.size, time < 100 + span_days / 2
+    n, half = time.size, time < 102 + span_days / 2
     unknown = np.full(n, np.nan)
     whole = LightCurve(
         target=HOST.target,
