@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         description="Root of MAST's API, which is asked which K2 and TESS light curves there are.",
     )
     mast_at_once: int = Field(default=4, ge=1, le=16, description="Light curves that are fetched at the same time.")
+    light_curve_stars: int | None = Field(
+        default=None,
+        ge=1,
+        description="Stars of each mission that MAST is asked for; default 24, with EXO_PROFILE=full all.",
+    )
     lake_url: str | None = Field(
         default=None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake."
     )

@@ -159,6 +159,23 @@ class StarTables:
         with self._open(table, partition) as old:
             return self.write(table, partition, schema, stars(old)), True
 
+    def processed(self, table: str) -> set[str]:
+        """Stars that a stage went through, whether or not it gave rows."""
+        return {
+            star
+            for partition in self.partitions(table)
+            for star, entry in self.index(table, partition).items()
+            if not entry.reason
+        }
+
+    def lost(self, table: str) -> dict[str, list[tuple[str, str, str]]]:
+        """Stars that a stage could not process: name, reason and message, by partition."""
+        found = {
+            partition: [(e.star_id, e.reason, e.message) for e in self.index(table, partition).values() if e.reason]
+            for partition in self.partitions(table)
+        }
+        return {partition: lost for partition, lost in found.items() if lost}
+
     def digest(self, table: str, partition: str | None = None) -> str:
         """Digest of the content of a partition, or of all of them: of every star's rows and reason."""
         whole = hashlib.sha256()

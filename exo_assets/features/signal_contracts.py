@@ -70,6 +70,3 @@ FEAT_VIEWS = TableContract(
     ),
     key=("signal_id",),
 )
-
-CONTRACTS: tuple[TableContract, ...] = (FEAT_SIGNAL_DIAGNOSTICS,)
-"""Of the tables that are not partitioned."""

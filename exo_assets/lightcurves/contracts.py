@@ -9,6 +9,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
+from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS, CORE_LIGHT_CURVES_ATTRITION, CORE_SEARCHED_STARS
 
 S, F, I = pl.String, pl.Float64, pl.Int64  # noqa: E741
 
@@ -48,3 +49,18 @@ RAW_MAST__LIGHT_CURVES = TableContract(
     ),
     key=("file_name",),
 )
+
+RAW_USER__LIGHT_CURVES = TableContract(
+    name="raw_user__light_curves",
+    description="Light curves that users imported, in the form of raw_mast__light_curves",
+    columns=RAW_MAST__LIGHT_CURVES.columns,
+    key=("key",),
+)
+
+CONTRACTS: tuple[TableContract, ...] = (
+    RAW_USER__LIGHT_CURVES,
+    CORE_SEARCHED_STARS,
+    CORE_FOUND_SIGNALS,
+    CORE_LIGHT_CURVES_ATTRITION,
+)
+"""Of the tables that are not partitioned; analysts have them in the release."""

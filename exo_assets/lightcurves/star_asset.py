@@ -9,7 +9,8 @@ No postponed annotations here: Dagster reads those of the asset function at defi
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -67,19 +68,20 @@ def star_asset(
         tables: StarTables = resources.star_tables
         version = code_version("contracts.py", *code) + (f" {time.time_ns()}" if config.force else "")
         shared = (work, getattr(resources, reader), contract)
-        tally, planned = Tally(contract.name), plan(resources)
-        for bucket in buckets_of(context):
-            quanta = {quantum.star_id: quantum for quantum in planned(bucket)}
-            wanted = {star: fingerprint(version, quantum) for star, quantum in quanta.items()}
-            before = tables.index(contract.name, bucket)
-            todo = [quanta[star] for star, mark in wanted.items() if not unchanged(before, star, mark)]
-            made = _made(context, bucket, todo, wanted, resources.ray_runtime.stream(run_quantum, shared, todo))
+        tally, buckets = Tally(contract.name), buckets_of(context)
+        plans = Plans(tables, contract.name, version, plan(resources))
+        tasks = (quantum for bucket in buckets for quantum in plans.of(bucket).todo)
+        outcomes = resources.ray_runtime.stream(run_quantum, shared, tasks)
+        for bucket in buckets:
+            planned = plans.of(bucket)
+            made = _made(context, bucket, planned, outcomes)
             try:
-                index, written = tables.rewrite(contract.name, bucket, contract.schema, wanted, made)
+                index, written = tables.rewrite(contract.name, bucket, contract.schema, planned.wanted, made)
             except RayStartError as busy:
                 raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
             shown = pages(tables, bucket) if pages and written else {}
-            tally.add(context, bucket, index, worked_on=len(todo), written=written, shown=shown)
+            tally.add(context, bucket, index, worked_on=len(planned.todo), written=written, shown=shown)
+            plans.done(bucket)
         return tally.result()
 
     return asset
@@ -92,30 +94,57 @@ def few_lost(table: str) -> dg.AssetCheckSpec:
     )
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What a bucket is brought to: fingerprints of all its stars, and the quanta of those that are new or changed."""
+
+    wanted: dict[str, str]
+    todo: list[Quantum]
+
+
+class Plans:
+    """Plans of buckets, made when one is first asked for: by the tasks that run ahead, or by the writing behind."""
+
+    def __init__(
+        self, tables: StarTables, table: str, version: str, quanta: Callable[[str], Iterable[Quantum]]
+    ) -> None:
+        self._tables, self._table, self._version, self._quanta = tables, table, version, quanta
+        self._made: dict[str, Planned] = {}
+
+    def of(self, bucket: str) -> Planned:
+        """The plan of a bucket."""
+        if bucket not in self._made:
+            quanta = list(self._quanta(bucket))
+            wanted = {quantum.star_id: fingerprint(self._version, quantum) for quantum in quanta}
+            before = self._tables.index(self._table, bucket)
+            todo = [quantum for quantum in quanta if not unchanged(before, quantum.star_id, wanted[quantum.star_id])]
+            self._made[bucket] = Planned(wanted, todo)
+        return self._made[bucket]
+
+    def done(self, bucket: str) -> None:
+        """Forget a bucket that was written."""
+        self._made[bucket] = Planned({}, [])
+
+
 def _made(
-    context: dg.AssetExecutionContext,
-    bucket: str,
-    todo: Sequence[Quantum],
-    wanted: dict[str, str],
-    outcomes: Iterator[Any],
+    context: dg.AssetExecutionContext, bucket: str, planned: Planned, outcomes: Iterator[Any]
 ) -> Iterator[StarRows]:
     """Outcomes as stars to be written, with progress told now and then."""
-    if not todo:
-        return
     began = told = time.monotonic()
-    lost = 0
-    for done, (quantum, outcome) in enumerate(zip(todo, outcomes, strict=True), start=1):
+    lost, many = 0, len(planned.todo)
+    for done, quantum in enumerate(planned.todo, start=1):
+        outcome = next(outcomes)
         if isinstance(outcome, WorkerLost):
-            outcome = Outcome(None, "worker_lost", outcome.message, transient=True)  # noqa: PLW2901
+            outcome = Outcome(None, "worker_lost", outcome.message, transient=True)
         lost += outcome.rows is None
-        mark = "" if outcome.transient else wanted[quantum.star_id]
+        mark = "" if outcome.transient else planned.wanted[quantum.star_id]
         entry = StarEntry(quantum.star_id, mark, reason=outcome.reason, message=outcome.message)
         yield StarRows(entry, outcome.rows)
         now = time.monotonic()
-        if now - told > TOLD_EVERY_S or done == len(todo):
+        if now - told > TOLD_EVERY_S or done == many:
             told = now
             rate = done / max(now - began, 1e-9)
-            context.log.info("%s: %d of %d stars, %d lost, %.2f stars/s", bucket, done, len(todo), lost, rate)
+            context.log.info("%s: %d of %d stars, %d lost, %.2f stars/s", bucket, done, many, lost, rate)
 
 
 class Tally:
@@ -151,8 +180,8 @@ class Tally:
         self.reasons += reasons
         self.lost = sum(self.reasons.values())
 
-    def result(self) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The outcome of the run."""
+    def result(self, more: Mapping[str, Any] | None = None) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """The outcome of the run, with `more` metadata."""
         share = self.lost / self.stars if self.stars else 0.0
         return dg.MaterializeResult(
             metadata={
@@ -161,6 +190,7 @@ class Tally:
                 "stars_in_all": self.stars,
                 "lost_in_all": self.lost,
                 "worked_on_in_all": self.worked_on,
+                **(more or {}),
             },
             check_results=[
                 dg.AssetCheckResult(

@@ -149,6 +149,3 @@ CORE_LIGHT_CURVES_ATTRITION = TableContract(
         Column("message", S, "The reason in words", nullable=False),
     ),
 )
-
-CONTRACTS: tuple[TableContract, ...] = (CORE_SEARCHED_STARS, CORE_FOUND_SIGNALS, CORE_LIGHT_CURVES_ATTRITION)
-"""Of the tables that are not partitioned; analysts have them in the release."""

@@ -51,7 +51,7 @@ class LightCurveSource:
         """
         _refuse_foreign(mission, stars)
         if self.settings.archive == "snapshot":
-            return Listing("snapshot", chosen(_shipped(mission, stars)))
+            return Listing("snapshot", chosen(shipped(mission, stars)))
         attempts: list[Attempt] = []
         failure: ArchiveError | None = None
         for source, ask in self._outside():
@@ -63,13 +63,13 @@ class LightCurveSource:
                 failure = error
             else:
                 if listing.missed:
-                    beside = self._last_good(mission, list(listing.missed))
+                    beside = self.kept(mission, list(listing.missed))
                     listing = replace(listing, files=chosen([*listing.files, *beside]))
                 return replace(listing, attempts=tuple(attempts))
         assert failure is not None
-        found = self._last_good(mission, stars)
+        found = self.kept(mission, stars)
         if self.settings.archive == "auto":
-            found += _shipped(mission, stars)
+            found += shipped(mission, stars)
         elif not found and not isinstance(failure, ArchiveTableAbsentError):
             raise failure
         log.warning("%s: %d light curves of the lake and the package are what there is", mission, len(found))
@@ -102,7 +102,7 @@ class LightCurveSource:
             )
         return LiveMast(self.settings).available(mission, stars)
 
-    def _last_good(self, mission: str, stars: Sequence[str] | None) -> list[Available]:
+    def kept(self, mission: str, stars: Sequence[str] | None = None) -> list[Available]:
         """The archive's files that lie in the lake."""
         wanted = None if stars is None else set(stars)
         parsed = ((key, parse_name(key.rpartition("/")[2])) for key in self.lake.keys(f"{RAW}/{mission}"))
@@ -113,7 +113,8 @@ class LightCurveSource:
         ]
 
 
-def _shipped(mission: str, stars: Sequence[str] | None) -> list[Available]:
+def shipped(mission: str, stars: Sequence[str] | None = None) -> list[Available]:
+    """The files of a mission that ship with the package."""
     wanted = None if stars is None else set(stars)
     return [
         Available(one.file, one.origin, one.sha256, "snapshot", one.size_bytes)

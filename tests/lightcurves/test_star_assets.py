@@ -20,7 +20,7 @@ from polars.testing import assert_frame_equal
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.lightcurves.assets import core_light_curves, core_search
 from exo_assets.lightcurves.buckets import bucket_of
-from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
+from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
@@ -78,7 +78,8 @@ def store(lake: Lake, files: dict[str, bytes]) -> None:
             lake.put(key, data)
             row = {
                 "file_name": f"{star}.parquet", "mission": "kepler", "star_id": star, "segment": 1, "url": "here",
-                "source": "snapshot", "fingerprint": "", "sha256": digest, "key": key, "retrieved_at": "now", "status": "kept",
+                "source": "snapshot", "fingerprint": "", "sha256": digest, "key": key, "retrieved_at": "now",
+                "status": "kept",
             }  # fmt: skip
             rows = RAW_MAST__LIGHT_CURVES.conform(pl.DataFrame([row]))
             stars.append(StarRows(StarEntry(star, digest), rows.to_arrow(compat_level=pl.CompatLevel.oldest())))
@@ -99,6 +100,7 @@ def catalogue() -> pl.DataFrame:
 def stored(tmp_path: Path) -> Lake:
     lake = Lake(str(tmp_path / "lake"))
     lake.write("core_signals", catalogue())
+    lake.write("raw_user__light_curves", RAW_USER__LIGHT_CURVES.empty())
     store(lake, {star: to_parquet(light_curve(star)) for star in STARS})
     return lake
 
