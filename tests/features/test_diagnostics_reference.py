@@ -11,7 +11,6 @@ from simulated_signals import PLACE, Sky, diagnosed, dimmed, dip, planet, red_no
 
 from exo_assets.features.diagnostics import diagnose
 from exo_assets.lightcurves.clean import CleanCurve
-from exo_assets.lightcurves.transit_depths import average_depth, odd_even, single_depths
 from exo_assets.lightcurves.trapezoid import profile
 
 Array = NDArray[np.float64]
@@ -72,17 +71,6 @@ def test_odd_even_and_signal_to_noise_are_those_of_transits_fitted_one_by_one(se
     odd, even = together(depths[1]), together(depths[0])
     assert found.odd_even_sigma == pytest.approx(abs(odd[0] - even[0]) / np.hypot(odd[2], even[2]), rel=1e-3)
     assert found.odd_depth_ppm == pytest.approx(odd[0] * 1e6, rel=1e-4)
-
-
-def test_pont_s_formula_for_equal_transits() -> None:
-    """sigma_w^2 / n + sigma_r^2 / N_tr, written out for ten transits of fourteen points."""
-    time = np.concatenate([k * 5.0 + np.linspace(-0.07, 0.07, 14) for k in range(10)])
-    box = replace(transit(replace(PLACE, period_days=5.0, t0=0.0)), ingress_share=0.0)
-    depths = single_depths(time, np.full(140, 0.998), np.full(140, 4e-4), box)
-    depth, error = average_depth(depths, red_noise=1e-4)
-    assert depth == pytest.approx(2e-3)
-    assert error == pytest.approx(np.sqrt((4e-4) ** 2 / 140 + (1e-4) ** 2 / 10))
-    assert np.isnan(odd_even(depths.where(depths.number == 0)).sigma)
 
 
 def test_red_noise_is_what_averages_over_a_transit_scatter_more_than_white_noise_lets_them() -> None:
