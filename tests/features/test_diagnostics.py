@@ -222,6 +222,20 @@ def test_one_transit_has_what_one_transit_can_have() -> None:
         assert math.isnan(getattr(found, name))
 
 
+def test_points_without_a_known_noise_weigh_nothing() -> None:
+    curve = planet()
+    some = np.arange(curve.time_bjd.size) < 2
+    spoilt = replace(curve, flux_err=np.where(some, np.nan, curve.flux_err), flux=np.where(some, 0.3, curve.flux))
+    same(diagnosed(spoilt), diagnosed(curve_where(curve, ~some)), rel=0.05)
+
+
+def test_a_curve_without_any_noise_is_measured_where_it_can_be() -> None:
+    curve = planet(Sky(noise=0.0))
+    found = diagnosed(replace(curve, flux_err=np.full(curve.flux.size, 1e-9)))
+    assert found.odd_depth_ppm == pytest.approx(2000) and found.snr_white > 1e6 and found.red_noise_ppm == 0
+    TABLE.check(pl.DataFrame([as_row(found)], schema=TABLE.schema))
+
+
 @settings(max_examples=10, deadline=None)
 @given(st.floats(-3000, 3000), st.integers(0, 100))
 def test_when_it_was_observed_does_not_matter(days: float, seed: int) -> None:
@@ -334,6 +348,6 @@ def fit_and_diagnose(curve: CleanCurve) -> Diagnostics:
     return diagnose(curve, fit(curve.time_bjd, curve.flux, curve.flux_err, PLACE))
 
 
-def same(a: Diagnostics, b: Diagnostics) -> None:
+def same(a: Diagnostics, b: Diagnostics, rel: float = 1e-3) -> None:
     for name, value in as_row(b).items():
-        assert as_row(a)[name] == (None if value is None else pytest.approx(value, rel=1e-3, abs=1e-3)), name
+        assert as_row(a)[name] == (None if value is None else pytest.approx(value, rel=rel, abs=rel)), name
