@@ -51,13 +51,14 @@ def diagnose(
 ) -> Diagnostics:
     """Everything that a flat light curve tells of one of its signals.
 
-    `others`: the star's other signals, whose transits are left out. `density_sun`: the star's mean density over the
-    Sun's, nan when unknown. DiagnosticsError for an ephemeris that is none.
+    `others`: the star's other signals, not this one; their transits are left out. `density_sun`: the star's mean density
+    over the Sun's, nan when unknown. DiagnosticsError for an ephemeris that is none.
     """
     place = transit.ephemeris
     run, cover_days, cadence = _stretches(curve)
     _checked(transit, cadence)
-    kept = ~in_transit(curve.time_bjd, others)
+    # A segment of one or two points has no noise of its own: they weigh nothing.
+    kept = ~in_transit(curve.time_bjd, others) & (curve.flux_err > 0)
     time, flux = curve.time_bjd[kept], curve.flux[kept]
     weight = curve.flux_err[kept] ** -2
     run, cover_days = run[kept], cover_days[kept]

@@ -43,8 +43,10 @@ class ModelShift:
         float,
         About("F_red: scatter of depth over white-noise error, over all phases but primary and secondary", "", 0),
     ]
-    fa1_sigma: Annotated[float, About("FA1 = sqrt(2) erfcinv((T / P) / 20000): one false alarm among all signals", "")]
-    fa2_sigma: Annotated[float, About("FA2 = sqrt(2) erfcinv(T / P): one false alarm for this signal", "")]
+    fa1_sigma: Annotated[
+        float, About("FA1 = sqrt(2) erfcinv((T / P) / 20000): one false alarm among all signals", "sigma")
+    ]
+    fa2_sigma: Annotated[float, About("FA2 = sqrt(2) erfcinv(T / P): one false alarm for this signal", "sigma")]
     modshift_1: Annotated[float, About("primary / F_red - FA1; low for a primary that red noise makes (LEO: < 0.2)")]
     modshift_2: Annotated[float, About("primary - tertiary - FA2; low for a primary that is not unique (LEO: < 0.8)")]
     modshift_3: Annotated[float, About("primary - positive - FA2; low where bumps are as strong (LEO: < 0.8)")]

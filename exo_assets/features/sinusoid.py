@@ -87,13 +87,13 @@ def _sine(y: Array, s: Array, c: Array, flat: _Stretches) -> tuple[float, float]
     w = flat.weight
     ws, wc = w * s, w * c
     # Not `@`: the linear algebra library's threads cost more than these sums.
-    ss, cc, sc, ys, yc = (float(v.sum()) for v in (ws * s, wc * c, ws * c, ws * y, wc * y))
+    ss, cc, sc, ys, yc, yy = (float(v.sum()) for v in (ws * s, wc * c, ws * c, ws * y, wc * y, w * y * y))
     left = ss * cc - sc * sc
     free = y.size - 2 * flat.size.size - 2
     if not left > (COLLINEAR * float(w.sum())) ** 2 or free < LEAST_POINTS / 2:
         return NAN, NAN
     a, b = (cc * ys - sc * yc) / left, (ss * yc - sc * ys) / left
-    scatter = float((w * (y - a * s - b * c) ** 2).sum()) / free
+    scatter = (yy - a * ys - b * yc) / free
     amplitude = float(np.hypot(a, b))
     if not (amplitude > 0 and scatter > 0):
         return amplitude, NAN
