@@ -27,7 +27,9 @@ def import_curves(
     target: Annotated[str | None, typer.Option(help="The star, unless the files name it: 'EPIC 201367065'.")] = None,
     mission: Annotated[str | None, typer.Option(help="Mission of tables: kepler, k2 or tess.")] = None,
     time_zero: Annotated[float, typer.Option(help="Added to the times of tables, e.g. 2457000 for BTJD.")] = 0.0,
-    segment: Annotated[int | None, typer.Option(min=0, help="Kepler quarter, K2 campaign or TESS sector.")] = None,
+    segment: Annotated[
+        int | None, typer.Option(min=0, max=9999, help="Kepler quarter, K2 campaign or TESS sector.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="What was imported as a JSON list of objects.")] = False,
 ) -> None:
     """Keep your own light curves in the lake, with those of the archive. A curve that is there already stays.

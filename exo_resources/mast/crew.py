@@ -18,6 +18,9 @@ R = TypeVar("R")
 MISSES_IN_A_ROW = 8
 """So many transient failures without an answer between them are an outage."""
 
+WAKE_S = 0.2
+"""How often a wait looks up for an interrupt, seconds."""
+
 
 class Outage:
     """Whether a source has stopped answering. Shared by threads."""
@@ -69,9 +72,18 @@ def side_by_side(work: Callable[[T], R], items: Sequence[T], at_once: int) -> It
         threading.Thread(target=labour, daemon=True, name="exo-mast").start()
     try:
         for _ in items:
-            result, error = done.get()
+            result, error = _next(done)
             if error is not None:
                 raise error
             yield result  # type: ignore[misc]
     finally:
         stop.set()
+
+
+def _next(done: queue.SimpleQueue[T]) -> T:
+    """The next item. polars has signals restart what they interrupt: a wait without end would not be interrupted."""
+    while True:
+        try:
+            return done.get(timeout=WAKE_S)
+        except queue.Empty:
+            continue
