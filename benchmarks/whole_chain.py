@@ -8,7 +8,8 @@ Ours: FITS files checked to their last byte, the product's chain (which cleans a
 one), all six views; tasks of five stars on Ray, as the product maps them. The field's: lightkurve reads, wotan's
 biweight with a window of 1.5 d, TLS with its own settings on one thread, AstroNet's loop over bins; tasks of one star
 in a pool of processes. Each side has as many workers as cores. What is counted is wall time with workers started and
-everything compiled; starting up is said apart. The peers may be given fewer of the same stars (`--peer-stars`): their
+everything compiled, and the CPU time of the workers, which other work on the machine changes less; starting up is said
+apart. The peers may be given fewer of the same stars (`--peer-stars`): their
 time per star is then what is compared, and the output says so.
 """
 
@@ -43,8 +44,8 @@ from exo_assets.lightcurves.search import SearchSettings
 SIGNALS = 2
 SETTINGS = SearchSettings(signals_max=SIGNALS)
 STARS_PER_TASK = 5
-Found = list[float]
-"""Periods of a star's signals, in the order in which they were found."""
+Found = tuple[float, list[float]]
+"""CPU seconds of a star, and the periods of its signals in the order in which they were found."""
 
 
 def planet_of(star: int) -> Planet | None:
@@ -60,11 +61,12 @@ def ours(settings: SearchSettings, paths: Sequence[Path]) -> list[Found]:
     """The product's chain for some stars."""
     out = []
     for path in paths:
+        start = time.process_time()
         star = search_star([read_fits(path.read_bytes(), path.name)], settings)
         places = [signal.transit.ephemeris for signal in star.signals]
         for place in places:
             views(star.curve.time_bjd, star.curve.flux, place)
-        out.append([place.period_days for place in places])
+        out.append((time.process_time() - start, [place.period_days for place in places]))
     return out
 
 
@@ -78,12 +80,13 @@ def field(path: Path) -> Found:
     from transitleastsquares import transit_mask, transitleastsquares
     from wotan import flatten
 
+    start = time.process_time()
     curve = read_tess_lightcurve(str(path)).remove_nans()
     t, f = np.asarray(curve.time.value), np.asarray(curve.flux.value, dtype=np.float64)
     flat = np.asarray(flatten(t, f / np.median(f), method="biweight", window_length=1.5, break_tolerance=0.5))
     known = np.isfinite(flat)
     t, flat = t[known], flat[known]
-    out: Found = []
+    out: list[float] = []
     while len(out) < SIGNALS:
         found = transitleastsquares(t, flat, verbose=False).power(
             period_min=0.5, period_max=float(np.ptp(t)) / 2, use_threads=1, show_progress_bar=False
@@ -94,7 +97,7 @@ def field(path: Path) -> Found:
         out.append(float(found.period))
         keep = ~transit_mask(t, found.period, 2 * found.duration, found.T0)
         t, flat = t[keep], flat[keep]
-    return out
+    return time.process_time() - start, out
 
 
 def under_ray(paths: Sequence[Path], cores: int, home: Path) -> tuple[float, float, list[Found]]:
@@ -137,9 +140,10 @@ def right(found: Sequence[Found]) -> str:
     planets = [planet_of(star) for star in range(len(found))]
     hits = [
         p is not None and any(abs(period / p.period_days - 1) < 0.01 for period in periods)
-        for p, periods in zip(planets, found, strict=True)
+        for p, (_, periods) in zip(planets, found, strict=True)
     ]
-    return f"{sum(hits)} of {sum(p is not None for p in planets)} planets, {sum(map(len, found)) - sum(hits)} others"
+    others = sum(len(periods) for _, periods in found) - sum(hits)
+    return f"{sum(hits)} of {sum(p is not None for p in planets)} planets, {others} others"
 
 
 def main() -> None:
@@ -161,16 +165,17 @@ def main() -> None:
             "exo under Ray": (paths, lambda: under_ray(paths, chosen.cores, Path(folder))),
             "lightkurve, wotan, TLS": (peers, lambda: in_a_pool(peers, chosen.cores)),
         }
-        first = 0.0
+        first, first_cpu = 0.0, 0.0
         for name, (stars, run) in sides.items():
             load = os.getloadavg()[0]
             starting, seconds, found = run()
             each = seconds / len(stars)
-            first = first or each
+            cpu = float(np.mean([spent for spent, _ in found]))
+            first, first_cpu = first or each, first_cpu or cpu
             print(
-                f"  {name:<24}{seconds:8.2f} s for {len(stars)} stars {each * 1e3:9.1f} ms a star "
-                f"{each / first:7.1f} x ours   start-up {starting:5.1f} s   load before {load:.2f}",
-                f"{'':24}{right(found)}",
+                f"  {name:<24}{len(stars):>4} stars in {seconds:7.2f} s: wall {each * 1e3:7.1f} ms a star, "
+                f"{each / first:5.1f} x ours; CPU {cpu * 1e3:7.1f} ms a star, {cpu / first_cpu:5.1f} x ours",
+                f"{'':26}{right(found)}; start-up {starting:.1f} s; load {load:.2f} before, {os.getloadavg()[0]:.2f} after",
                 sep="\n",
                 flush=True,
             )
