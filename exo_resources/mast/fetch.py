@@ -10,6 +10,7 @@ one finds them there, checks them again and asks for the others.
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,9 @@ log = logging.getLogger("exo.mast")
 
 REPAIRABLE = frozenset(("not_fits", "truncated", "trailing_bytes", "checksum", "damaged"))
 """What the way over the web may have done to a file: another try may bring it whole."""
+
+_CHECKING = threading.Lock()
+"""One check at a time: what silences warnings while a file is read does so in all threads."""
 
 Reader = Callable[[Available, Deadline], bytes]
 
@@ -78,7 +82,7 @@ class Fetcher:
                 new.append(one)
         if not new:
             return
-        outage = Outage()
+        outages = {source: Outage() for source in {one.source for one in new}}
         readers: dict[str, Reader] = {
             "snapshot": _shipped,
             "last_good": lambda one, _: self.lake.get(lake_key(one.file)),
@@ -90,7 +94,7 @@ class Fetcher:
             over_web = _over_web(client, scratch)
 
             def fetched(one: Available) -> Record:
-                record = self._record(one, over_web if _on_web(one) else readers[one.source], outage)
+                record = self._record(one, over_web if _on_web(one) else readers[one.source], outages[one.source])
                 return self._or_last(record, kept.get(one.file.name), there)
 
             yield from side_by_side(fetched, new, s.mast_at_once)
@@ -100,17 +104,14 @@ class Fetcher:
     def _known(self, one: Available, last: Record | None, there: set[str]) -> Record | None:
         """The record of a file that need not be asked for; None for one that must be."""
         key = lake_key(one.file)
-        if last is not None and last.status == "quarantined" and one.fingerprint:
-            return last if (last.source, last.fingerprint) == (one.source, one.fingerprint) else None
+        if last is not None and last.status == "quarantined":
+            same = one.fingerprint and (last.source, last.fingerprint) == (one.source, one.fingerprint)
+            return last if same and not (_on_web(one) and last.reason in REPAIRABLE) else None
         if key not in there:
             return None
         if last is not None and last.status == "kept":
             return last if _same(one, last) else None
         return self._adopted(one, key)
-
-    def _of_lake(self, one: Available, deadline: Deadline) -> bytes:
-        del deadline
-        return self.lake.get(lake_key(one.file))
 
     @staticmethod
     def _or_last(record: Record, last: Record | None, there: set[str]) -> Record:
@@ -176,7 +177,8 @@ def _same(one: Available, last: Record) -> bool:
 
 def _checked(one: Available, data: bytes, what: Asked) -> bytes:
     try:
-        read_curve(data, one.file.name, one.file.star_id)
+        with _CHECKING:
+            read_curve(data, one.file.name, one.file.star_id)
     except LightCurveFileError as error:
         problem = str(error).removeprefix(f"{one.file.name}: ")
         raise SpoiledFileError(what, error.reason, problem, data, on_web=_on_web(one)) from error

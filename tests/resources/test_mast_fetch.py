@@ -47,7 +47,7 @@ def source(tmp_path: Path, server: MastServer) -> MakeSource:
 
 def listed(server: MastServer, names: Sequence[str] = NAMES) -> list[Available]:
     files = [parse_name(name) for name in names]
-    return [Available(f, f"{server.url}/{archive_path(f)}", "", "live") for f in files if f is not None]
+    return [Available(f, f"{server.url}/{archive_path(f)}", "2014-01-01 17K", "live") for f in files if f is not None]
 
 
 def fetched(
@@ -126,9 +126,12 @@ def test_what_passes_is_recovered(source: MakeSource, server: MastServer, fault:
 def test_another_star_is_quarantined_at_once(source: MakeSource, server: MastServer) -> None:
     other = kepler_name(8006161, 0)
     server.files[listed(server)[0].url.removeprefix(f"{server.url}/")] = contents(other)
-    (row,) = fetched(source(), listed(server, [NAME])).to_dicts()
+    first = fetched(source(), listed(server, [NAME]))
+    row = first.row(0, named=True)
     assert (row["status"], row["reason"]) == ("quarantined", "wrong_target")
     assert "holds KIC 8006161, not KIC 11442793" in row["message"] and server.asked[NAME] == 1
+    assert fetched(source(), listed(server, [NAME]), records_of(first)).equals(first)
+    assert server.asked[NAME] == 1, "nor again while the source says that it is the same file"
 
 
 @pytest.mark.parametrize(("fault", "tries"), [("404", 1), ("503", 2)])
@@ -188,6 +191,15 @@ def test_an_outage_in_the_middle_keeps_what_came(source: MakeSource, server: Mas
     assert reasons["unreachable"] == 199 - reasons["status_503"] and reasons["status_503"] == knocked
 
 
+def test_an_outage_of_one_source_is_none_of_another(source: MakeSource, server: MastServer) -> None:
+    names = [kepler_name(star, 1) for star in range(1, 30)]
+    server.fault("", always="503")
+    one = source(mast_at_once=1)
+    shipped = list(source("snapshot").available("k2", None))
+    frame = fetched(one, [*listed(server, names), *shipped])
+    assert dict(frame["status"].value_counts().iter_rows()) == {"failed": 29, "kept": len(shipped)}
+
+
 def test_bad_files_are_no_outage(source: MakeSource, server: MastServer) -> None:
     names = [kepler_name(star, 1) for star in range(1, 31)]
     other = contents(NAME)
@@ -232,26 +244,30 @@ def _night(home: Path, server: MastServer) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", RESUME], env=environment, stdout=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_night_is_resumed_with_the_missing_files_only(
-    tmp_path: Path, server: MastServer, how: signal.Signals
-) -> None:
-    drips = NAMES[4]
-    server.fault(drips, "drip")
+def _stopped(tmp_path: Path, server: MastServer, how: signal.Signals) -> None:
+    """A night that is stopped while it fetches the fifth of eight files."""
+    server.fault(NAMES[4], "drip")
     night = _night(tmp_path, server)
     assert night.stdout is not None
     done = [night.stdout.readline().split()[1] for _ in range(4)]
-    while not server.asked[drips]:
+    while not server.asked[NAMES[4]]:
         time.sleep(0.01)
     night.send_signal(how)
-    assert night.wait(timeout=20) != 0, "an interrupt does not wait for a transfer"
+    assert night.wait(timeout=20) == -how, "it does not wait for a transfer"
     assert done == NAMES[:4]
-    lake = Lake(str(tmp_path / "lake"))
-    assert [k.rpartition("/")[2] for k in lake.keys("raw")] == NAMES[:4]
+    assert [k.rpartition("/")[2] for k in Lake(str(tmp_path / "lake")).keys("raw")] == NAMES[:4]
+
+
+def test_a_killed_night_is_resumed_with_the_missing_files_only(tmp_path: Path, server: MastServer) -> None:
+    _stopped(tmp_path, server, signal.SIGKILL)
     server.asked.clear()
     said, _ = _night(tmp_path, server).communicate(timeout=60)
     assert sorted(said.split()[1::2]) == NAMES and said.split()[::2] == ["kept"] * 8
     assert {name: n for name, n in server.asked.items() if name in NAMES} == dict.fromkeys(NAMES[4:], 1)
+
+
+def test_an_interrupt_ends_a_night_at_once(tmp_path: Path, server: MastServer) -> None:
+    _stopped(tmp_path, server, signal.SIGINT)
 
 
 def test_the_crew_hands_on_errors_and_stops_with_its_caller() -> None:
