@@ -77,7 +77,10 @@ def _searched(
     masked, curve = last[0]
     if masked != len(found):
         curve = flattened([*known, *places])
-    return Star(curve, tuple(_again(curve, signal, [*known, *places]) for signal in found))
+    again = (_again(curve, signal, [*known, *places]) for signal in found)
+    # Of what a better trend takes away nothing is left.
+    least = STILL_THERE * (settings or SearchSettings()).snr_min
+    return Star(curve, tuple(signal for signal in again if signal.snr >= least))
 
 
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
@@ -104,6 +107,8 @@ def repeats(signals: Sequence[Signal]) -> list[bool]:
     return out
 
 
+STILL_THERE = 0.7
+"""A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
 SAME_PERIOD, SIMPLE_RATIOS = 0.01, (1 / 3, 1 / 2, 1.0, 2.0, 3.0)
 
 

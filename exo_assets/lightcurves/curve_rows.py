@@ -32,6 +32,8 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int) -> pl.DataFrame:
         "span_days": float(curve.time_bjd[-1] - curve.time_bjd[0]),
         "n_unusable": curve.n_unusable,
         "n_outliers": curve.n_outliers,
+        "window_days": curve.window_days,
+        "is_curved": curve.is_curved,
         **known,
         "time_bjd": curve.time_bjd,
         **{name: getattr(curve, name).astype(np.float32) for name in SINGLE},
@@ -65,5 +67,7 @@ def of_rows(rows: pl.DataFrame) -> CleanCurve:
         is_near_dump=array("is_near_dump", np.bool_),
         n_unusable=row["n_unusable"],
         n_outliers=row["n_outliers"],
+        window_days=row["window_days"],
+        is_curved=row["is_curved"],
         cdpp_ppm=tuple(float("nan") if row[name] is None else row[name] for name in _NOISE),
     )

@@ -139,12 +139,12 @@ def _made(
         lost += outcome.rows is None
         mark = "" if outcome.transient else planned.wanted[quantum.star_id]
         entry = StarEntry(quantum.star_id, mark, reason=outcome.reason, message=outcome.message)
-        yield StarRows(entry, outcome.rows)
         now = time.monotonic()
         if now - told > TOLD_EVERY_S or done == many:
             told = now
             rate = done / max(now - began, 1e-9)
             context.log.info("%s: %d of %d stars, %d lost, %.2f stars/s", bucket, done, many, lost, rate)
+        yield StarRows(entry, outcome.rows)
 
 
 class Tally:

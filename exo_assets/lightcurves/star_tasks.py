@@ -23,6 +23,9 @@ from exo_assets.lightcurves.search import SearchSettings, Signal
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
 from exo_assets.lightcurves.stored import read_curve
 
+SIGNALS_MAX = 10
+"""Most signals of a star: two more than Kepler-90 has."""
+
 
 class Blobs(Protocol):
     """The part of the lake that holds files."""
@@ -81,7 +84,7 @@ def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
     """The rows of `core_search` of one star: none when nothing was found."""
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     density = work.density_sun if np.isfinite(work.density_sun) else 1.0
-    star = search_curve(curve, SearchSettings(density_sun=density))
+    star = search_curve(curve, SearchSettings(density_sun=density, signals_max=SIGNALS_MAX))
     span = float(curve.time_bjd[0]), float(curve.time_bjd[-1])
     rows = [
         {
