@@ -51,8 +51,8 @@ def diagnose(
 ) -> Diagnostics:
     """Everything that a flat light curve tells of one of its signals.
 
-    `others`: the star's other signals, not this one; their transits are left out. `density_sun`: the star's mean
-    density over the Sun's, nan when unknown. DiagnosticsError for an ephemeris that is none.
+    `others`: the star's other signals, not this one; their transits are left out. `density_sun`: the mean density of
+    the star over the Sun's, nan when unknown. DiagnosticsError for an ephemeris that is none.
     """
     place = transit.ephemeris
     run, cover_days, cadence = _stretches(curve)
