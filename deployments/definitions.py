@@ -21,6 +21,7 @@ from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.features import assets as features
 from exo_assets.lightcurves import assets as lightcurves
+from exo_assets.lightcurves import validation_assets as validation
 from exo_assets.scoring import assets as scoring
 from exo_assets.scoring import checks as scoring_checks
 from exo_assets.serving import assets as serving
@@ -36,6 +37,7 @@ ASSETS = (
     *archive.ASSETS,
     *catalogs.ASSETS,
     *lightcurves.ASSETS,
+    *validation.ASSETS,
     *features.ASSETS,
     *training.ASSETS,
     *evaluation.ASSETS,

@@ -20,6 +20,7 @@ from exo_assets.catalogs.history import HISTORY_TABLES, change_points, labels
 from exo_assets.catalogs.identity import contradictions, planet_identity
 from exo_assets.catalogs.signals import accepted, harmonised_signals, quarantined, reason_counts
 from exo_assets.catalogs.stars import host_stars
+from exo_assets.pictures import rows_shown
 from exo_assets.table_asset import Table, table_asset
 from exo_resources.lake import Lake
 
@@ -100,10 +101,7 @@ def core_disposition_history(lake: Lake) -> Table:
 
 
 def _markdown(frame: pl.DataFrame) -> Any:
-    ordered = frame.sort(frame.columns)
-    lines = ["| " + " | ".join(frame.columns) + " |", "|" + " --- |" * frame.width]
-    lines += ["| " + " | ".join("" if v is None else str(v) for v in row) + " |" for row in ordered.iter_rows()]
-    return dg.MetadataValue.md("\n".join(lines))
+    return dg.MetadataValue.md(rows_shown(frame.sort(frame.columns)))
 
 
 ASSETS: list[dg.AssetsDefinition] = [

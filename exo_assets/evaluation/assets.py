@@ -281,9 +281,9 @@ def _rival_predictions(registry: Any, lake: Any, rival: ModelRef, signals: pl.Da
 
 
 def _shown(pictures: dict[str, bytes]) -> dict[str, dg.MetadataValue[Any]]:
-    from exo_assets.evaluation.plots import markdown
+    from exo_assets.pictures import image
 
-    return {name: dg.MetadataValue.md(markdown(png, name)) for name, png in pictures.items()}
+    return {name: dg.MetadataValue.md(image(png, name)) for name, png in pictures.items()}
 
 
 ASSETS: list[dg.AssetsDefinition] = [

@@ -5,7 +5,6 @@ Belongs here: drawing. Does not belong here: computing what is drawn.
 
 from __future__ import annotations
 
-import base64
 import io
 from typing import Any
 
@@ -18,11 +17,6 @@ from exo_assets.evaluation.metrics import curves, reliability
 from exo_assets.evaluation.report import resolved
 
 _SHORT = ("confirmed", "candidate", "false pos.")
-
-
-def markdown(png: bytes, caption: str) -> str:
-    """The picture as a Markdown image that carries its own bytes."""
-    return f"![{caption}](data:image/png;base64,{base64.b64encode(png).decode()})"
 
 
 def ranking(predictions: pl.DataFrame) -> bytes:

@@ -10,6 +10,7 @@ import polars as pl
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
 from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS, CORE_LIGHT_CURVES_ATTRITION, CORE_SEARCHED_STARS
+from exo_assets.lightcurves.validation_contracts import CONTRACTS as VALIDATION
 
 S, F, I = pl.String, pl.Float64, pl.Int64  # noqa: E741
 
@@ -18,7 +19,7 @@ FILE_SOURCES = ("live", "mirror", "last_good", "snapshot", "user")
 
 RAW_MAST__LIGHT_CURVES = TableContract(
     name="raw_mast__light_curves",
-    description="Light-curve files that were asked for: where each came from and lies, or why it does not count",
+    description="Light-curve files that were asked for: where each came from and lies, or why it does not count.",
     columns=(
         Column("file_name", S, "Name of the file: the archive's own, or that of a table", nullable=False),
         Column("mission", S, "Mission that observed the star", nullable=False, allowed=MISSIONS),
@@ -52,7 +53,7 @@ RAW_MAST__LIGHT_CURVES = TableContract(
 
 RAW_USER__LIGHT_CURVES = TableContract(
     name="raw_user__light_curves",
-    description="Light curves that users imported, in the form of raw_mast__light_curves",
+    description="Light curves that users imported, in the form of raw_mast__light_curves.",
     columns=RAW_MAST__LIGHT_CURVES.columns,
     key=("key",),
 )
@@ -62,5 +63,6 @@ CONTRACTS: tuple[TableContract, ...] = (
     CORE_SEARCHED_STARS,
     CORE_FOUND_SIGNALS,
     CORE_LIGHT_CURVES_ATTRITION,
+    *VALIDATION,
 )
 """Of the tables that are not partitioned; analysts have them in the release."""

@@ -19,6 +19,8 @@ from exo_assets.lightcurves.star_tasks import Catalogued
 NAMES = {mission: name for name, mission in CATALOGUES.items()}
 ID_COLUMNS = {mission: f"{name.lower()}_id" for mission, name in NAMES.items()}
 """Column of the catalogue tables that holds the number of a star in each mission's input catalogue."""
+NAMED = "light_curve_star"
+"""Column that `with_star_names` adds."""
 SUN_LOGG_CGS = 4.438
 """Surface gravity of the Sun, log10 of cm/s2 (IAU 2015 nominal values)."""
 
@@ -57,6 +59,12 @@ def known_stars(core_signals: pl.DataFrame, bucket: str) -> dict[str, KnownStar]
         str(star): KnownStar(_number(group["density"].drop_nulls().first()), _signals(group))
         for (star,), group in rows.group_by("star_id", maintain_order=True)
     }
+
+
+def with_star_names(core_signals: pl.DataFrame) -> pl.DataFrame:
+    """The catalogue with the name that light curves have for each star ('KIC 11442793'), null where there is none."""
+    names = [pl.format(f"{name} {{}}", pl.col(ID_COLUMNS[mission])) for mission, name in NAMES.items()]
+    return core_signals.with_columns(pl.coalesce(names).alias(NAMED))
 
 
 def _signals(rows: pl.DataFrame) -> tuple[Catalogued, ...]:

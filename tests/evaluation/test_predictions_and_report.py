@@ -14,6 +14,7 @@ from exo_assets.evaluation.predictions import held_out, predictions
 from exo_assets.evaluation.report import headline, metrics_table, performance_history
 from exo_assets.evaluation.threads import in_threads
 from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.pictures import image
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.splits import in_test
 from exo_assets.training.vetter import Vetter
@@ -128,4 +129,4 @@ def test_pictures_are_pictures(judged: pl.DataFrame, vetter: Vetter, signals: pl
         plots.forward(tested),
     ):
         assert png.startswith(b"\x89PNG") and len(png) > 3000
-        assert plots.markdown(png, "x").startswith("![x](data:image/png;base64,iVBOR")
+        assert image(png, "x").startswith("![x](data:image/png;base64,iVBOR")

@@ -1,0 +1,145 @@
+"""How good the search is, on the stars at hand: which trials are made, and one trial.
+
+Belongs here: choosing quiet stars, and what a worker does with one of them. Does not belong here: planets that are put
+in (`injection.py`), judging a trial (`recovery.py`, `false_alarms.py`) and comparing with the catalogue
+(`catalogue_comparison.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from exo_assets.lightcurves.catalogue_comparison import compare_with_catalogue
+from exo_assets.lightcurves.chain import Star
+from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.curve_rows import of_rows
+from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.false_alarms import false_alarm_trial
+from exo_assets.lightcurves.injection import Host, Injection, planned
+from exo_assets.lightcurves.planet_grid import GRIDS
+from exo_assets.lightcurves.recovery import trial
+from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
+from exo_assets.lightcurves.star_tasks import Blobs, Rows
+from exo_assets.lightcurves.stored import read_curve
+from exo_assets.lightcurves.trapezoid import Trapezoid
+from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
+
+SUN_TEFF_K = 5772.0
+SIGNALS_MAX = 3
+"""Signals sought in a trial: the injected one, and two that would go before it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many quiet stars of each mission are taken, and trials of each star. Long curves cost most: `most_points`
+    bounds the points of a star."""
+
+    stars: int
+    injections: int
+    scrambles: int
+    most_points: int
+
+
+PLANS = {"fast": Plan(2, 35, 2, 20_000), "full": Plan(40, 63, 3, 10_000_000)}
+"""By profile. In `fast` a grid's cells are tried twice at most: a table that is there, with wide intervals."""
+
+
+@dataclass(frozen=True)
+class TrialWork:
+    """A quiet star's files, (key, name), and what is done to them: a planet put in, or (None) a false alarm `kind`."""
+
+    star_id: str
+    files: tuple[tuple[str, str], ...]
+    injection: Injection | None
+    kind: str = ""
+    number: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class CompareWork:
+    """A searched star, what was found on it (rows of `core_search`) and its rows of `core_signals`."""
+
+    star_id: str
+    bucket: str
+    found: tuple[Mapping[str, object], ...]
+    catalogue: pl.DataFrame
+
+
+def quiet_stars(searched: pl.DataFrame, catalogued: Sequence[str], plan: Plan) -> pl.DataFrame:
+    """Stars of `core_searched_stars` without a signal, found or catalogued, the quietest of each mission first."""
+    quiet = searched.filter(
+        pl.col("is_searched")
+        & (pl.col("n_found") == 0)
+        & ~pl.col("star_id").is_in(list(catalogued))
+        & (pl.col("n_points") <= plan.most_points)
+    )
+    return quiet.sort("cdpp_6h_ppm", "star_id").group_by("mission", maintain_order=True).head(plan.stars)
+
+
+def trials(
+    quiet: pl.DataFrame, files: Mapping[str, tuple[tuple[str, str], ...]], plan: Plan, seed: int
+) -> list[TrialWork]:
+    """The injections into `quiet` stars. Where the catalogue does not know the star, it is taken for a Sun."""
+    out = []
+    for row in quiet.iter_rows(named=True):
+        host = Host(row["star_id"], row["mission"], 1.0, 1.0, SUN_TEFF_K)
+        planets = planned(host, GRIDS[row["mission"]], plan.injections, seed, row["first_bjd"])
+        out += [TrialWork(host.target, files[host.target], planet) for planet in planets]
+    return out
+
+
+def alarms(
+    quiet: pl.DataFrame, files: Mapping[str, tuple[tuple[str, str], ...]], plan: Plan, seed: int
+) -> list[TrialWork]:
+    """Quiet stars upside down, once each, and out of order."""
+    times = {"inverted": 1, "scrambled": plan.scrambles}
+    return [
+        TrialWork(star, files[star], None, kind, number, seed)
+        for star in quiet["star_id"]
+        for kind in FALSE_ALARM_KINDS
+        for number in range(times[kind])
+    ]
+
+
+def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
+    """A row of `core_injections` or `core_false_alarms`."""
+    segments: list[LightCurve] = [read_curve(blobs.get(key), name, work.star_id) for key, name in work.files]
+    settings = SearchSettings(signals_max=SIGNALS_MAX)
+    if work.injection is not None:
+        return trial(segments, work.injection, settings)
+    return false_alarm_trial(segments, work.kind, work.number, seed=work.seed, settings=settings)
+
+
+def compare_star(tables: Rows, work: CompareWork) -> pl.DataFrame:
+    """Rows of `core_search_validation`."""
+    curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
+    return compare_with_catalogue(Star(curve, tuple(map(_signal, work.found))), work.catalogue)
+
+
+def _signal(row: Mapping[str, object]) -> Signal:
+    """The signal that a row of `core_search` tells of, without its odd and even depths."""
+    value = {k: float(v) if isinstance(v, int | float) else float("nan") for k, v in row.items()}
+    place = Ephemeris(value["period_days"], value["t0_bjd"], value["duration_hours"] / 24)
+    return Signal(
+        transit=Trapezoid(
+            place,
+            value["ingress_share"],
+            value["depth_ppm"] / 1e6,
+            value["depth_err_ppm"] / 1e6,
+            value["period_err_days"],
+            value["t0_err_days"],
+            value["duration_err_hours"] / 24,
+        ),
+        sde=value["sde"],
+        snr=value["snr"],
+        n_transits=int(np.nan_to_num(value["n_transits"])),
+        odd_depth=float("nan"),
+        even_depth=float("nan"),
+        odd_even_sigma=value["odd_even_sigma"],
+    )
