@@ -74,9 +74,9 @@ LIGHT_CURVES_REFRESH = _job(
 ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION, LIGHT_CURVES_REFRESH)
 
 
-def _all_partitions(context: dg.ScheduleEvaluationContext) -> dict[str, str]:
-    """Tags of a run over every registered bucket of stars."""
-    return run_tags(context.instance)
+def _all_partitions(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """A run over every registered bucket of stars."""
+    return dg.RunRequest(tags=run_tags(context.instance))
 
 
 def build_jobs_and_schedules(
@@ -95,9 +95,9 @@ def build_jobs_and_schedules(
             execution_timezone=settings.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"{job.name} {when}.",
-            tags_fn=tags,
+            execution_fn=asked,
         )
-        for job, cron, when, tags in (
+        for job, cron, when, asked in (
             (NIGHTLY_REFRESH, settings.nightly_at, "every night", _all_partitions),
             (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night", None),
         )

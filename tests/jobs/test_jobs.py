@@ -1,10 +1,12 @@
 """Jobs and schedules: what they select, how they run, and that none of it changes silently."""
 
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
+from exo_assets.lightcurves.partitions import RANGE_END, RANGE_START, register
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
@@ -15,6 +17,7 @@ from jobs.selections import RETRAINED
 STAGES = {
     "archive": ("raw_nea__toi", ()),
     "catalogs": ("core_signals", ("raw_nea__toi",)),
+    "lightcurves": ("core_search", ("core_signals",)),
     "features": ("feat_signals", ("core_signals",)),
     "training": ("ml_vetter_candidate", ("feat_signals", "ml_training_comparison")),
     "evaluation": ("ml_vetter_champion", ("ml_vetter_candidate",)),
@@ -42,6 +45,8 @@ def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
     return [
         *(make(name, group, deps) for group, (name, deps) in STAGES.items()),
         make("ml_training_comparison", "training", ("feat_signals",)),
+        *(make(name, "features", ("core_search",)) for name in ("feat_diagnostics", "feat_views")),
+        make("feat_signal_diagnostics", "features", ("feat_diagnostics",)),
     ]
 
 
@@ -55,8 +60,9 @@ def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
     return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
 
 
+OF_LIGHT_CURVES = ("feat_diagnostics", "feat_views", "feat_signal_diagnostics")
 EXPECTED = {
-    "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison"},
+    "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison", *OF_LIGHT_CURVES},
     "weekly_retrain": {
         "ml_training_comparison",
         "ml_vetter_candidate",
@@ -67,6 +73,7 @@ EXPECTED = {
     },
     "publish_release": {"out_scores", "out_warehouse"},
     "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
+    "light_curves_refresh": {"core_search", "feat_diagnostics", "feat_views", "feat_signal_diagnostics"},
 }
 
 
@@ -101,13 +108,20 @@ def test_schedules_run_from_the_start_in_the_time_zone_of_the_settings() -> None
     }
 
 
-def test_the_nightly_schedule_asks_for_its_job() -> None:
+def test_the_nightly_schedule_asks_for_its_job_over_all_registered_buckets(tmp_path: Path) -> None:
     schedule = definitions().resolve_schedule_def("nightly_refresh_schedule")
-    with dg.DagsterInstance.ephemeral() as instance:
-        tick = schedule.evaluate_tick(
-            dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
-        )
-    assert tick.run_requests is not None and len(tick.run_requests) == 1
+
+    def asked(instance: dg.DagsterInstance) -> dict[str, str]:
+        context = dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
+        requests = schedule.evaluate_tick(context).run_requests
+        assert requests is not None and len(requests) == 1
+        return {name: value for name, value in requests[0].tags.items() if "partition" in name}
+
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        assert asked(instance) == {}
+        assert register(instance, ["kepler-01", "tess-07"]) == ["kepler-01", "tess-07"]
+        assert register(instance, ["tess-07", "k2-00"]) == ["k2-00"]
+        assert asked(instance) == {RANGE_START: "kepler-01", RANGE_END: "k2-00"}
     assert schedule.job_name == NIGHTLY_REFRESH.name
 
 

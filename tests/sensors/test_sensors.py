@@ -6,18 +6,37 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
+import polars as pl
 import pytest
 
+from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.lightcurves.buckets import bucket_of
+from exo_assets.lightcurves.partitions import register
+from exo_assets.lightcurves.sample.shipped import shipped_files
+from exo_assets.lightcurves.user_file import Told
 from exo_assets.training.model_ref import ModelRef
+from exo_resources.lake import Lake
+from exo_resources.mast import LightCurveSource
+from exo_resources.mast.discovery import buckets_wanted
 from exo_resources.notifier import Notifier
 from exo_resources.serve_client import ServeStatus
 from exo_resources.settings import Settings
+from exo_resources.user_curves import import_curve
 from sensors import build_sensors
 from sensors.common import HANDLED_TAG
 
 V1 = ModelRef("exo-vetter", "1", "run1", "a" * 64)
 V2 = ModelRef("exo-vetter", "2", "run2", "b" * 64)
-NAMES = ["archive_changed", "champion_moved", "gate_refused", "run_failed", "check_failed", "served_version"]
+NAMES = [
+    "archive_changed",
+    "light_curves_found",
+    "champion_moved",
+    "gate_refused",
+    "run_failed",
+    "check_failed",
+    "served_version",
+]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -109,6 +128,50 @@ def test_one_silent_table_does_not_hide_the_others(instance: dg.DagsterInstance)
     assert ticks.tick().run_requests[0].tags["exo/archive_changed"] == "toi"
     archive.down = set()
     assert ticks.tick().run_requests[0].tags["exo/archive_changed"] == "cumulative"
+
+
+# -- light_curves_found ----------------------------------------------------------------------------------------------
+
+
+def light_curves(tmp_path: Path, **settings: Any) -> tuple[LightCurveSource, Lake]:
+    lake = Lake(str(tmp_path / "lake"))
+    return LightCurveSource(Settings(home=tmp_path, **settings), lake), lake
+
+
+def test_buckets_of_what_there_is_are_registered_and_nothing_is_run(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    source, lake = light_curves(tmp_path, archive="snapshot")
+    ticks = Ticks("light_curves_found", instance, lake=lake, light_curves=source)
+    data = ticks.tick()
+    assert not data.run_requests
+    (request,) = data.dynamic_partitions_requests
+    assert sorted(request.partition_keys) == sorted({bucket_of(one.file.star_id) for one in shipped_files()})
+    register(instance, request.partition_keys)
+    assert "are registered" in ticks.tick().skip_message
+    time, flux = 2_457_000 + np.arange(200.0) / 50, 1 + np.arange(200.0) % 7 / 1e5
+    table = pl.DataFrame({"time": time, "flux": flux}).write_csv().encode()
+    import_curve(lake, table, "mine.csv", Told("TIC 41"))
+    (request,) = ticks.tick().dynamic_partitions_requests
+    assert request.partition_keys == [bucket_of("TIC 41")]
+
+
+def test_the_catalogues_stars_are_wanted_once_it_came_from_the_archive(tmp_path: Path) -> None:
+    source, lake = light_curves(tmp_path, archive="live", light_curve_stars=2)
+    row = {"mission": "kepler", "signal_id": "a", "mission_star_id": "x", "star_id": "x"}
+    signals = CORE_SIGNALS.conform(pl.DataFrame([{**row, "kic_id": n} for n in range(1, 9)]))
+    lake.write("core_signals", signals)
+    assert buckets_wanted(source, lake) == []
+    lake.write("raw_nea__cumulative", pl.DataFrame({"x": [1]}), notes={"source": "live"})
+    first = buckets_wanted(source, lake)
+    assert len(first) == 2 and all(bucket.startswith("kepler-") for bucket in first)
+    lake.write("core_signals", signals.vstack(CORE_SIGNALS.conform(pl.DataFrame([{**row, "kic_id": 900_000}]))))
+    assert len(set(first) & set(buckets_wanted(source, lake))) >= 1
+
+
+def test_sources_that_cannot_be_asked_are_skipped_with_the_reason(instance: dg.DagsterInstance) -> None:
+    data = Ticks("light_curves_found", instance, lake=None, light_curves=None).tick()
+    assert "cannot be asked" in data.skip_message and not data.dynamic_partitions_requests
 
 
 # -- champion_moved --------------------------------------------------------------------------------------------------
