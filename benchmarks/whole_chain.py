@@ -175,7 +175,7 @@ def main() -> None:
             print(
                 f"  {name:<24}{len(stars):>4} stars in {seconds:7.2f} s: wall {each * 1e3:7.1f} ms a star, "
                 f"{each / first:5.1f} x ours; CPU {cpu * 1e3:7.1f} ms a star, {cpu / first_cpu:5.1f} x ours",
-                f"{'':26}{right(found)}; start-up {starting:.1f} s; load {load:.2f} before, {os.getloadavg()[0]:.2f} after",
+                f"{'':26}{right(found)}; start-up {starting:.1f} s; load {load:.2f}, then {os.getloadavg()[0]:.2f}",
                 sep="\n",
                 flush=True,
             )
