@@ -20,6 +20,7 @@ from exo_assets.code_version import code_version
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.features import assets as features
+from exo_assets.lightcurves import assets as lightcurves
 from exo_assets.scoring import assets as scoring
 from exo_assets.scoring import checks as scoring_checks
 from exo_assets.serving import assets as serving
@@ -34,6 +35,7 @@ OWNER = "team:exo"
 ASSETS = (
     *archive.ASSETS,
     *catalogs.ASSETS,
+    *lightcurves.ASSETS,
     *features.ASSETS,
     *training.ASSETS,
     *evaluation.ASSETS,

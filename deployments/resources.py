@@ -26,6 +26,17 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ArchiveSource(settings)
 
+    def light_curves() -> object:
+        from exo_resources.mast import LightCurveSource
+
+        return LightCurveSource(settings)
+
+    def star_tables() -> object:
+        from exo_resources.lake import Lake
+        from exo_resources.star_tables import StarTables
+
+        return StarTables(Lake(settings.lake))
+
     def ray_runtime() -> object:
         from exo_resources.ray_runtime import RayRuntime
 
@@ -55,6 +66,8 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, "Exo's settings (EXO_*)"),
         "lake": _lazy(lake, "Parquet tables and blobs"),
         "archive": _lazy(archive, "NASA Exoplanet Archive, live, mirrored or shipped"),
+        "light_curves": _lazy(light_curves, "MAST's light curves, live, mirrored or shipped"),
+        "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),

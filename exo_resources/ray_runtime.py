@@ -10,9 +10,14 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 LONGEST_TEMP = 40
 """Ray puts sockets about 65 characters below its temporary folder, and a socket's path may have 107."""
@@ -28,10 +33,20 @@ WORKER_ENVIRONMENT = {
 
 OBJECT_STORE_BYTES = 400 * 2**20
 ATTEMPTS = 3
+WORKERS_LOST = 5
+"""So many workers may die under one task, of a machine that was taken away or ran out of memory, before it is given
+up."""
 
 
 class RayStartError(RuntimeError):
     """Ray did not start on this machine; it may when there is less to do."""
+
+
+@dataclass(frozen=True)
+class WorkerLost:
+    """A task that was given up because its workers died again and again."""
+
+    message: str
 
 
 class RayRuntime:
@@ -121,6 +136,39 @@ class RayRuntime:
         remote = ray.remote(num_cpus=1)(function)
         results: list[Any] = ray.get([remote.remote(stored, task) for task in tasks])
         return results
+
+    def stream(
+        self, function: Callable[[Any, Any], T], shared: Any, tasks: Iterable[Any], *, at_once: int | None = None
+    ) -> Iterator[T | WorkerLost]:
+        """As `map`, for more tasks than fit into memory: results come one by one, in the order of `tasks`.
+
+        At most `at_once` tasks (three for each CPU of the cluster when None) are begun and not yet handed over, so
+        neither tasks nor results pile up. A task whose worker dies is begun again on another, `WORKERS_LOST` times;
+        then it comes out as `WorkerLost`. An exception in a task is raised here.
+        """
+        self.ensure()
+        import ray
+
+        most = at_once or 3 * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        stored = ray.put(shared)
+        remote = ray.remote(num_cpus=1, max_retries=WORKERS_LOST)(function)
+        begun: deque[Any] = deque()
+        waiting = iter(tasks)
+        try:
+            while True:
+                begun.extend(remote.remote(stored, task) for task in islice(waiting, most - len(begun)))
+                if not begun:
+                    return
+                try:
+                    yield ray.get(begun[0])
+                except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError) as lost:
+                    yield WorkerLost(str(lost).splitlines()[0])
+                except ray.exceptions.OutOfMemoryError as lost:
+                    yield WorkerLost(f"out of memory: {str(lost).splitlines()[0]}")
+                begun.popleft()
+        finally:
+            for task in begun:
+                ray.cancel(task, force=True)
 
     def search(
         self,

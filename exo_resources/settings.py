@@ -37,10 +37,11 @@ class Settings(BaseSettings):
         description="Root of the NASA Exoplanet Archive; its TAP service is below /TAP/sync.",
     )
     archive_mirror: str | None = Field(
-        default=None, description="A folder, http(s):// or s3:// URL laid out like the archive (tap/<table>.csv.gz)."
+        default=None,
+        description="A folder, http(s):// or s3:// URL laid out like the archives (tap/<table>.csv.gz, mast/<file>).",
     )
     archive_timeout_s: float = Field(
-        default=120.0, gt=0, allow_inf_nan=False, description="Longest wait for one table, seconds."
+        default=120.0, gt=0, allow_inf_nan=False, description="Longest wait for one table or light curve, seconds."
     )
     archive_connect_timeout_s: float = Field(
         default=10.0, gt=0, allow_inf_nan=False, description="Longest wait for a connection, seconds."
@@ -48,6 +49,20 @@ class Settings(BaseSettings):
     archive_attempts: int = Field(default=4, ge=1, le=20, description="Tries per request before giving up.")
     archive_shrink: float = Field(
         default=0.25, ge=0, le=1, description="Share of a table's rows that may be missing in a new copy of it."
+    )
+    mast_url: str = Field(
+        default="https://archive.stsci.edu",
+        description="Root of MAST's files; light curves lie below /missions.",
+    )
+    mast_api_url: str = Field(
+        default="https://mast.stsci.edu",
+        description="Root of MAST's API, which is asked which K2 and TESS light curves there are.",
+    )
+    mast_at_once: int = Field(default=4, ge=1, le=16, description="Light curves that are fetched at the same time.")
+    light_curve_stars: int | None = Field(
+        default=None,
+        ge=1,
+        description="Stars of each mission that MAST is asked for; default 24, with EXO_PROFILE=full all.",
     )
     lake_url: str | None = Field(
         default=None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake."
@@ -66,7 +81,7 @@ class Settings(BaseSettings):
     weekly_at: str = Field(default="0 5 * * 0", description="When weekly_retrain starts, as a cron line.")
     timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
-    @field_validator("archive_url", "webhook_url")
+    @field_validator("archive_url", "mast_url", "mast_api_url", "webhook_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _url(value, ("http", "https"))

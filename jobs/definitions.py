@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from exo_assets.lightcurves.partitions import run_tags
 from jobs.rollback import rollback_champion
-from jobs.selections import DEPLOY, EVERYTHING, FROM_TRAINING, RELEASE, RETRAINED
+from jobs.selections import DEPLOY, EVERYTHING, FROM_TRAINING, LIGHT_CURVES, RELEASE, RETRAINED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +65,18 @@ DEPLOY_CHAMPION = _job(
     "As publish_release, and the endpoint too: what follows when the champion moved outside the nightly job.",
 )
 
-ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION)
+LIGHT_CURVES_REFRESH = _job(
+    "light_curves_refresh",
+    LIGHT_CURVES,
+    "Downloads, cleaning, search, diagnostics and views of the light curves in the chosen buckets of stars.",
+)
+
+ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION, LIGHT_CURVES_REFRESH)
+
+
+def _all_partitions(context: dg.ScheduleEvaluationContext) -> dict[str, str]:
+    """Tags of a run over every registered bucket of stars."""
+    return run_tags(context.instance)
 
 
 def build_jobs_and_schedules(
@@ -83,10 +95,11 @@ def build_jobs_and_schedules(
             execution_timezone=settings.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"{job.name} {when}.",
+            tags_fn=tags,
         )
-        for job, cron, when in (
-            (NIGHTLY_REFRESH, settings.nightly_at, "every night"),
-            (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night"),
+        for job, cron, when, tags in (
+            (NIGHTLY_REFRESH, settings.nightly_at, "every night", _all_partitions),
+            (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night", None),
         )
     ]
     return [*ASSET_JOBS, rollback_champion], schedules

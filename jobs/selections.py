@@ -18,3 +18,8 @@ RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
 
 DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")
 """Not the champion's own table: materialising it would read the gates again, and the rollback has written it."""
+
+LIGHT_CURVES = dg.AssetSelection.groups("lightcurves") | dg.AssetSelection.assets(
+    "feat_diagnostics", "feat_views", "feat_signal_diagnostics"
+)
+"""What is made of light curves, from the files to diagnostics and views."""

@@ -12,6 +12,7 @@ from sensors.archive_changed import archive_changed_sensor
 from sensors.champion_moved import champion_moved
 from sensors.check_failed import check_failed
 from sensors.gate_refused import gate_refused
+from sensors.light_curves_found import light_curves_found
 from sensors.run_failed import run_failed
 from sensors.served_version import served_version
 
@@ -30,6 +31,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     del settings  # sensors reach the world through resources, which carry the settings
     return [
         archive_changed_sensor(ARCHIVE_TABLES),
+        light_curves_found,
         champion_moved,
         gate_refused,
         run_failed,

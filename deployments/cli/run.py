@@ -48,7 +48,9 @@ def run(
                 defs = build_defs(settings)
                 definition = job_definition(defs, job)
             console.print(f"{job}  (state in {settings.home}, log {log})", markup=False)
-            outcome = execute(definition, instance, console, lake=lake)
+            outcome = execute(
+                definition, instance, console, lake=lake, tags=_partitions(definition, instance, settings)
+            )
             standing = champion(lake) if outcome.refusals else None
             if outcome.only_refused and standing is not None:
                 console.print(
@@ -65,6 +67,20 @@ def run(
     last = published or outcome
     if not last.success:
         raise _failure(last, log)
+
+
+def _partitions(job: Any, instance: Any, settings: Any) -> dict[str, str]:
+    """Tags of a run over every bucket of stars that there is, after those that have light curves now are registered."""
+    from exo_assets.lightcurves.partitions import register, run_tags
+    from exo_resources.lake import Lake
+    from exo_resources.mast import LightCurveSource
+    from exo_resources.mast.discovery import buckets_wanted
+
+    if job.partitions_def is None:
+        return {}
+    lake = Lake(settings.lake)
+    register(instance, buckets_wanted(LightCurveSource(settings, lake), lake))
+    return run_tags(instance)
 
 
 def _report(settings: Any, outcomes: list[Outcome], *, as_json: bool) -> None:

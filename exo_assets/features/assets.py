@@ -1,20 +1,47 @@
 """Assets of the feature stage.
 
-Belongs here: which table the features are computed from. Does not belong here: a formula.
+Belongs here: what features, diagnostics and views are computed from. Does not belong here: a formula.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from exo_assets.features.contracts import FEAT_SIGNALS
+from exo_assets.features.plans import diagnose_quanta, view_quanta
 from exo_assets.features.registry import FEATURES
+from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEWS
+from exo_assets.features.signal_tasks import diagnose_star, view_star
 from exo_assets.features.tabular import build_features, count_signals
+from exo_assets.lightcurves.assets import CLEANING, curves_of, digests, known_of
+from exo_assets.lightcurves.quantum import Quantum
+from exo_assets.lightcurves.star_asset import star_asset
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
 from exo_assets.table_asset import Table, table_asset
 
+GROUP = "features"
+MEASURING = (
+    *CLEANING,
+    *("lightcurves/trapezoid.py", "lightcurves/transit_depths.py"),
+    *("features/signal_tasks.py", "features/signal_contracts.py", "features/plans.py", "features/measured.py"),
+)
+DIAGNOSING = tuple(
+    f"features/{name}.py"
+    for name in (
+        *("diagnostics", "event_series", "event_kernels", "model_shift", "sinusoid"),
+        *("centroids", "transit_shape", "transit_statistics"),
+    )
+)
+VIEWING = ("features/views.py", "features/view_kernels.py")
 
-@table_asset(FEAT_SIGNALS, group="features", code=["features", "catalogs/contracts.py"])
+Planned = Callable[[str], Iterable[Quantum]]
+
+
+@table_asset(FEAT_SIGNALS, group=GROUP, code=["features", "catalogs/contracts.py"])
 def feat_signals(core_signals: pl.DataFrame) -> Table:
     """Features of every signal, as the transformer computes them."""
     features = build_features(core_signals, count_signals(core_signals))
@@ -22,4 +49,59 @@ def feat_signals(core_signals: pl.DataFrame) -> Table:
     return Table(FEAT_SIGNALS.conform(features), metadata={"known": dg.MetadataValue.json(known)})
 
 
-ASSETS: list[dg.AssetsDefinition] = [feat_signals]
+def _diagnose_plan(resources: Any) -> Planned:
+    known, tables = known_of(resources), resources.star_tables
+
+    def plan(bucket: str) -> Iterable[Quantum]:
+        found = tables.partition(CORE_SEARCH.name, bucket, CORE_SEARCH.empty())
+        return diagnose_quanta(bucket, curves_of(resources, bucket), found, known(bucket))
+
+    return plan
+
+
+feat_diagnostics = star_asset(
+    FEAT_DIAGNOSTICS,
+    diagnose_star,
+    group=GROUP,
+    code=(*MEASURING, *DIAGNOSING),
+    deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "core_signals"],
+    plan=_diagnose_plan,
+    reader="star_tables",
+)
+
+
+def _view_plan(resources: Any) -> Planned:
+    tables = resources.star_tables
+
+    def plan(bucket: str) -> Iterable[Quantum]:
+        diagnosed = tables.partition(FEAT_DIAGNOSTICS.name, bucket, FEAT_DIAGNOSTICS.empty())
+        return view_quanta(bucket, curves_of(resources, bucket), diagnosed)
+
+    return plan
+
+
+feat_views = star_asset(
+    FEAT_VIEWS,
+    view_star,
+    group=GROUP,
+    code=(*MEASURING, *VIEWING),
+    deps=[CORE_LIGHT_CURVES.name, FEAT_DIAGNOSTICS.name],
+    plan=_view_plan,
+    reader="star_tables",
+)
+
+
+@table_asset(
+    FEAT_SIGNAL_DIAGNOSTICS,
+    group=GROUP,
+    code=["features/signal_contracts.py", "features/measured.py"],
+    also_after=[FEAT_DIAGNOSTICS.name],
+    salt=digests(FEAT_DIAGNOSTICS),
+)
+def feat_signal_diagnostics(star_tables: Any) -> pl.DataFrame:
+    """All buckets of feat_diagnostics."""
+    rows = star_tables.read(FEAT_DIAGNOSTICS.name, empty=FEAT_DIAGNOSTICS.empty())
+    return FEAT_SIGNAL_DIAGNOSTICS.conform(rows).sort("signal_id")
+
+
+ASSETS: list[dg.AssetsDefinition] = [feat_signals, feat_diagnostics, feat_views, feat_signal_diagnostics]

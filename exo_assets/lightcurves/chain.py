@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.clean import CleanCurve, cleaned
+from exo_assets.lightcurves.clean import CleanCurve, cleaned, recleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, judged, signals_of
@@ -42,10 +42,29 @@ def search_star(
     The transits of `known` signals are masked from the start and not found again. `on_signal` is told of each signal
     as it is found. Raises CleanError and SearchError.
     """
+    return _searched(lambda hidden: cleaned(segments, hidden), settings, known, on_signal)
+
+
+def search_curve(curve: CleanCurve, settings: SearchSettings | None = None) -> Star:
+    """As `search_star`, from a curve that was cleaned before: whatever was masked then is not masked now.
+
+    Raises CleanError and SearchError.
+    """
+    return _searched(lambda hidden: recleaned(curve, hidden), settings, (), lambda _: None)
+
+
+def _searched(
+    flattened: Callable[[Sequence[Ephemeris]], CleanCurve],
+    settings: SearchSettings | None,
+    known: Sequence[Ephemeris],
+    on_signal: Callable[[Signal], None],
+) -> Star:
+    last: list[tuple[int, CleanCurve]] = []
 
     def without(found: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
         hidden = [*known, *found]
-        clean = cleaned(segments, hidden)
+        clean = flattened(hidden)
+        last[:] = [(len(found), clean)]
         keep = ~in_transit(clean.time_bjd, hidden, HIDDEN_DURATIONS)
         return clean.time_bjd[keep], clean.flux[keep], clean.flux_err[keep]
 
@@ -54,8 +73,14 @@ def search_star(
         on_signal(signal)
         found.append(signal)
     places = [signal.transit.ephemeris for signal in found]
-    curve = cleaned(segments, [*known, *places])
-    return Star(curve, tuple(_again(curve, signal, [*known, *places]) for signal in found))
+    # The search that found nothing more was made with every signal masked.
+    masked, curve = last[0]
+    if masked != len(found):
+        curve = flattened([*known, *places])
+    again = (_again(curve, signal, [*known, *places]) for signal in found)
+    # Of what a better trend takes away nothing is left.
+    least = STILL_THERE * (settings or SearchSettings()).snr_min
+    return Star(curve, tuple(signal for signal in again if signal.snr >= least))
 
 
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
@@ -82,6 +107,8 @@ def repeats(signals: Sequence[Signal]) -> list[bool]:
     return out
 
 
+STILL_THERE = 0.7
+"""A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
 SAME_PERIOD, SIMPLE_RATIOS = 0.01, (1 / 3, 1 / 2, 1.0, 2.0, 3.0)
 
 

@@ -34,6 +34,10 @@ UPWARD_SIGMA = 4.0
 EDGE_DAYS = 0.5
 """Points so near to the end of a piece are flagged: trends are least certain there."""
 CDPP_HOURS = (1.0, 3.0, 6.0)
+RED_HOURS, RED_EXCESS = 3.0, 2.0
+"""Averages over so many hours may be so much noisier than white noise before the trend is made to follow the star."""
+CURVED_WINDOWS_DAYS = (1.5, 1.0, 0.7, 0.5, 0.35)
+"""Windows for parabolas, tried from the widest on. A window takes from transits longer than a third of it."""
 MIN_POINTS = 100
 
 
@@ -44,8 +48,8 @@ class CleanError(ValueError):
 @dataclass(frozen=True)
 class CleanCurve:
     """A flat light curve: `flux` is relative about one, `flux_err` the noise of its segment, `trend` what was divided
-    out (relative to the segment's median). `column`, `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the
-    noise at 1, 3 and 6 hours."""
+    out (relative to the segment's median): in a window of `window_days`, by parabolas where it `is_curved`. `column`,
+    `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the noise at 1, 3 and 6 hours."""
 
     target: str
     mission: str
@@ -62,6 +66,8 @@ class CleanCurve:
     n_unusable: int
     n_outliers: int
     cdpp_ppm: tuple[float, ...]
+    window_days: float = WINDOW_DAYS
+    is_curved: bool = False
 
 
 def stitched(curves: Sequence[LightCurve]) -> LightCurve:
@@ -100,9 +106,38 @@ def cleaned(
     whole = stitched(curves)
     good = usable(whole)
     curve, beside_dump = whole.where(good), near_dump(whole)[good]
+    return _flattened(
+        CleanCurve(
+            target=curve.target,
+            mission=curve.mission,
+            flux_kind=curve.flux_kind,
+            time_bjd=curve.time_bjd,
+            flux=curve.flux,
+            flux_err=curve.flux_err,
+            trend=np.ones(len(curve)),
+            segment=curve.segment,
+            column=curve.column,
+            row=curve.row,
+            is_edge=np.zeros(len(curve), dtype=bool),
+            is_near_dump=beside_dump,
+            n_unusable=int((~good).sum()),
+            n_outliers=0,
+            cdpp_ppm=(),
+        ),
+        known,
+        window_days,
+    )
+
+
+def recleaned(curve: CleanCurve, known: Sequence[Ephemeris] = (), *, window_days: float = WINDOW_DAYS) -> CleanCurve:
+    """`curve` with its trend found anew, from the flux before it was made flat; `known` transits are masked."""
+    return _flattened(replace(curve, flux=curve.flux * curve.trend, trend=np.ones(curve.flux.size)), known, window_days)
+
+
+def _flattened(curve: CleanCurve, known: Sequence[Ephemeris], window_days: float) -> CleanCurve:
+    """The curve divided by its trend, without the points far above it."""
     window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
-    masked = in_transit(curve.time_bjd, known)
-    trend = biweight_trend(curve.time_bjd, curve.flux, masked=masked, segment=curve.segment, window_days=window)
+    trend, window, is_curved = _trend(curve, in_transit(curve.time_bjd, known), window, least=window - window_days)
     flat = curve.flux / trend
     noise = _noise(flat, curve.segment)
     outlier = flat > 1 + UPWARD_SIGMA * noise
@@ -110,10 +145,8 @@ def cleaned(
     if keep.sum() < MIN_POINTS:
         raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")
     time, flat = curve.time_bjd[keep], flat[keep]
-    return CleanCurve(
-        target=curve.target,
-        mission=curve.mission,
-        flux_kind=curve.flux_kind,
+    return replace(
+        curve,
         time_bjd=time,
         flux=flat,
         flux_err=_noise(flat, curve.segment[keep]),
@@ -122,11 +155,49 @@ def cleaned(
         column=curve.column[keep],
         row=curve.row[keep],
         is_edge=_edges(time),
-        is_near_dump=beside_dump[keep],
-        n_unusable=int((~good).sum()),
-        n_outliers=int(outlier.sum()),
+        is_near_dump=curve.is_near_dump[keep],
+        n_outliers=curve.n_outliers + int(outlier.sum()),
         cdpp_ppm=tuple(cdpp_ppm(time, flat, hours) for hours in CDPP_HOURS),
+        window_days=window,
+        is_curved=is_curved,
     )
+
+
+def _trend(curve: CleanCurve, masked: Mask, window_days: float, least: float) -> tuple[Array, float, bool]:
+    """The trend, the window that it took, and whether parabolas were fitted in it.
+
+    Lines in a wide window serve most stars. One that varies within the window leaves crests and troughs, which a search
+    takes for transits: there parabolas are fitted, in the widest window that leaves averages over three hours no more
+    than twice as noisy as white noise. No window is narrower than `least`.
+    """
+    narrower = [(days, True) for days in CURVED_WINDOWS_DAYS if least <= days <= window_days]
+    for days, is_curved in [(window_days, False), *narrower]:
+        trend = biweight_trend(
+            curve.time_bjd, curve.flux, masked=masked, segment=curve.segment, window_days=days, is_curved=is_curved
+        )
+        if _red_excess(curve, trend, masked) <= RED_EXCESS:
+            break
+    return trend, days, is_curved
+
+
+def _red_excess(curve: CleanCurve, trend: Array, masked: Mask) -> float:
+    """Noise of three-hour averages over that of white noise with the same difference of neighbours; the median segment.
+
+    Points in known transits do not count. 0 where there is too little to tell.
+    """
+    flat = curve.flux / trend
+    counts = np.isfinite(flat) & ~masked
+    found = []
+    for number in np.unique(curve.segment):
+        chosen = counts & (curve.segment == number)
+        if chosen.sum() < MIN_POINTS:
+            continue
+        time, values = curve.time_bjd[chosen], flat[chosen]
+        white = point_to_point_sigma(values) * np.sqrt(float(np.median(np.diff(time))) / (RED_HOURS / 24)) * 1e6
+        red = cdpp_ppm(time, values, RED_HOURS)
+        if white > 0 and np.isfinite(red):
+            found.append(red / white)
+    return float(np.median(found)) if found else 0.0
 
 
 def _noise(flat: Array, segment: NDArray[np.int32]) -> Array:

@@ -5,8 +5,8 @@ Belongs here: trends, and which data are kept out of them. Does not belong here:
 A trend never crosses a gap. Transits that are known are left out of it, so that it does not follow them: unmasked, the
 same window takes 5 to 17 % of a transit's depth. It is the flux divided by the trend that is searched.
 
-A star that varies within a few windows leaves its curvature in the flat curve: crests and troughs that a search finds
-at the rotation period. Diagnostics tell them from transits; the trend does not.
+A star that varies within the window leaves its curvature in the flat curve: crests and troughs that a search finds at
+the rotation period. Parabolas in a narrower window follow it, at the price of some depth of long transits.
 """
 
 from __future__ import annotations
@@ -54,8 +54,11 @@ def biweight_trend(
     masked: Mask | None = None,
     segment: NDArray[np.integer] | None = None,
     window_days: float = WINDOW_DAYS,
+    is_curved: bool = False,
 ) -> Array:
     """The sliding biweight of the flux; nan in pieces that have too few points outside the mask.
+
+    `is_curved` fits parabolas in the windows instead of lines: for stars that vary within a window.
 
     `time` in days, ascending; `masked` marks points that are not to count. The trend reaches over what is masked.
     """
@@ -70,7 +73,7 @@ def biweight_trend(
         counts = slice(None) if masked is None else ~masked[piece]
         knots = max(int(np.ceil((t[-1] - t[0]) / window_days * KNOTS_PER_WINDOW)), 1) + 1
         centres = np.linspace(t[0], t[-1], knots)
-        values = window_biweights(t[counts], flux[piece][counts], centres, window_days / 2, TUNING)
+        values = window_biweights(t[counts], flux[piece][counts], centres, window_days / 2, (TUNING, is_curved))
         known = np.isfinite(values)
         if known.any():
             filled = values if known.all() else np.interp(centres, centres[known], values[known])

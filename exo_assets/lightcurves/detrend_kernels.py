@@ -55,8 +55,59 @@ def biweight_line(offset: Array, values: Array, c: float) -> float:
 
 
 @njit(cache=True)
-def window_biweights(time: Array, flux: Array, centres: Array, half: float, c: float) -> Array:
-    """`biweight_line` of the points within `half` of each centre, both ascending in time; nan where there are few."""
+def biweight_parabola(offset: Array, values: Array, half: float, c: float) -> float:
+    """Value at offset zero of a parabola through points, as `biweight_line`; `half` is the largest offset.
+
+    It begins with least squares, for in the window of a star that varies the scatter about the median is the star's
+    own. nan where the points determine no parabola.
+    """
+    middle, slope, bend = 0.0, 0.0, 0.0
+    inverse = 0.0  # all weights are one at first
+    scatter = np.inf
+    for round_ in range(ITERATIONS + 1):
+        s0, s1, s2, s3, s4, y0, y1, y2 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(values.size):
+            x = offset[i] / half
+            r = values[i] - middle - x * (slope + bend * x)
+            u = r * inverse
+            w = max(1 - u * u, 0.0) ** 2
+            wx = w * x
+            wxx = wx * x
+            s0 += w
+            s1 += wx
+            s2 += wxx
+            s3 += wxx * x
+            s4 += wxx * x * x
+            y0 += w * r
+            y1 += wx * r
+            y2 += wxx * r
+        # Cramer's rule: three unknowns.
+        m0, m1, m2 = s2 * s4 - s3 * s3, s1 * s4 - s2 * s3, s1 * s3 - s2 * s2
+        whole = s0 * m0 - s1 * m1 + s2 * m2
+        if not whole > 1e-9 * s0 * s2 * s4:
+            return np.nan
+        step = (y0 * m0 - s1 * (y1 * s4 - y2 * s3) + s2 * (y1 * s3 - y2 * s2)) / whole
+        tilt = (s0 * (y1 * s4 - y2 * s3) - y0 * m1 + s2 * (s1 * y2 - s2 * y1)) / whole
+        curve = (s0 * (s2 * y2 - s3 * y1) - s1 * (s1 * y2 - s2 * y1) + y0 * m2) / whole
+        middle, slope, bend = middle + step, slope + tilt, bend + curve
+        if round_ == 0:
+            x_ = offset / half
+            scatter = np.median(np.abs(values - middle - x_ * (slope + bend * x_)))
+            if scatter == 0:
+                break
+            inverse = 1 / (c * scatter)
+        elif abs(step) < TOLERANCE * scatter:
+            break
+    return float(middle)
+
+
+@njit(cache=True)
+def window_biweights(time: Array, flux: Array, centres: Array, half: float, shape: tuple[float, bool]) -> Array:
+    """Biweight of the points within `half` of each centre, both ascending in time; nan where there are few.
+
+    `shape`: where a weight falls to zero, in MAD, and whether parabolas are fitted instead of lines.
+    """
+    c, is_curved = shape
     out = np.full(centres.size, np.nan)
     low, high = 0, 0
     for k in range(centres.size):
@@ -65,7 +116,12 @@ def window_biweights(time: Array, flux: Array, centres: Array, half: float, c: f
         while high < time.size and time[high] <= centres[k] + half:
             high += 1
         if high - low >= LEAST_POINTS:
-            out[k] = biweight_line(time[low:high] - centres[k], flux[low:high], c)
+            offset, values = time[low:high] - centres[k], flux[low:high]
+            out[k] = np.nan
+            if is_curved:
+                out[k] = biweight_parabola(offset, values, half, c)
+            if np.isnan(out[k]):
+                out[k] = biweight_line(offset, values, c)
     return out
 
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.periods import central_duration_days, optimal_periods
+from exo_assets.lightcurves.transit_depths import odd_even, single_depths
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
 Array = NDArray[np.float64]
@@ -264,26 +265,14 @@ def locate(
 
 def judged(time: Array, flux: Array, flux_err: Array, transit: Trapezoid) -> Signal:
     """Number of transits with data, and the depths of odd and even ones, for a fitted transit."""
-    place = transit.ephemeris
-    offset = phase_days(time, place.period_days, place.t0)
-    number = transit_number(time, place.period_days, place.t0)
-    inside = np.abs(offset) < place.duration_days / 2
-    depths = []
-    for parity in (1, 0):
-        chosen = inside & (number % 2 == parity)
-        weight = flux_err[chosen] ** -2
-        depths.append(
-            (float((weight * (1 - flux[chosen])).sum() / weight.sum()), float(weight.sum() ** -0.5))
-            if chosen.any()
-            else (float("nan"), float("nan"))
-        )
-    (odd, odd_err), (even, even_err) = depths
+    depths = single_depths(time, flux, flux_err, transit)
+    found = odd_even(depths)
     return Signal(
         transit=transit,
         sde=float("nan"),
         snr=float("nan"),
-        n_transits=int(np.unique(number[inside]).size),
-        odd_depth=odd,
-        even_depth=even,
-        odd_even_sigma=float(abs(odd - even) / np.hypot(odd_err, even_err)),
+        n_transits=depths.number.size,
+        odd_depth=found.odd_depth,
+        even_depth=found.even_depth,
+        odd_even_sigma=found.sigma,
     )

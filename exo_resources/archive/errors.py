@@ -6,16 +6,37 @@ them.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an archive was asked for, in the words of errors: its name, its kind, and the setting with the address."""
+
+    name: str
+    kind: str = "archive table"
+    url_setting: str = "EXO_ARCHIVE_URL"
+
+    @classmethod
+    def of(cls, what: str | Asked) -> Asked:
+        """A table, when only its name is given."""
+        return cls(what) if isinstance(what, str) else what
+
 
 class ArchiveError(RuntimeError):
-    """A table of the archive could not be had. `transient` says whether another try may succeed."""
+    """What an archive was asked for could not be had. `transient` says whether another try may succeed.
+
+    `{url}` in a remedy stands for the setting that holds the archive's address.
+    """
 
     transient = False
     remedy = "run again later, or set EXO_ARCHIVE_MIRROR to a mirror of the archive"
 
-    def __init__(self, table: str, problem: str, *, remedy: str | None = None) -> None:
-        super().__init__(f"archive table {table!r}: {problem}. Remedy: {remedy or self.remedy}")
-        self.table = table
+    def __init__(self, asked: str | Asked, problem: str, *, remedy: str | None = None) -> None:
+        what = Asked.of(asked)
+        cure = (remedy or self.remedy).replace("{url}", what.url_setting)
+        super().__init__(f"{what.kind} {what.name!r}: {problem}. Remedy: {cure}")
+        self.table = what.name
         self.problem = problem
 
 
@@ -24,7 +45,7 @@ class ArchiveUnreachableError(ArchiveError):
 
     transient = True
     remedy = (
-        "check the network, EXO_ARCHIVE_URL and the proxy settings; without internet, set EXO_ARCHIVE_MIRROR, or "
+        "check the network, {url} and the proxy settings; without internet, set EXO_ARCHIVE_MIRROR, or "
         "EXO_ARCHIVE=snapshot"
     )
 
@@ -39,11 +60,11 @@ class ArchiveTimeoutError(ArchiveError):
 class ArchiveStatusError(ArchiveError):
     """An HTTP status that is not success."""
 
-    def __init__(self, table: str, status: int, url: str) -> None:
+    def __init__(self, asked: str | Asked, status: int, url: str) -> None:
         super().__init__(
-            table,
+            asked,
             f"HTTP status {status} from {url}",
-            remedy=ArchiveError.remedy if status >= 500 or status == 429 else "check EXO_ARCHIVE_URL or the mirror",
+            remedy=ArchiveError.remedy if status >= 500 or status == 429 else "check {url} or the mirror",
         )
         self.status = status
         self.transient = status >= 500 or status in (408, 425, 429)

@@ -23,6 +23,7 @@ from exo_resources.archive.errors import (
     ArchiveStatusError,
     ArchiveTableAbsentError,
     ArchiveUnreachableError,
+    Asked,
 )
 from exo_resources.archive.transfer import Answer, Deadline, download, head, http_client, with_retries
 
@@ -117,7 +118,7 @@ class FileMirror:
 
         def once() -> Copy:
             fs, info = self._find(table)
-            data = plain_bytes(table, self._read(fs, info, deadline), self._address(info))
+            data = plain_bytes(table, read_whole(fs, info.path, self._address(info), deadline), self._address(info))
             modified = info.mtime.astimezone(UTC).date() if info.mtime else None
             return Copy(data, checked_rows(contract, data), self._address(info), modified)
 
@@ -128,17 +129,8 @@ class FileMirror:
         _, info = self._find(contract.archive_table)
         return f"{info.size}:{info.mtime_ns}"
 
-    def _open(self, table: str) -> tuple[Any, str]:
-        try:
-            if "://" in self.url:
-                fs, base = pafs.FileSystem.from_uri(self.url)
-                return fs, base.rstrip("/")
-            return pafs.LocalFileSystem(), str(Path(self.url).expanduser().resolve())
-        except (pa.ArrowException, ValueError, OSError, RuntimeError) as error:
-            raise ArchiveMirrorError(table, f"the mirror {self._shown} cannot be opened ({error})") from error
-
     def _find(self, table: str) -> tuple[Any, Any]:
-        fs, base = self._open(table)
+        fs, base = file_system(self.url, Asked.of(table))
         names = [f"{base}/tap/{name}{suffix}" for name in (table, *_other_tables(table)) for suffix in SUFFIXES]
         try:
             infos = fs.get_file_info(names)
@@ -150,24 +142,41 @@ class FileMirror:
                 return fs, info
         raise _absent(table, self.url, any(there))
 
-    def _read(self, fs: Any, info: Any, deadline: Deadline) -> bytes:
-        out = bytearray()
-        try:
-            with fs.open_input_stream(info.path, compression=None) as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    out += chunk
-                    deadline.check()
-        except (pa.ArrowException, OSError) as error:
-            raise ArchiveUnreachableError(deadline.table, f"{self._address(info)} cannot be read ({error})") from error
-        return bytes(out)
-
     @property
     def _shown(self) -> str:
-        """The URL without its query: that of s3:// may hold an endpoint, and it is not needed to name the place."""
-        return self.url.partition("?")[0].rstrip("/")
+        return shown(self.url)
 
     def _address(self, info: Any) -> str:
         return f"{self._shown}/tap/{info.base_name}"
+
+
+def shown(url: str) -> str:
+    """A URL without its query: that of s3:// may hold an endpoint, and it is not needed to name the place."""
+    return url.partition("?")[0].rstrip("/")
+
+
+def file_system(url: str, asked: Asked) -> tuple[Any, str]:
+    """pyarrow's file system for a folder or a bucket, and the path inside it; ArchiveMirrorError when there is none."""
+    try:
+        if "://" in url:
+            fs, base = pafs.FileSystem.from_uri(url)
+            return fs, base.rstrip("/")
+        return pafs.LocalFileSystem(), str(Path(url).expanduser().resolve())
+    except (pa.ArrowException, ValueError, OSError, RuntimeError) as error:
+        raise ArchiveMirrorError(asked, f"the mirror {shown(url)} cannot be opened ({error})") from error
+
+
+def read_whole(fs: Any, path: str, address: str, deadline: Deadline) -> bytes:
+    """The bytes of a mirror's file, within the deadline; `address` is what errors call it."""
+    out = bytearray()
+    try:
+        with fs.open_input_stream(path, compression=None) as source:
+            while chunk := source.read(_CHUNK_BYTES):
+                out += chunk
+                deadline.check()
+    except (pa.ArrowException, OSError) as error:
+        raise ArchiveUnreachableError(deadline.asked, f"{address} cannot be read ({error})") from error
+    return bytes(out)
 
 
 def _other_tables(table: str) -> list[str]:

@@ -49,6 +49,7 @@ from exo_resources.archive.errors import (
 )
 from exo_resources.archive.mirror import Mirror, open_mirror
 from exo_resources.archive.tap import TapService
+from exo_resources.archive.transfer import sweep
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
 
@@ -58,9 +59,6 @@ log = logging.getLogger("exo.archive")
 
 UNREACHABLE_FOR_S = 300.0
 """For how long a source that could not be reached is not asked again, seconds: five tables need not wait in turn."""
-
-SCRATCH_KEPT_S = 86_400.0
-"""Age at which a download left by a killed process is deleted, seconds."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class ArchiveSource:
         Raises a named ArchiveError in the modes live and mirror when there is no copy at all.
         """
         contract = _contract(table)
-        self._sweep()
+        sweep(self._scratch)
         if self.settings.archive == "snapshot":
             return self._shipped(contract, ()) or self._absent(contract, (_not_shipped(contract),))
         attempts = list[Attempt]()
@@ -298,15 +296,6 @@ class ArchiveSource:
     def _absent(self, contract: RawContract, attempts: tuple[Attempt, ...]) -> Fetched:
         log.warning("%s: no source has it; the table is empty", contract.archive_table)
         return Fetched(contract.archive_table, "absent", contract.empty(), attempts)
-
-    def _sweep(self) -> None:
-        """Delete downloads that a killed process left behind."""
-        for path in self._scratch.glob("*.part") if self._scratch.is_dir() else ():
-            try:
-                if time.time() - path.stat().st_mtime > SCRATCH_KEPT_S:
-                    path.unlink()
-            except FileNotFoundError:
-                continue  # another process was quicker
 
 
 def _contract(table: str) -> RawContract:

@@ -1,13 +1,14 @@
-"""Bytes over HTTP into a file, within a deadline, every failure named; and the retries around it.
+"""Bytes over HTTP, within a deadline, every failure named; and the retries around it.
 
 Belongs here: connections, statuses, broken and slow answers. Does not belong here: what is asked for (`tap.py`,
-`mirror.py`), and what the bytes hold (`content.py`).
+`mirror.py`, `exo_resources.mast`), and what the bytes hold (`content.py`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +23,7 @@ from exo_resources.archive.errors import (
     ArchiveTimeoutError,
     ArchiveTruncatedError,
     ArchiveUnreachableError,
+    Asked,
 )
 
 if TYPE_CHECKING:
@@ -32,22 +34,30 @@ T = TypeVar("T")
 UNREACHABLE_ATTEMPTS = 2
 """Tries when nothing answers at all: an outage is not cured by waiting a few seconds."""
 
+SCRATCH_KEPT_S = 86_400.0
+"""Age at which a download left by a killed process is deleted, seconds."""
+
 _JITTER = wait_random_exponential(multiplier=0.5, max=8)
 _ERROR_BODY_BYTES = 4096
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """A moment after which nothing more is tried, `seconds` from now."""
+    """A moment after which nothing more is tried for what was asked, `seconds` from when it was set."""
 
-    table: str
+    asked: Asked
     seconds: float
     ends: float
 
     @classmethod
-    def after(cls, table: str, seconds: float) -> Deadline:
-        """A deadline `seconds` from now for `table`."""
-        return cls(table, seconds, time.monotonic() + seconds)
+    def after(cls, asked: str | Asked, seconds: float) -> Deadline:
+        """A deadline `seconds` from now; a name alone is that of a table."""
+        return cls(Asked.of(asked), seconds, time.monotonic() + seconds)
+
+    @property
+    def table(self) -> str:
+        """Name of what was asked."""
+        return self.asked.name
 
     def remaining(self) -> float:
         """Seconds left, 0 when it has passed."""
@@ -56,7 +66,7 @@ class Deadline:
     def check(self) -> None:
         """ArchiveTimeoutError when it has passed."""
         if self.remaining() <= 0:
-            raise ArchiveTimeoutError(self.table, f"not complete after {self.seconds:g} s")
+            raise ArchiveTimeoutError(self.asked, f"not complete after {self.seconds:g} s")
 
 
 def with_retries(work: Callable[[], T], *, attempts: int, deadline: Deadline) -> T:
@@ -104,38 +114,50 @@ def download(
     client: httpx.Client, url: str, target: Path, deadline: Deadline, params: Mapping[str, str] | None = None
 ) -> Answer:
     """Stream `url` into the file `target`; a named ArchiveError when anything but all of it arrived."""
-    import httpx
+    with _named_failures(url, deadline) as written, client.stream("GET", url, params=params) as response:
+        _refuse_status(deadline.asked, response)
+        with target.open("wb") as out:
+            for chunk in response.iter_raw():
+                written.append(out.write(chunk))
+                deadline.check()
+        return _answer(response)
 
-    table, written = deadline.table, 0
-    deadline.check()
-    try:
-        with client.stream("GET", url, params=params) as response:
-            _refuse_status(table, response)
-            with target.open("wb") as out:
-                for chunk in response.iter_raw():
-                    written += out.write(chunk)
-                    deadline.check()
-            return _answer(response)
-    except httpx.HTTPError as error:
-        raise _named(table, error, written) from error
-    except httpx.InvalidURL as error:
-        raise ArchiveMirrorError(table, f"{url} is not a URL ({error})") from error
+
+def answer_bytes(client: httpx.Client, url: str, deadline: Deadline, form: Mapping[str, str] | None = None) -> bytes:
+    """The body at `url`, or what it answers to a posted `form`; a named ArchiveError when not all of it arrived."""
+    out = bytearray()
+    method = "GET" if form is None else "POST"
+    with _named_failures(url, deadline) as written, client.stream(method, url, data=form) as response:
+        _refuse_status(deadline.asked, response)
+        for chunk in response.iter_raw():
+            out += chunk
+            written.append(len(chunk))
+            deadline.check()
+    return bytes(out)
 
 
 def head(client: httpx.Client, url: str, deadline: Deadline) -> Answer:
     """What the server says of `url` without sending it."""
+    with _named_failures(url, deadline):
+        response = client.head(url)
+    if not response.is_success:
+        raise ArchiveStatusError(deadline.asked, response.status_code, str(response.url))
+    return _answer(response)
+
+
+@contextmanager
+def _named_failures(url: str, deadline: Deadline) -> Iterator[list[int]]:
+    """Turns httpx's errors into named ones; the list holds the sizes of what has arrived."""
     import httpx
 
+    written: list[int] = []
     deadline.check()
     try:
-        response = client.head(url)
+        yield written
     except httpx.HTTPError as error:
-        raise _named(deadline.table, error, 0) from error
+        raise _named(deadline.asked, error, sum(written)) from error
     except httpx.InvalidURL as error:
-        raise ArchiveMirrorError(deadline.table, f"{url} is not a URL ({error})") from error
-    if not response.is_success:
-        raise ArchiveStatusError(deadline.table, response.status_code, str(response.url))
-    return _answer(response)
+        raise ArchiveMirrorError(deadline.asked, f"{url} is not a URL ({error})") from error
 
 
 def _answer(response: httpx.Response) -> Answer:
@@ -149,25 +171,35 @@ def _answer(response: httpx.Response) -> Answer:
     )
 
 
-def _refuse_status(table: str, response: httpx.Response) -> None:
+def _refuse_status(asked: Asked, response: httpx.Response) -> None:
     if response.is_success:
         return
     body = next(response.iter_raw(_ERROR_BODY_BYTES), b"")
     if response.status_code < 500:
-        refuse_votable(table, body)  # a TAP service explains itself
-    raise ArchiveStatusError(table, response.status_code, str(response.url))
+        refuse_votable(asked.name, body)  # a TAP service explains itself
+    raise ArchiveStatusError(asked, response.status_code, str(response.url))
 
 
-def _named(table: str, error: httpx.HTTPError, written: int) -> ArchiveError:
+def _named(asked: Asked, error: httpx.HTTPError, written: int) -> ArchiveError:
     import httpx
 
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | httpx.UnsupportedProtocol():
-            return ArchiveUnreachableError(table, f"no connection ({words})")
+            return ArchiveUnreachableError(asked, f"no connection ({words})")
         case httpx.TimeoutException():
-            return ArchiveTimeoutError(table, f"the server fell silent after {written:,} bytes ({words})")
+            return ArchiveTimeoutError(asked, f"the server fell silent after {written:,} bytes ({words})")
         case httpx.TransportError():
-            return ArchiveTruncatedError(table, f"the connection broke after {written:,} bytes ({words})")
+            return ArchiveTruncatedError(asked, f"the connection broke after {written:,} bytes ({words})")
         case _:
-            return ArchiveUnreachableError(table, words)
+            return ArchiveUnreachableError(asked, words)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the downloads that killed processes left in `folder`."""
+    for path in folder.glob("*.part"):
+        try:
+            if time.time() - path.stat().st_mtime > SCRATCH_KEPT_S:
+                path.unlink()
+        except FileNotFoundError:
+            continue  # another process was quicker

@@ -53,3 +53,12 @@ def test_known_signals_are_not_found_again() -> None:
 
 def test_the_number_of_signals_is_bounded() -> None:
     assert len(search_star(_star(), replace(SearchSettings(), signals_max=1)).signals) == 1
+
+
+def test_a_planet_of_a_star_that_turns_fast_is_found_alone() -> None:
+    """Crests of one percent every 1.1 days, and transits of a thousandth."""
+    place = Ephemeris(3.7, 101.0, 0.14)
+    time, flux, _ = simulated((place, 1e-3), noise=1e-4)
+    star = search_star([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
+    assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.7]
+    assert star.signals[0].transit.depth == pytest.approx(1e-3, rel=0.08)

@@ -62,9 +62,21 @@ def test_unusable_points_go_and_outliers_go_upwards_only() -> None:
     assert clean.is_near_dump.sum() == pytest.approx(48, abs=4)
 
 
-def test_a_star_that_varies_fast_is_not_cut_to_half() -> None:
+@pytest.mark.parametrize("rotation_days", [1.1, 2.0, 4.0])
+def test_a_star_that_varies_is_followed_and_its_transits_stay(rotation_days: float) -> None:
+    """A crest every few days, thirty times as high as the transits are deep."""
+    place = Ephemeris(3.7, 101.0, 0.14)
+    time, flux, _ = simulated((place, 1e-3), noise=1e-4)
+    clean = cleaned([_curve(time, flux + 0.03 * np.sin(2 * np.pi * time / rotation_days))], [place])
+    assert clean.is_curved and clean.n_outliers < 0.01 * time.size
+    assert clean.flux_err.max() < 1.5e-4
+    inside = np.abs(phase_days(clean.time_bjd, place.period_days, place.t0)) < 0.3 * place.duration_days
+    assert 0.85e-3 < 1 - clean.flux[inside].mean() < 1.05e-3
+
+
+def test_a_star_that_varies_too_fast_to_be_followed_is_not_cut_to_half() -> None:
     time, flux, _ = simulated(noise=1e-4)
-    clean = cleaned([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
+    clean = cleaned([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 0.2))])
     assert clean.n_outliers < 0.01 * time.size and clean.flux_err.min() > 5e-3
 
 

@@ -1,0 +1,72 @@
+"""Contracts of what light curves tell of each signal: diagnostics and views.
+
+Belongs here: columns, units and keys. Does not belong here: formulas (`diagnostics.py`, `views.py`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from exo_assets.contracts import Column, TableContract
+from exo_assets.features.diagnostics import COLUMNS
+from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS, STACK_BINS, STACK_TRANSITS
+from exo_assets.lightcurves.star_contracts import EPHEMERIS, MISSION, STAR_ID
+
+F, S = pl.Float64, pl.String
+ORIGINS = ("catalogue", "search")
+
+_SIGNAL = (
+    Column(
+        "signal_id",
+        S,
+        "Name of the catalogued signal; of the threshold-crossing event where it is none",
+        nullable=False,
+    ),
+    STAR_ID,
+    MISSION,
+    Column("tce_id", S, "Threshold-crossing event that it was found as; null when the search did not find it"),
+    Column("origin", S, "Where its ephemeris was taken from before it was fitted", nullable=False, allowed=ORIGINS),
+    *EPHEMERIS,
+)
+_REASON = Column("reason", S, "Why nothing could be measured of it; null when something could")
+
+FEAT_DIAGNOSTICS = TableContract(
+    "feat_diagnostics",
+    "Vetting diagnostics of every signal that has a light curve; null where one cannot be measured.",
+    (*_SIGNAL, _REASON, *COLUMNS),
+    key=("signal_id",),
+)
+
+FEAT_SIGNAL_DIAGNOSTICS = TableContract(
+    "feat_signal_diagnostics",
+    "feat_diagnostics of all stars in one table.",
+    FEAT_DIAGNOSTICS.columns,
+    key=FEAT_DIAGNOSTICS.key,
+)
+
+
+def _view(name: str, size: int, description: str) -> Column:
+    return Column(name, pl.Array(pl.Float32, size), description)
+
+
+FEAT_VIEWS = TableContract(
+    "feat_views",
+    "Folded views of every signal that has a light curve, fixed-size arrays in single precision; null where there are none.",
+    (
+        *_SIGNAL,
+        _REASON,
+        Column("depth", F, "Relative flux that -1 stands for in all views but the global one", low=0),
+        Column("secondary_phase", F, "Phase that the secondary view is centred on", low=0, high=1),
+        _view("global_view", GLOBAL_BINS, "The whole orbit (Shallue & Vanderburg 2018)"),
+        _view("local_view", LOCAL_BINS, "Four durations on either side of mid-transit (Shallue & Vanderburg 2018)"),
+        _view("odd_view", LOCAL_BINS, "As the local view, transits of odd number, on its scale"),
+        _view("even_view", LOCAL_BINS, "As the local view, transits of even number, on its scale"),
+        _view("secondary_view", LOCAL_BINS, "As the local view, around the secondary phase, on its scale"),
+        _view(
+            "stack_view",
+            STACK_TRANSITS * STACK_BINS,
+            f"{STACK_TRANSITS} single transits of {STACK_BINS} bins, row by row; NaN where there are no data (ExoMiner++)",
+        ),
+    ),
+    key=("signal_id",),
+)

@@ -1,0 +1,139 @@
+"""What the feature stage does with the light curve of one star.
+
+Belongs here: from a stored curve and the star's signals to rows of diagnostics and views. Does not belong here: the
+measurements themselves, and where the work is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from exo_assets.features.diagnostics import as_row, diagnose
+from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
+from exo_assets.features.views import ViewError, views
+from exo_assets.lightcurves.clean import CleanCurve, recleaned
+from exo_assets.lightcurves.curve_rows import of_rows
+from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
+from exo_assets.lightcurves.star_tasks import Catalogued, Rows
+from exo_assets.lightcurves.trapezoid import FitError, fit
+
+HOURS = 24.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """A signal to be measured: its name, where it was found (None: it was not) and where its transits are."""
+
+    signal_id: str
+    tce_id: str | None
+    origin: str
+    ephemeris: Ephemeris
+    secondary_phase: float = 0.5
+
+
+@dataclass(frozen=True)
+class SignalWork:
+    """A star with a clean curve and its signals."""
+
+    star_id: str
+    bucket: str
+    density_sun: float
+    places: tuple[Place, ...]
+
+
+def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
+    """The signals of a star: those of the catalogue, where the search found them or else where the catalogue has
+    them, and those that only the search found. `found` are rows of `core_search`.
+
+    A harmonic of a catalogued signal is that signal, found at another period. A catalogued signal without an epoch
+    that was not found cannot be placed, and is left out.
+    """
+    rows = list(found)
+    same = {row["signal_id"]: row for row in reversed(rows) if row["match"] == "same"}
+    out = [
+        Place(s.signal_id, same[s.signal_id]["tce_id"], "search", _ephemeris(same[s.signal_id]))
+        if s.signal_id in same
+        else Place(s.signal_id, None, "catalogue", s.place)
+        for s in catalogued
+        if s.signal_id in same or s.is_placed
+    ]
+    new = [row for row in rows if row["match"] == "none"]
+    return (*out, *(Place(row["tce_id"], row["tce_id"], "search", _ephemeris(row)) for row in new))
+
+
+def _ephemeris(row: Mapping[str, Any]) -> Ephemeris:
+    return Ephemeris(row["period_days"], row["t0_bjd"], row["duration_hours"] / HOURS)
+
+
+def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
+    """The rows of `feat_diagnostics` of one star."""
+    curve = _curve(tables, work)
+    rows = []
+    for place in work.places:
+        others = [p.ephemeris for p in work.places if p is not place]
+        try:
+            transit = fit(curve.time_bjd, curve.flux, curve.flux_err, place.ephemeris)
+            measured = as_row(diagnose(curve, transit, others=others, density_sun=work.density_sun))
+        except (FitError, ValueError) as error:
+            rows.append({**_named(place, curve), "reason": str(error)})
+            continue
+        rows.append({**_named(place, curve, transit.ephemeris), **measured})
+    return FEAT_DIAGNOSTICS.conform(pl.DataFrame(rows, schema=_given(rows, FEAT_DIAGNOSTICS.schema)))
+
+
+def view_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
+    """The rows of `feat_views` of one star; its places are those that `feat_diagnostics` fitted."""
+    curve = _curve(tables, work)
+    rows = []
+    for place in work.places:
+        try:
+            seen = views(curve.time_bjd, curve.flux, place.ephemeris, place.secondary_phase)
+        except ViewError as error:
+            rows.append({**_named(place, curve), "reason": str(error)})
+            continue
+        rows.append(
+            {
+                **_named(place, curve),
+                "depth": seen.depth,
+                "secondary_phase": seen.secondary_phase,
+                "global_view": seen.global_view,
+                "local_view": seen.local_view,
+                "odd_view": seen.odd,
+                "even_view": seen.even,
+                "secondary_view": seen.secondary,
+                "stack_view": np.ravel(seen.stack),
+            }
+        )
+    schema = FEAT_VIEWS.schema
+    return pl.DataFrame({n: pl.Series(n, [row.get(n) for row in rows], dtype=kind) for n, kind in schema.items()})
+
+
+def _curve(tables: Rows, work: SignalWork) -> CleanCurve:
+    """The star's curve with the transits of all its signals masked while the trend is found."""
+    stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
+    return recleaned(stored, [place.ephemeris for place in work.places])
+
+
+def _named(place: Place, curve: CleanCurve, fitted: Ephemeris | None = None) -> dict[str, Any]:
+    where = fitted or place.ephemeris
+    return {
+        "signal_id": place.signal_id,
+        "star_id": curve.target,
+        "mission": curve.mission,
+        "tce_id": place.tce_id,
+        "origin": place.origin,
+        "period_days": where.period_days,
+        "t0_bjd": where.t0,
+        "duration_hours": where.duration_days * HOURS,
+    }
+
+
+def _given(rows: Sequence[Mapping[str, Any]], schema: pl.Schema) -> dict[str, Any]:
+    names = {name for row in rows for name in row}
+    return {name: kind for name, kind in schema.items() if name in names}

@@ -1,0 +1,213 @@
+"""Light curves as assets: files, clean curves, the search, and what was lost on the way.
+
+Belongs here: which tables and resources the stage takes. Does not belong here: what is done with a star
+(`star_tasks.py`), and how it is spread over machines (`star_asset.py`).
+
+No postponed annotations here: Dagster reads those of the asset functions at definition time.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from exo_assets.contracts import TableContract
+from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars
+from exo_assets.lightcurves.buckets import bucket_of
+from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
+from exo_assets.lightcurves.download import in_buckets, made_from, outcomes
+from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, one_run
+from exo_assets.lightcurves.planning import KnownStar, known_stars
+from exo_assets.lightcurves.plans import clean_quanta, search_quanta
+from exo_assets.lightcurves.quantum import Quantum
+from exo_assets.lightcurves.records import Record, records_frame
+from exo_assets.lightcurves.star_asset import Tally, few_lost, star_asset
+from exo_assets.lightcurves.star_contracts import (
+    CORE_FOUND_SIGNALS,
+    CORE_LIGHT_CURVES,
+    CORE_LIGHT_CURVES_ATTRITION,
+    CORE_SEARCH,
+    CORE_SEARCHED_STARS,
+    CURVE_FACTS,
+)
+from exo_assets.lightcurves.star_tasks import clean_star, search_one
+from exo_assets.table_asset import Table, column_schema, table_asset
+from exo_resources.mast.night import nightly_records
+from exo_resources.star_tables import StarEntry, StarRows, unchanged
+from exo_resources.user_curves import user_files
+
+GROUP = "lightcurves"
+FILES = ("lightcurves/contracts.py", "lightcurves/mast_names.py", "lightcurves/records.py")
+READING = ("lightcurves/curve.py", "lightcurves/fits_file.py", "lightcurves/stored.py")
+CLEANING = (
+    *("lightcurves/clean.py", "lightcurves/detrend.py", "lightcurves/detrend_kernels.py"),
+    *("lightcurves/ephemeris.py", "lightcurves/curve_rows.py", "lightcurves/star_contracts.py"),
+    *("lightcurves/star_tasks.py", "lightcurves/plans.py", "lightcurves/planning.py"),
+)
+SEARCHING = (
+    *("lightcurves/chain.py", "lightcurves/search.py", "lightcurves/fold_kernels.py", "lightcurves/periods.py"),
+    *("lightcurves/trapezoid.py", "lightcurves/matching.py"),
+)
+
+POOL = "mast"
+"""Concurrency pool of everything that asks MAST."""
+
+
+@dg.asset(
+    name=RAW_MAST__LIGHT_CURVES.name,
+    group_name=GROUP,
+    description=RAW_MAST__LIGHT_CURVES.description,
+    deps=["core_signals"],
+    kinds={"fits", "parquet"},
+    partitions_def=BUCKETS,
+    backfill_policy=one_run(),
+    pool=POOL,
+    required_resource_keys={"lake", "star_tables", "light_curves"},
+    check_specs=[few_lost(RAW_MAST__LIGHT_CURVES.name)],
+    metadata={"dagster/column_schema": column_schema(RAW_MAST__LIGHT_CURVES), "exo/code": [*FILES, *READING]},
+)
+def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Fetch what is new or changed; what is whole is kept, what is not goes to quarantine with the reason."""
+    source, tables = context.resources.light_curves, context.resources.star_tables
+    table, tally, buckets = RAW_MAST__LIGHT_CURVES, Tally(RAW_MAST__LIGHT_CURVES.name), buckets_of(context)
+    signals = context.resources.lake.read("core_signals")
+    before = {bucket: tables.partition(table.name, bucket, table.empty()) for bucket in buckets}
+    records = list(nightly_records(source, signals, before, context.log))
+    for bucket, stars in in_buckets(records, buckets).items():
+        wanted = {star: made_from(files) for star, files in stars.items()}
+        index = tables.index(table.name, bucket)
+        made = [_entry(s, files, wanted[s]) for s, files in stars.items() if not unchanged(index, s, wanted[s])]
+        index, written = tables.rewrite(table.name, bucket, table.schema, wanted, made)
+        tally.add(context, bucket, index, worked_on=len(made), written=written)
+    return tally.result({"files": dg.MetadataValue.json(outcomes(records))})
+
+
+def _entry(star: str, files: Sequence[Record], mark: str) -> StarRows:
+    """A star's files; it is lost when not one of them counts."""
+    lost = None if any(record.status == "kept" for record in files) else files[0]
+    entry = StarEntry(star, mark, reason=(lost and lost.reason) or "", message=(lost and lost.message) or "")
+    return StarRows(entry, records_frame(files).to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+@table_asset(RAW_USER__LIGHT_CURVES, group=GROUP, code=[*FILES, *READING], kinds=("parquet",), always=True)
+def raw_user__light_curves(lake: Any) -> pl.DataFrame:
+    """The light curves that `exo import` put into the lake."""
+    return user_files(lake)
+
+
+Planned = Callable[[str], Iterable[Quantum]]
+
+
+def known_of(resources: Any) -> Callable[[str], dict[str, KnownStar]]:
+    """What the catalogue says of the stars in a bucket; it is read once."""
+    return partial(known_stars, resources.lake.read("core_signals"))
+
+
+def curves_of(resources: Any, bucket: str) -> dict[str, str]:
+    """Stars of a bucket that have a clean curve, and the digests of their rows."""
+    index = resources.star_tables.index(CORE_LIGHT_CURVES.name, bucket)
+    return {star: entry.digest for star, entry in index.items() if entry.rows}
+
+
+def _clean_plan(resources: Any) -> Planned:
+    known, table = known_of(resources), RAW_MAST__LIGHT_CURVES
+    own = resources.lake.read(RAW_USER__LIGHT_CURVES.name)
+    own = own.with_columns(bucket=pl.col("star_id").map_elements(bucket_of, return_dtype=pl.String))
+
+    def plan(bucket: str) -> Iterable[Quantum]:
+        files = resources.star_tables.partition(table.name, bucket, table.empty())
+        return clean_quanta(pl.concat([files, own.filter(bucket=bucket).drop("bucket")]), known(bucket))
+
+    return plan
+
+
+core_light_curves = star_asset(
+    CORE_LIGHT_CURVES,
+    clean_star,
+    group=GROUP,
+    code=(*FILES, *READING, *CLEANING),
+    deps=[RAW_MAST__LIGHT_CURVES.name, RAW_USER__LIGHT_CURVES.name, "core_signals"],
+    plan=_clean_plan,
+    reader="lake",
+)
+
+
+def _search_plan(resources: Any) -> Planned:
+    known = known_of(resources)
+    return lambda bucket: search_quanta(bucket, curves_of(resources, bucket), known(bucket))
+
+
+core_search = star_asset(
+    CORE_SEARCH,
+    search_one,
+    group=GROUP,
+    code=(*CLEANING, *SEARCHING),
+    deps=[CORE_LIGHT_CURVES.name, "core_signals"],
+    plan=_search_plan,
+    reader="star_tables",
+)
+
+
+def digests(*tables: TableContract) -> Callable[[Any], str]:
+    """The content of partitioned tables, for what is made from all of their buckets."""
+    return lambda resources: " ".join(resources.star_tables.digest(table.name) for table in tables)
+
+
+@table_asset(
+    CORE_FOUND_SIGNALS,
+    group=GROUP,
+    code=["lightcurves/star_contracts.py"],
+    also_after=[CORE_SEARCH.name],
+    salt=digests(CORE_SEARCH),
+)
+def core_found_signals(star_tables: Any) -> pl.DataFrame:
+    """All buckets of core_search."""
+    return CORE_FOUND_SIGNALS.conform(star_tables.read(CORE_SEARCH.name, empty=CORE_SEARCH.empty())).sort("tce_id")
+
+
+@table_asset(
+    CORE_SEARCHED_STARS,
+    group=GROUP,
+    code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
+    also_after=[CORE_LIGHT_CURVES.name],
+    salt=digests(CORE_LIGHT_CURVES, CORE_SEARCH),
+)
+def core_searched_stars(core_found_signals: pl.DataFrame, star_tables: Any) -> pl.DataFrame:
+    """Facts of every clean curve, and what was found in it."""
+    names = [column.name for column in CURVE_FACTS]
+    curves = star_tables.read(CORE_LIGHT_CURVES.name, names, CORE_LIGHT_CURVES.empty().select(names))
+    return searched_stars(curves, core_found_signals, star_tables.processed(CORE_SEARCH.name))
+
+
+LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "feat_diagnostics", "feat_views")
+"""Tables of stars whose losses are accounted for; those of files are in the raw tables."""
+
+
+@table_asset(
+    CORE_LIGHT_CURVES_ATTRITION,
+    group=GROUP,
+    code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
+    also_after=[RAW_MAST__LIGHT_CURVES.name, *LOSSES],
+    salt=lambda resources: " ".join(resources.star_tables.digest(t) for t in (RAW_MAST__LIGHT_CURVES.name, *LOSSES)),
+)
+def core_light_curves_attrition(raw_user__light_curves: pl.DataFrame, star_tables: Any) -> Table:
+    """Files and stars that were lost, stage by stage."""
+    raw = star_tables.read(RAW_MAST__LIGHT_CURVES.name, empty=RAW_MAST__LIGHT_CURVES.empty())
+    stars = [lost_stars(stage, bucket, lost) for stage in LOSSES for bucket, lost in star_tables.lost(stage).items()]
+    files = [(RAW_MAST__LIGHT_CURVES, raw), (RAW_USER__LIGHT_CURVES, raw_user__light_curves)]
+    rows = pl.concat([*(lost_files(table.name, frame) for table, frame in files), *stars])
+    counts = rows.group_by("stage", "reason").len().sort("stage", "reason")
+    return Table(rows, metadata={"losses": dg.MetadataValue.json(counts.to_dicts())})
+
+
+ASSETS: list[dg.AssetsDefinition] = [
+    raw_mast__light_curves,
+    raw_user__light_curves,
+    core_light_curves,
+    core_search,
+    core_found_signals,
+    core_searched_stars,
+    core_light_curves_attrition,
+]

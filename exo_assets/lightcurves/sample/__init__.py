@@ -1,0 +1,1 @@
+"""Real light curves that ship with the package (see README.md beside this file)."""

@@ -1,0 +1,137 @@
+"""What each stage does with one star.
+
+Belongs here: from a star's stored inputs to its rows. Does not belong here: the science, which lies beside, and where
+the work is done.
+
+The readers are those parts of the lake that a stage needs; on a cluster they read on the machine that does the work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+
+from exo_assets.lightcurves.chain import repeats, search_curve
+from exo_assets.lightcurves.clean import cleaned
+from exo_assets.lightcurves.curve_rows import of_rows, to_rows
+from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.matching import match
+from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
+from exo_assets.lightcurves.stored import read_curve
+
+SIGNALS_MAX = 10
+"""Most signals of a star: two more than Kepler-90 has."""
+
+
+class Blobs(Protocol):
+    """The part of the lake that holds files."""
+
+    def get(self, key: str) -> bytes:
+        """Bytes under a key."""
+
+
+class Rows(Protocol):
+    """The part of the lake that holds rows of stars."""
+
+    def star(self, table: str, partition: str, star_id: str) -> pl.DataFrame:
+        """The rows of one star."""
+
+
+@dataclass(frozen=True)
+class Catalogued:
+    """A catalogued signal; epoch and duration are nan where the catalogue has none."""
+
+    signal_id: str
+    place: Ephemeris
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the catalogue says where its transits are."""
+        return bool(np.isfinite([self.place.period_days, self.place.t0, self.place.duration_days]).all())
+
+
+@dataclass(frozen=True)
+class CleanWork:
+    """Files of a star, (key, name), and what the catalogue knows of its signals."""
+
+    star_id: str
+    files: tuple[tuple[str, str], ...]
+    catalogued: tuple[Catalogued, ...]
+
+
+@dataclass(frozen=True)
+class SearchWork:
+    """A star with a clean curve; `density_sun` is nan where the catalogue does not know it."""
+
+    star_id: str
+    bucket: str
+    density_sun: float
+    catalogued: tuple[Catalogued, ...]
+
+
+def clean_star(blobs: Blobs, work: CleanWork) -> pl.DataFrame:
+    """The row of `core_light_curves` of one star."""
+    curves = [read_curve(blobs.get(key), name, work.star_id) for key, name in work.files]
+    known = [signal.place for signal in work.catalogued if signal.is_placed]
+    return to_rows(cleaned(curves, known), work.star_id, len(curves))
+
+
+def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
+    """The rows of `core_search` of one star: none when nothing was found."""
+    curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
+    density = work.density_sun if np.isfinite(work.density_sun) else 1.0
+    star = search_curve(curve, SearchSettings(density_sun=density, signals_max=SIGNALS_MAX))
+    span = float(curve.time_bjd[0]), float(curve.time_bjd[-1])
+    rows = [
+        {
+            "tce_id": f"{work.star_id}-{number:02d}",
+            "star_id": work.star_id,
+            "mission": curve.mission,
+            "number": number,
+            **_measured(signal),
+            "is_repeat": again,
+            "density_sun": density,
+            **_matched(signal.transit.ephemeris, work.catalogued, span),
+        }
+        for number, (signal, again) in enumerate(zip(star.signals, repeats(star.signals), strict=True), start=1)
+    ]
+    return pl.DataFrame(rows, schema=CORE_SEARCH.schema)
+
+
+def _measured(signal: Signal) -> dict[str, float | int | None]:
+    transit, place = signal.transit, signal.transit.ephemeris
+    values = {
+        "period_days": place.period_days,
+        "t0_bjd": place.t0,
+        "duration_hours": place.duration_days * 24,
+        "period_err_days": transit.period_err_days,
+        "t0_err_days": transit.t0_err,
+        "duration_err_hours": transit.duration_err_days * 24,
+        "depth_ppm": transit.depth * 1e6,
+        "depth_err_ppm": transit.depth_err * 1e6,
+        "ingress_share": transit.ingress_share,
+        "sde": signal.sde,
+        "snr": signal.snr,
+        "odd_even_sigma": signal.odd_even_sigma,
+    }
+    return {name: value if np.isfinite(value) else None for name, value in values.items()} | {
+        "n_transits": signal.n_transits
+    }
+
+
+def _matched(
+    place: Ephemeris, catalogued: tuple[Catalogued, ...], span_bjd: tuple[float, float]
+) -> dict[str, str | float | None]:
+    found = match(place, [signal.place for signal in catalogued], span_bjd)
+    if found is None:
+        return {"match": "none", "signal_id": None, "period_ratio": None}
+    signal = catalogued[found.index]
+    return {
+        "match": "same" if found.kind == "same" else "harmonic",
+        "signal_id": signal.signal_id,
+        "period_ratio": place.period_days / signal.place.period_days,
+    }

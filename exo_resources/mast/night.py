@@ -1,0 +1,55 @@
+"""A night's downloads: what is wanted of every mission, fetched, and told of as it goes.
+
+Belongs here: the order of things over missions and buckets, and what the log says. Does not belong here: which files
+are wanted (`discovery.py`) and how one is fetched (`fetch.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+
+import polars as pl
+
+from exo_assets.lightcurves.buckets import bucket_of, parts
+from exo_assets.lightcurves.records import Record, records_of
+from exo_resources.archive.errors import ArchiveError
+from exo_resources.mast.discovery import wanted
+from exo_resources.mast.files import Available
+from exo_resources.mast.source import LightCurveSource
+
+TOLD_EVERY_S = 15.0
+
+
+def nightly_records(
+    source: LightCurveSource, signals: pl.DataFrame, before: Mapping[str, pl.DataFrame], log: logging.Logger
+) -> Iterator[Record]:
+    """A record of each wanted file in the buckets of `before`, which holds what earlier nights recorded of each.
+
+    `signals` is the catalogue. A mission that cannot be listed keeps what it had: an outage loses nothing.
+    """
+    kept = {name: record for frame in before.values() for name, record in records_of(frame).items()}
+    files: list[Available] = []
+    for mission in sorted({parts(bucket)[0] for bucket in before}):
+        have = {r.star_id for r in kept.values() if r.mission == mission and r.status == "kept"}
+        try:
+            listing = wanted(source, signals, mission, have)
+        except ArchiveError as error:
+            log.warning("%s: %s; what there is stays", mission, error)
+            yield from (record for record in kept.values() if record.mission == mission)
+            continue
+        for attempt in listing.attempts:
+            log.warning("%s: %s failed: %s", mission, attempt.source, attempt.message)
+        for star, why in listing.missed.items():
+            log.warning("%s: %s cannot be asked for: %s", mission, star, why)
+        here = [one for one in listing if bucket_of(one.file.star_id) in before]
+        log.info("%s: %d light-curve files from %s, %d ignored", mission, len(here), listing.source, listing.ignored)
+        files += here
+    began = told = time.monotonic()
+    for done, record in enumerate(source.fetch(files, kept), start=1):
+        yield record
+        now = time.monotonic()
+        if now - told > TOLD_EVERY_S:
+            told = now
+            log.info("%d of %d files, %.1f files/s", done, len(files), done / (now - began))

@@ -1,0 +1,100 @@
+"""Users' own light curves in the lake.
+
+Belongs here: putting one there, and what is there. Does not belong here: what makes a file one (`user_file.py`), and
+the missions' files (`exo_resources.mast`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.mast_names import mission_of, star_of
+from exo_assets.lightcurves.records import Record, records_frame
+from exo_assets.lightcurves.stored import content_digest, notes_of, read_curve, to_parquet
+from exo_assets.lightcurves.user_file import Told, user_curve
+from exo_resources.archive.copies import now
+from exo_resources.lake import Lake
+
+RAW = "raw/user"
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A light curve in the lake under `key`; `is_new` unless the same points were there before."""
+
+    key: str
+    curve: LightCurve
+    is_new: bool
+
+
+def import_curve(lake: Lake, data: bytes, name: str, told: Told | None = None) -> Imported:
+    """Put a user's light curve into the lake, in the canonical form; `name` is that of the file.
+
+    The same points of the same star are kept once, whatever file they come in. LightCurveFileError otherwise.
+    """
+    curve = user_curve(data, name, told)
+    key = f"{RAW}/{curve.target.replace(' ', '')}/{content_digest(curve)[:12]}.parquet"
+    if lake.has(key) and _sound(lake.get(key), key, curve.target):
+        return Imported(key, curve, is_new=False)
+    # A table does not say its segment; that it is 0 in the points means nothing then.
+    segment = "unknown" if told is None or told.segment is None else "told"
+    if data.startswith(b"SIMPLE"):
+        segment = "of the file"
+    lake.put(key, to_parquet(curve, {"name": name, "imported_at": now(), "segment": segment}))
+    return Imported(key, curve, is_new=True)
+
+
+def user_files(lake: Lake) -> pl.DataFrame:
+    """What users imported, as rows of `raw_mast__light_curves` (source 'user'; `url` is the name of the user's file).
+
+    A file that was damaged since is a row with status 'quarantined'.
+    """
+    owned = ((key, star_of(key.split("/")[-2])) for key in lake.keys(RAW) if key.endswith(".parquet"))
+    return records_frame(_record(key, star, lake.get(key)) for key, star in owned if star is not None)
+
+
+def _sound(data: bytes, name: str, star_id: str) -> bool:
+    try:
+        read_curve(data, name, star_id)
+    except LightCurveFileError:
+        return False
+    return True
+
+
+def _record(key: str, star_id: str, data: bytes) -> Record:
+    name = key.rpartition("/")[2]
+    record = Record(
+        file_name=name,
+        mission=mission_of(star_id),
+        star_id=star_id,
+        segment=None,
+        cadence_s=None,
+        source="user",
+        url=name,
+        fingerprint="",
+        size_bytes=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        key=key,
+        retrieved_at="",
+        status="quarantined",
+    )
+    try:
+        curve, notes = read_curve(data, key, star_id), notes_of(data, key)
+    except LightCurveFileError as error:
+        return replace(record, reason=error.reason, message=str(error))
+    segments = np.unique(curve.segment)
+    return replace(
+        record,
+        mission=curve.mission,
+        segment=int(segments[0]) if segments.size == 1 and notes["segment"] != "unknown" else None,
+        cadence_s=float(np.round(np.median(np.diff(np.unique(curve.time_bjd))) * 86_400, 1)),
+        url=notes["name"],
+        retrieved_at=notes["imported_at"],
+        status="kept",
+    )

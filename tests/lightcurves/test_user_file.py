@@ -1,0 +1,55 @@
+"""Users' files: whose star, which mission, which segment; and what is said when that is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.user_file import Told, user_curve
+from tests.lightcurves.test_fits_file import a_file
+
+CSV = b"time,flux\n2456810.1,1.0\n2456810.2,0.99\n"
+
+
+def test_a_table_is_of_the_star_that_is_told_or_named() -> None:
+    named = user_curve(CSV, "/data/EPIC201367065.csv")
+    told = user_curve(CSV, "mine.csv", Told("epic 201367065"))
+    assert (named.target, named.mission) == (told.target, told.mission) == ("EPIC 201367065", "k2")
+    assert user_curve(CSV, "EPIC201367065.csv", Told("KIC 7")).target == "KIC 7", "what is told comes first"
+
+
+def test_mission_segment_and_zero_point_are_what_is_told() -> None:
+    curve = user_curve(
+        CSV.replace(b"24568", b""), "x.csv", Told("TIC 7", mission="kepler", time_zero_bjd=2456800, segment=9)
+    )
+    assert (curve.mission, set(curve.segment), curve.time_bjd[0]) == ("kepler", {9}, 2456810.1)
+    assert curve.segment.dtype == np.int32
+
+
+def test_a_fits_file_speaks_for_itself() -> None:
+    curve = user_curve(a_file(), "x.fits")
+    assert (curve.target, curve.mission, set(curve.segment)) == ("KIC 11442793", "kepler", {5})
+    assert user_curve(a_file("mystery", MISSION="K2"), "x.fits", Told("EPIC 9")).target == "EPIC 9"
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "told", "reason", "says"),
+    [
+        (CSV, "mine.csv", Told(), "no_target", "--target 'EPIC 201367065'"),
+        (CSV, "/EPIC201367065/mine.csv", Told(), "no_target", "does not say whose"),
+        (CSV, "mine.csv", Told("K2-3"), "no_target", "'K2-3' is no star"),
+        (CSV, "mine.csv", Told("KIC 7", mission="jwst"), "no_mission", "kepler, k2, tess"),
+        (a_file(), "x.fits", Told("KIC 7"), "wrong_target", "holds KIC 11442793, not KIC 7"),
+        (a_file(), "x.fits", Told(mission="tess"), "wrong_mission", "is of kepler, not tess"),
+        (CSV[:25], "x.csv", Told("KIC 7"), "no_light_curve", "two points"),
+        (CSV.replace(b"24568", b""), "x.csv", Told("KIC 7"), "time_zero", "2454833"),
+        (a_file()[:-100], "x.fits", Told(), "truncated", "cut off"),
+    ],
+)
+def test_what_does_not_count_is_refused_with_its_reason(
+    data: bytes, name: str, told: Told, reason: str, says: str
+) -> None:
+    with pytest.raises(LightCurveFileError, match=says) as caught:
+        user_curve(data, name, told)
+    assert caught.value.reason == reason and name in str(caught.value)
