@@ -47,8 +47,8 @@ MISSIONS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """CPU seconds and bytes of one star: medians. `search_quiet`, `search_signal`: the whole search of a clean curve, of
-    a star without and with a planet, with every cleaning and fit in it; `spectrum`: one round over all periods.
+    """CPU seconds and bytes of one star: medians. `search_quiet`, `search_signal`: the whole search of a clean curve,
+    of a star without and with a planet, with every cleaning and fit in it; `spectrum`: one round over all periods.
     `signals`: what is found on the star with a planet. `views`, `diagnostics`: for each signal."""
 
     points: int
