@@ -3,8 +3,8 @@
     python -m benchmarks.cost_model --core-hour 0.04 --gigabyte-month 0.023
 
 Measured on the spot, one thread, CPU seconds, on simulated light-curve files in the archive's layout (spotted stars in
-white noise, with and without a planet): reading and checking, the chain (cleaning, searching, fitting) for a star
-without a signal and for one with a planet, the views, and writing the clean curve as Parquet. Assumed, and said so: how
+white noise, with and without a planet): reading and checking, cleaning, writing the clean curve, searching a star
+without a signal and one with a planet, its views and its diagnostics. Assumed, and said so: how
 many stars there are, how many have a signal, the network, and the prices.
 """
 
@@ -42,8 +42,8 @@ class Prices:
 
 def per_star(mission: Mission, m: Measured) -> float:
     """CPU seconds of an average star: what all need, and what a signal adds where there is one."""
-    extra = max(m.chain_signal - m.chain_quiet, 0.0) / max(m.signals, 1.0) + m.views
-    return m.read + m.chain_quiet + m.write + mission.signal_share * extra
+    extra = max(m.search_signal - m.search_quiet, 0.0) / max(m.signals, 1.0) + m.views + m.diagnostics
+    return m.read + m.clean + m.write + m.search_quiet + mission.signal_share * extra
 
 
 def extrapolated(mission: Mission, m: Measured, prices: Prices) -> dict[str, float]:
@@ -77,13 +77,14 @@ def document(results: dict[Mission, Measured], prices: Prices, repeats: int) -> 
             "points": lambda n: f"{results[n].points:,}",
             "files": lambda n: f"{results[n].files}",
             "reading and checking the files": lambda n: f"{results[n].read:.3f} s",
-            "one cleaning": lambda n: f"{results[n].clean:.3f} s",
-            "one search": lambda n: f"{results[n].search:.3f} s",
-            "the chain, star without a signal": lambda n: f"{results[n].chain_quiet:.3f} s",
-            "the chain, star with a planet": lambda n: f"{results[n].chain_signal:.3f} s",
-            "signals found on that star": lambda n: f"{results[n].signals:.1f}",
-            "views of a signal": lambda n: f"{results[n].views:.3f} s",
+            "cleaning": lambda n: f"{results[n].clean:.3f} s",
             "writing the clean curve": lambda n: f"{results[n].write:.3f} s",
+            "one round over all periods": lambda n: f"{results[n].spectrum:.3f} s",
+            "the search of a star without a signal": lambda n: f"{results[n].search_quiet:.3f} s",
+            "the search of a star with a planet": lambda n: f"{results[n].search_signal:.3f} s",
+            "signals found on that star": lambda n: f"{results[n].signals:.0f}",
+            "views of a signal": lambda n: f"{results[n].views:.3f} s",
+            "diagnostics of a signal": lambda n: f"{results[n].diagnostics:.3f} s",
             "files, as they come": lambda n: f"{results[n].raw_bytes / 1e6:.2f} MB",
             "clean curve, Parquet": lambda n: f"{results[n].lake_bytes / 1e6:.2f} MB",
             "views of a signal, before compression": lambda n: f"{results[n].view_bytes / 1e3:.1f} kB",
@@ -119,18 +120,17 @@ size; the stars are spotted, their noise is white. Compilation and the start of 
 
 {star}
 
-The chain cleans and searches once more for every signal, and once at the end: a star with a planet costs two rounds or
-three, and two fits for each signal. Real stars that vary are found several times, up to `signals_max`; they cost as
-much as so many planets.
+A search cleans anew and goes over all periods once more for every signal that it finds, and fits each twice. Real stars
+that vary are found several times, up to `signals_max`; they cost as much as so many planets.
 
 ## The whole, extrapolated
 
 {whole}
 
-CPU seconds of an average star: reading, chain without a signal and writing, and for the assumed share of signals the
-difference that one makes to the chain, and its views. Assumptions, none of them measured: numbers of stars and signals,
-the network, prices (in dollars), {prices.months:g} months of storage. Not counted: vetting diagnostics, the vetter, the
-catalogue, idle workers, requests to storage, and what a download costs on the other side.
+CPU seconds of an average star: reading, cleaning, writing and searching, and for the assumed share of signals the
+difference that one makes to the search, its views and its diagnostics. Assumptions, none of them measured: numbers of
+stars and signals, the network, prices (in dollars). Not counted: the vetter, the catalogue, Dagster and Ray themselves,
+idle workers, requests to storage, injections, and what a download costs on the other side.
 """
 
 

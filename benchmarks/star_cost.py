@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow.parquet as pq
 
 from benchmarks.simulated_curves import KEPLER, TESS, Planet, Sampling
 from benchmarks.simulated_files import star_files
+from exo_assets.features.diagnostics import diagnose
 from exo_assets.features.views import Views, views
-from exo_assets.lightcurves.chain import Star, search_star
+from exo_assets.lightcurves.chain import Star, search_curve
 from exo_assets.lightcurves.clean import CleanCurve, cleaned
 from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.curve_rows import to_rows
 from exo_assets.lightcurves.fits_file import read_fits
-from exo_assets.lightcurves.search import spectrum
+from exo_assets.lightcurves.search import SearchSettings, spectrum
+from exo_assets.lightcurves.star_tasks import SIGNALS_MAX
+
+SETTINGS = SearchSettings(signals_max=SIGNALS_MAX)
 
 
 @dataclass(frozen=True)
@@ -42,19 +47,21 @@ MISSIONS = (
 
 @dataclass(frozen=True)
 class Measured:
-    """CPU seconds and bytes of one star: medians. `chain_quiet`, `chain_signal`: everything from points in memory to
-    fitted signals, of a star without and with a planet; `clean`, `search`: one round of each, which are in it."""
+    """CPU seconds and bytes of one star: medians. `search_quiet`, `search_signal`: the whole search of a clean curve,
+    of a star without and with a planet, with every cleaning and fit in it; `spectrum`: one round over all periods.
+    `signals`: what is found on the star with a planet. `views`, `diagnostics`: for each signal."""
 
     points: int
     files: int
     read: float
     clean: float
-    search: float
-    chain_quiet: float
-    chain_signal: float
+    write: float
+    spectrum: float
+    search_quiet: float
+    search_signal: float
     signals: float
     views: float
-    write: float
+    diagnostics: float
     raw_bytes: float
     lake_bytes: float
     view_bytes: float
@@ -65,16 +72,6 @@ def seconds(function: Callable[[], Any]) -> tuple[float, Any]:
     start = time.process_time()
     out = function()
     return time.process_time() - start, out
-
-
-def parquet(curve: CleanCurve) -> bytes:
-    """The clean curve as the lake writes tables: zstd; times in double, all else in single precision."""
-    single = {n: getattr(curve, n).astype(np.float32) for n in ("flux", "flux_err", "trend", "column", "row")}
-    whole = {"time_bjd": curve.time_bjd, "segment": curve.segment}
-    flags = {"is_edge": curve.is_edge, "is_near_dump": curve.is_near_dump}
-    out = io.BytesIO()
-    pl.DataFrame(whole | single | flags).write_parquet(out, compression="zstd")
-    return out.getvalue()
 
 
 def measured(mission: Mission, repeats: int) -> Measured:
@@ -92,13 +89,20 @@ def _read(files: list[bytes]) -> list[LightCurve]:
 
 
 def _with_signal(mission: Mission, seed: int) -> dict[str, float]:
-    segments = _read(star_files(mission.sampling, mission.planet, seed))
-    chain, star = seconds(lambda: search_star(segments))
+    curve = cleaned(_read(star_files(mission.sampling, mission.planet, seed)))
+    search, star = seconds(lambda: search_curve(curve, SETTINGS))
     shown, made = seconds(lambda: _views(star))
+    judged, _ = seconds(lambda: [diagnose(star.curve, signal.transit) for signal in star.signals])
     count = max(len(star.signals), 1)
     size = sum(getattr(v, n).nbytes for v in made for n in ("global_view", "local_view", "odd", "even", "secondary"))
     size += sum(v.stack.nbytes for v in made)
-    return {"chain_signal": chain, "signals": len(star.signals), "views": shown / count, "view_bytes": size / count}
+    return {
+        "search_signal": search,
+        "signals": len(star.signals),
+        "views": shown / count,
+        "diagnostics": judged / count,
+        "view_bytes": size / count,
+    }
 
 
 def _views(star: Star) -> list[Views]:
@@ -109,17 +113,24 @@ def _quiet(mission: Mission, seed: int) -> dict[str, float]:
     files = star_files(mission.sampling, None, 1000 + seed)
     read, segments = seconds(lambda: _read(files))
     clean, curve = seconds(lambda: cleaned(segments))
-    search, _ = seconds(lambda: spectrum(curve.time_bjd, curve.flux, curve.flux_err))
-    chain, star = seconds(lambda: search_star(segments))
-    write, data = seconds(lambda: parquet(star.curve))
+    write, data = seconds(lambda: _row(curve, len(files)))
+    one, _ = seconds(lambda: spectrum(curve.time_bjd, curve.flux, curve.flux_err))
+    search, _ = seconds(lambda: search_curve(curve, SETTINGS))
     return {
         "points": curve.time_bjd.size,
         "files": len(files),
         "read": read,
         "clean": clean,
-        "search": search,
-        "chain_quiet": chain,
         "write": write,
+        "spectrum": one,
+        "search_quiet": search,
         "raw_bytes": sum(map(len, files)),
         "lake_bytes": len(data),
     }
+
+
+def _row(curve: CleanCurve, files: int) -> bytes:
+    """The star's row of `core_light_curves`, as the lake writes tables."""
+    out = io.BytesIO()
+    pq.write_table(to_rows(curve, curve.target, files).to_arrow(), out, compression="zstd")
+    return out.getvalue()

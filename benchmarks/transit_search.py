@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulated_curves import KEPLER, TESS, Planet, Sampling, curve
+from exo_assets.lightcurves.intervals import wilson
 from exo_assets.lightcurves.search import SearchSettings, Spectrum, power, spectrum
 
 Array = NDArray[np.float64]
@@ -138,14 +139,6 @@ def recovery(sampling: Sampling, count: int, engines: list[str]) -> None:
             f"{share:.3f} ({low:.3f} to {high:.3f}) reach {SDE_MIN:g}",
             flush=True,
         )
-
-
-def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    share = hits / count
-    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return float(middle - half), float(middle + half)
 
 
 def main() -> None:

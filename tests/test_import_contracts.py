@@ -19,7 +19,7 @@ KERNELS = sorted(ASSETS.rglob("*_kernels.py"))
 """What Numba compiles: the only modules that import it at their top, and heavy themselves for that."""
 HEAVY = {
     *("ray", "torch", "lightgbm", "shap", "mlflow", "sklearn", "llama_index", "optuna", "imblearn", "matplotlib"),
-    *("numba", "scipy", "astropy"),
+    *("numba", "scipy", "astropy", "batman"),
     *(".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in KERNELS),
 }
 PURE = sorted(p for p in ASSETS.rglob("*.py") if p.name not in GLUE and "snapshot" not in p.parts)
