@@ -18,6 +18,7 @@ from deployments.cli.output import USAGE, CliError, err, finite, out, print_json
 if TYPE_CHECKING:
     import polars as pl
 
+    from exo_assets.features.diagnostics import Diagnostics
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
@@ -77,7 +78,7 @@ def vet(
             lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
         searched += 1
-        found = _rows(star, name)
+        found = _rows(star, name, density)
         if output is not None:
             lost += _draw(star, found, search, output, searched=place is None)
         rows += found
@@ -155,8 +156,9 @@ def _told(signal: Signal) -> None:
     )
 
 
-def _rows(star: Star, name: str) -> list[dict[str, Any]]:
+def _rows(star: Star, name: str, density: float) -> list[dict[str, Any]]:
     """What is printed of each signal; the judgement follows. Signals of repeating periods are not judged."""
+    from exo_assets.features.diagnostics import as_row
     from exo_assets.lightcurves.chain import repeats
 
     return [
@@ -174,6 +176,7 @@ def _rows(star: Star, name: str) -> list[dict[str, Any]]:
             "odd_even_sigma": s.odd_even_sigma,
             "ingress_share": s.transit.ingress_share,
             "flux": star.curve.flux_kind,
+            "diagnostics": {c: v for c, v in as_row(_diagnosed(star, s, density)).items() if v is not None},
             "star": None,
             "probability_planet": None,
             "verdict": None,
@@ -181,6 +184,13 @@ def _rows(star: Star, name: str) -> list[dict[str, Any]]:
         }
         for s, again in zip(star.signals, repeats(star.signals), strict=True)
     ]
+
+
+def _diagnosed(star: Star, signal: Signal, density: float) -> Diagnostics:
+    from exo_assets.features.diagnostics import diagnose
+
+    others = [s.transit.ephemeris for s in star.signals if s is not signal]
+    return diagnose(star.curve, signal.transit, others=others, density_sun=density)
 
 
 def _judge(rows: list[dict[str, Any]], settings: Any) -> None:

@@ -18,6 +18,7 @@ from exo_assets.lightcurves.account import lost_files, lost_stars, searched_star
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.download import in_buckets, made_from, outcomes
+from exo_assets.lightcurves.page_tasks import draw_star, page_quanta
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, one_run
 from exo_assets.lightcurves.planning import KnownStar, known_stars
 from exo_assets.lightcurves.plans import clean_quanta, search_quanta
@@ -28,14 +29,16 @@ from exo_assets.lightcurves.star_contracts import (
     CORE_FOUND_SIGNALS,
     CORE_LIGHT_CURVES,
     CORE_LIGHT_CURVES_ATTRITION,
+    CORE_PAGES,
     CORE_SEARCH,
     CORE_SEARCHED_STARS,
     CURVE_FACTS,
 )
 from exo_assets.lightcurves.star_tasks import clean_star, search_one
+from exo_assets.pictures import image
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.mast.night import nightly_records
-from exo_resources.star_tables import StarEntry, StarRows, unchanged
+from exo_resources.star_tables import StarEntry, StarRows, StarTables, unchanged
 from exo_resources.user_curves import user_files
 
 GROUP = "lightcurves"
@@ -48,7 +51,7 @@ CLEANING = (
 )
 SEARCHING = (
     *("lightcurves/chain.py", "lightcurves/search.py", "lightcurves/fold_kernels.py", "lightcurves/periods.py"),
-    *("lightcurves/trapezoid.py", "lightcurves/matching.py"),
+    *("lightcurves/trapezoid.py", "lightcurves/matching.py", "lightcurves/search_rows.py"),
 )
 
 POOL = "mast"
@@ -150,6 +153,36 @@ core_search = star_asset(
 )
 
 
+def _page_plan(resources: Any) -> Planned:
+    def plan(bucket: str) -> Iterable[Quantum]:
+        index = resources.star_tables.index(CORE_SEARCH.name, bucket)
+        found = {star: entry.digest for star, entry in index.items() if entry.rows}
+        return page_quanta(bucket, curves_of(resources, bucket), found)
+
+    return plan
+
+
+PAGES_SHOWN = 3
+
+
+def _pages_shown(tables: StarTables, bucket: str) -> dict[str, Any]:
+    """The pages of the most significant signals of a bucket."""
+    pages = tables.partition(CORE_PAGES.name, bucket, CORE_PAGES.empty()).sort("sde", descending=True).head(PAGES_SHOWN)
+    return {row["tce_id"]: dg.MetadataValue.md(image(row["png"], row["title"])) for row in pages.iter_rows(named=True)}
+
+
+core_pages = star_asset(
+    CORE_PAGES,
+    draw_star,
+    group=GROUP,
+    code=(*CLEANING, *SEARCHING, "lightcurves/page.py", "lightcurves/page_tasks.py"),
+    deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name],
+    plan=_page_plan,
+    reader="star_tables",
+    pages=_pages_shown,
+)
+
+
 def digests(*tables: TableContract) -> Callable[[Any], str]:
     """The content of partitioned tables, for what is made from all of their buckets."""
     return lambda resources: " ".join(resources.star_tables.digest(table.name) for table in tables)
@@ -181,7 +214,7 @@ def core_searched_stars(core_found_signals: pl.DataFrame, star_tables: Any) -> p
     return searched_stars(curves, core_found_signals, star_tables.processed(CORE_SEARCH.name))
 
 
-LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "feat_diagnostics", "feat_views")
+LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_PAGES.name, "feat_diagnostics", "feat_views")
 """Tables of stars whose losses are accounted for; those of files are in the raw tables."""
 
 
@@ -207,6 +240,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     raw_user__light_curves,
     core_light_curves,
     core_search,
+    core_pages,
     core_found_signals,
     core_searched_stars,
     core_light_curves_attrition,

@@ -130,17 +130,23 @@ def cleaned(
 
 
 def recleaned(curve: CleanCurve, known: Sequence[Ephemeris] = (), *, window_days: float = WINDOW_DAYS) -> CleanCurve:
-    """`curve` with its trend found anew, from the flux before it was made flat; `known` transits are masked."""
-    return _flattened(replace(curve, flux=curve.flux * curve.trend, trend=np.ones(curve.flux.size)), known, window_days)
+    """`curve` with its trend found anew, from the flux before it was made flat; `known` transits are masked.
+
+    No further points are left out: clipped again and again, noise would lose its upper half.
+    """
+    raw = replace(curve, flux=curve.flux * curve.trend, trend=np.ones(curve.flux.size))
+    return _flattened(raw, known, window_days, upward_sigma=np.inf)
 
 
-def _flattened(curve: CleanCurve, known: Sequence[Ephemeris], window_days: float) -> CleanCurve:
+def _flattened(
+    curve: CleanCurve, known: Sequence[Ephemeris], window_days: float, upward_sigma: float = UPWARD_SIGMA
+) -> CleanCurve:
     """The curve divided by its trend, without the points far above it."""
     window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
     trend, window, is_curved = _trend(curve, in_transit(curve.time_bjd, known), window, least=window - window_days)
     flat = curve.flux / trend
     noise = _noise(flat, curve.segment)
-    outlier = flat > 1 + UPWARD_SIGMA * noise
+    outlier = flat > 1 + upward_sigma * noise
     keep = np.isfinite(flat) & (trend > 0) & ~outlier
     if keep.sum() < MIN_POINTS:
         raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")

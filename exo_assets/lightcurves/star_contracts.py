@@ -118,6 +118,19 @@ CORE_SEARCH = TableContract(
     key=("tce_id",),
 )
 
+CORE_PAGES = TableContract(
+    "core_pages",
+    "A page of plots of every threshold-crossing event: measured flux and trend, flat curve, periodogram, folded transit, odd and even, half an orbit later.",
+    (
+        Column("tce_id", S, "Threshold-crossing event", nullable=False),
+        STAR_ID,
+        Column("sde", F, "Signal detection efficiency", nullable=False),
+        Column("title", S, "What the page is called", nullable=False),
+        Column("png", pl.Binary, "The picture", nullable=False),
+    ),
+    key=("tce_id",),
+)
+
 CORE_SEARCHED_STARS = TableContract(
     "core_searched_stars",
     "Stars with a clean light curve: its extent and noise, and what the search found; one row a star.",

@@ -19,7 +19,8 @@ from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.matching import match
-from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.search import SearchSettings
+from exo_assets.lightcurves.search_rows import measured
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
 from exo_assets.lightcurves.stored import read_curve
 
@@ -92,7 +93,7 @@ def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
             "star_id": work.star_id,
             "mission": curve.mission,
             "number": number,
-            **_measured(signal),
+            **measured(signal),
             "is_repeat": again,
             "density_sun": density,
             **_matched(signal.transit.ephemeris, work.catalogued, span),
@@ -100,27 +101,6 @@ def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
         for number, (signal, again) in enumerate(zip(star.signals, repeats(star.signals), strict=True), start=1)
     ]
     return pl.DataFrame(rows, schema=CORE_SEARCH.schema)
-
-
-def _measured(signal: Signal) -> dict[str, float | int | None]:
-    transit, place = signal.transit, signal.transit.ephemeris
-    values = {
-        "period_days": place.period_days,
-        "t0_bjd": place.t0,
-        "duration_hours": place.duration_days * 24,
-        "period_err_days": transit.period_err_days,
-        "t0_err_days": transit.t0_err,
-        "duration_err_hours": transit.duration_err_days * 24,
-        "depth_ppm": transit.depth * 1e6,
-        "depth_err_ppm": transit.depth_err * 1e6,
-        "ingress_share": transit.ingress_share,
-        "sde": signal.sde,
-        "snr": signal.snr,
-        "odd_even_sigma": signal.odd_even_sigma,
-    }
-    return {name: value if np.isfinite(value) else None for name, value in values.items()} | {
-        "n_transits": signal.n_transits
-    }
 
 
 def _matched(

@@ -10,23 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from exo_assets.lightcurves.catalogue_comparison import compare_with_catalogue
 from exo_assets.lightcurves.chain import Star
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows
-from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.false_alarms import false_alarm_trial
 from exo_assets.lightcurves.injection import Host, Injection, planned
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.recovery import trial
-from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.search import SearchSettings
+from exo_assets.lightcurves.search_rows import signal_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.star_tasks import Blobs, Rows
 from exo_assets.lightcurves.stored import read_curve
-from exo_assets.lightcurves.trapezoid import Trapezoid
 from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
 
 SUN_TEFF_K = 5772.0
@@ -119,27 +117,4 @@ def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
 def compare_star(tables: Rows, work: CompareWork) -> pl.DataFrame:
     """Rows of `core_search_validation`."""
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
-    return compare_with_catalogue(Star(curve, tuple(map(_signal, work.found))), work.catalogue)
-
-
-def _signal(row: Mapping[str, object]) -> Signal:
-    """The signal that a row of `core_search` tells of, without its odd and even depths."""
-    value = {k: float(v) if isinstance(v, int | float) else float("nan") for k, v in row.items()}
-    place = Ephemeris(value["period_days"], value["t0_bjd"], value["duration_hours"] / 24)
-    return Signal(
-        transit=Trapezoid(
-            place,
-            value["ingress_share"],
-            value["depth_ppm"] / 1e6,
-            value["depth_err_ppm"] / 1e6,
-            value["period_err_days"],
-            value["t0_err_days"],
-            value["duration_err_hours"] / 24,
-        ),
-        sde=value["sde"],
-        snr=value["snr"],
-        n_transits=int(np.nan_to_num(value["n_transits"])),
-        odd_depth=float("nan"),
-        even_depth=float("nan"),
-        odd_even_sigma=value["odd_even_sigma"],
-    )
+    return compare_with_catalogue(Star(curve, tuple(map(signal_of, work.found))), work.catalogue)

@@ -145,10 +145,16 @@ def test_packed_files_are_read_and_what_is_no_file_is_named(curve: Path, tmp_pat
 def test_a_star_that_varies_is_flagged_and_not_judged(tmp_path: Path) -> None:
     time = 2455000 + np.arange(0, 60, 0.02)
     random = np.random.default_rng(3)
-    flux = 1 + 0.01 * np.sin(2 * np.pi * time / 1.16) * (1 + 0.3 * np.sin(time / 7)) + random.normal(0, 1e-4, time.size)
+    flux = 1 + 0.01 * np.sin(2 * np.pi * time / 0.6) * (1 + 0.3 * np.sin(time / 7)) + random.normal(0, 1e-4, time.size)
     pl.DataFrame({"time": time, "flux": flux}).write_csv(tmp_path / "spots.csv")
     rows = json.loads(exo("vet", str(tmp_path / "spots.csv"), "--mission", "kepler", "--json").stdout)
     assert len(rows) > 1 and all(row["verdict"] is None and "varies" in row["problem"] for row in rows)
+
+
+def test_diagnostics_are_told_of_every_signal(curve: Path) -> None:
+    (row,) = json.loads(exo("vet", str(curve), "--json").stdout)
+    assert {"snr_red", "odd_even_sigma", "secondary_sigma", "n_transits_observed"} <= set(row["diagnostics"])
+    assert row["diagnostics"]["n_transits_observed"] <= row["n_transits"]
 
 
 def test_files_of_one_name_have_pictures_of_their_own(curve: Path, tmp_path: Path) -> None:

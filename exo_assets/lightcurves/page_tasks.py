@@ -1,0 +1,54 @@
+"""Pages of plots of the signals of one star.
+
+Belongs here: from stored rows to pages. Does not belong here: drawing (`page.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from exo_assets.lightcurves.clean import recleaned
+from exo_assets.lightcurves.curve_rows import of_rows
+from exo_assets.lightcurves.page import page
+from exo_assets.lightcurves.quantum import Quantum
+from exo_assets.lightcurves.search import SearchSettings, spectrum
+from exo_assets.lightcurves.search_rows import signal_of
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_PAGES, CORE_SEARCH
+from exo_assets.lightcurves.star_tasks import Rows
+
+
+@dataclass(frozen=True)
+class PageWork:
+    """A star on which signals were found."""
+
+    star_id: str
+    bucket: str
+
+
+def page_quanta(bucket: str, curves: Mapping[str, str], found: Mapping[str, str]) -> Iterator[Quantum]:
+    """Stars with found signals: digests of their rows of `core_light_curves` and of `core_search`."""
+    for star, digest in found.items():
+        if star in curves:
+            yield Quantum(star, f"{curves[star]} {digest}", PageWork(star, bucket))
+
+
+def draw_star(tables: Rows, work: PageWork) -> pl.DataFrame:
+    """The rows of `core_pages` of one star. The periodogram is that of the first search, with every signal in it."""
+    rows = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
+    stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
+    signals = [signal_of(row) for row in rows]
+    curve = recleaned(stored, [signal.transit.ephemeris for signal in signals])
+    first = spectrum(curve.time_bjd, curve.flux, curve.flux_err, SearchSettings(density_sun=rows[0]["density_sun"]))
+    pages = []
+    for row, signal in zip(rows, signals, strict=True):
+        known = f" = {row['signal_id']}" if row["match"] == "same" else ""
+        title = (
+            f"{row['tce_id']}{known}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, "
+            f"SDE {row['sde']:.1f}, SNR {row['snr']:.1f}"
+        )
+        picture = page(curve, signal, first, title)
+        pages.append((row["tce_id"], work.star_id, row["sde"], title, picture))
+    return pl.DataFrame(pages, schema=CORE_PAGES.schema, orient="row")

@@ -1,0 +1,59 @@
+"""Found signals as rows of `core_search`, and back.
+
+Belongs here: how a signal lies in the table. Does not belong here: finding one (`search.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.search import Signal
+from exo_assets.lightcurves.trapezoid import Trapezoid
+
+
+def measured(signal: Signal) -> dict[str, float | int | None]:
+    """The measured columns of a signal; None where unknown."""
+    transit, place = signal.transit, signal.transit.ephemeris
+    values = {
+        "period_days": place.period_days,
+        "t0_bjd": place.t0,
+        "duration_hours": place.duration_days * 24,
+        "period_err_days": transit.period_err_days,
+        "t0_err_days": transit.t0_err,
+        "duration_err_hours": transit.duration_err_days * 24,
+        "depth_ppm": transit.depth * 1e6,
+        "depth_err_ppm": transit.depth_err * 1e6,
+        "ingress_share": transit.ingress_share,
+        "sde": signal.sde,
+        "snr": signal.snr,
+        "odd_even_sigma": signal.odd_even_sigma,
+    }
+    return {name: value if np.isfinite(value) else None for name, value in values.items()} | {
+        "n_transits": signal.n_transits
+    }
+
+
+def signal_of(row: Mapping[str, object]) -> Signal:
+    """The signal that a row of `core_search` tells of, without its odd and even depths."""
+    value = {k: float(v) if isinstance(v, int | float) else float("nan") for k, v in row.items()}
+    place = Ephemeris(value["period_days"], value["t0_bjd"], value["duration_hours"] / 24)
+    return Signal(
+        transit=Trapezoid(
+            place,
+            value["ingress_share"],
+            value["depth_ppm"] / 1e6,
+            value["depth_err_ppm"] / 1e6,
+            value["period_err_days"],
+            value["t0_err_days"],
+            value["duration_err_hours"] / 24,
+        ),
+        sde=value["sde"],
+        snr=value["snr"],
+        n_transits=int(np.nan_to_num(value["n_transits"])),
+        odd_depth=float("nan"),
+        even_depth=float("nan"),
+        odd_even_sigma=value["odd_even_sigma"],
+    )
