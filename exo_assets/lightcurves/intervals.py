@@ -24,4 +24,5 @@ def wilson(hits: ArrayLike, count: ArrayLike, z: float = Z_95) -> tuple[Array, A
         share = k / n
         middle = (share + z * z / (2 * n)) / (1 + z * z / n)
         half = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
+    # With no hit, or nothing but hits, an end is 0 or 1, which rounding misses.
+    return np.where(k == 0, 0.0 * middle, middle - half), np.where(k == n, 1.0 + 0.0 * middle, middle + half)

@@ -24,6 +24,12 @@ def test_known_intervals(hits: int, count: int, low: float, high: float) -> None
     assert (float(found[0]), float(found[1])) == pytest.approx((low, high), abs=1e-4)
 
 
+@given(st.integers(1, 500))
+def test_the_ends_of_none_and_of_all_are_exact(count: int) -> None:
+    assert float(wilson(0, count)[0]) == 0
+    assert float(wilson(count, count)[1]) == 1
+
+
 def test_of_nothing_nothing_is_known() -> None:
     assert np.isnan(wilson([0, 1], [0, 1])).tolist() == [[True, False], [True, False]]
 
