@@ -79,8 +79,10 @@ def _searched(
         curve = flattened([*known, *places])
     again = (_again(curve, signal, [*known, *places]) for signal in found)
     # Of what a better trend takes away nothing is left.
-    least = STILL_THERE * (settings or SearchSettings()).snr_min
-    return Star(curve, tuple(signal for signal in again if signal.snr >= least))
+    settings = settings or SearchSettings()
+    least = STILL_THERE * settings.snr_min
+    kept = (s for s in again if s.snr >= least and s.n_transits >= settings.transits_min)
+    return Star(curve, tuple(kept))
 
 
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:

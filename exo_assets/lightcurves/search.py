@@ -48,7 +48,10 @@ class SearchError(ValueError):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What is searched for. `period_max_days` None is half the span, so that every signal has two transits."""
+    """What is searched for. `period_max_days` None is half the span, so that every signal has two transits.
+
+    `limit_sigma`: where nothing is found, points count for at most so many of their errors in a second search.
+    """
 
     period_min_days: float = 0.5
     period_max_days: float | None = None
@@ -58,6 +61,7 @@ class SearchSettings:
     snr_min: float = 7.1
     transits_min: int = 2
     signals_max: int = 5
+    limit_sigma: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -200,12 +204,21 @@ def signals_of(
     known: list[Ephemeris] = []
     for _ in range(settings.signals_max):
         time, flux, flux_err = without(known)
-        found = spectrum(time, flux, flux_err, settings)
-        signal = at_peak(time, flux, flux_err, found, settings) if found.sde >= settings.sde_min else None
+        signal = strongest(time, flux, flux_err, settings)
+        least = 1 - settings.limit_sigma * flux_err
+        if signal is None and (flux < least).any():
+            # A few deep points, of a thruster that fired or an asteroid that passed, outweigh shallow transits.
+            signal = strongest(time, np.maximum(flux, least), flux_err, settings)
         if signal is None:
             return
         yield signal
         known.append(signal.transit.ephemeris)
+
+
+def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSettings) -> Signal | None:
+    """The most significant signal, or None when it is below the thresholds."""
+    found = spectrum(time, flux, flux_err, settings)
+    return at_peak(time, flux, flux_err, found, settings) if found.sde >= settings.sde_min else None
 
 
 def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:

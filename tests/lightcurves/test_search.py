@@ -91,3 +91,14 @@ def test_power_is_the_height_of_a_peak_in_standard_deviations() -> None:
 def test_data_that_cannot_be_searched_are_named(spoil, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(SearchError, match=says):
         spectrum(*spoil(*curve()))
+
+
+def test_a_few_deep_points_do_not_hide_a_planet() -> None:
+    """Five dips of a few points, a hundred errors deep, and a planet of eight errors in all its transits together."""
+    place = Ephemeris(4.7, 102.0, 0.15)
+    time, flux, error = simulated((place, 6e-4), noise=2e-4)
+    for moment in (105.3, 111.9, 123.4, 147.1, 166.6):
+        flux[np.abs(time - moment) < 0.04] -= 2e-2
+    (first, *_) = signals(time, flux, error, SearchSettings(signals_max=1))
+    assert first.transit.ephemeris.period_days == pytest.approx(4.7, rel=1e-3)
+    assert not list(signals(time, flux, error, SearchSettings(signals_max=1, limit_sigma=1e9)))
