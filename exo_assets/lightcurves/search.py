@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
 from exo_assets.lightcurves.periods import central_duration_days, optimal_periods
 from exo_assets.lightcurves.transit_depths import odd_even, single_depths
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
@@ -38,6 +38,10 @@ LEAST_DATA = 0.1
 FINE_STEPS, FINE_BINS = 4, 24
 """Periods for each step of the grid, and bins for each central duration, when a signal is located."""
 MIN_POINTS = 50
+LONE_DEPTH, LONE_SIGMA = 0.25, 2.5
+"""A dip is alone when the other transits have less than this share of its depth, or of their own noise."""
+LONE_EVENTS_MAX = 10
+"""Most dips that are hidden, one after another, before the search of a star ends."""
 HIDDEN_DURATIONS = 0.85
 """Half-width of what a found signal hides from the next search, in its durations."""
 
@@ -201,9 +205,10 @@ def signals_of(
     `without` gives the flat curve (time, flux, its error) without the transits of the signals found so far.
     """
     settings = settings or SearchSettings()
-    known: list[Ephemeris] = []
-    for _ in range(settings.signals_max):
-        time, flux, flux_err = without(known)
+    hidden: list[Ephemeris] = []
+    found = 0
+    for _ in range(settings.signals_max + LONE_EVENTS_MAX):
+        time, flux, flux_err = without(hidden)
         signal = strongest(time, flux, flux_err, settings)
         least = 1 - settings.limit_sigma * flux_err
         if signal is None and (flux < least).any():
@@ -211,8 +216,36 @@ def signals_of(
             signal = strongest(time, np.maximum(flux, least), flux_err, settings)
         if signal is None:
             return
-        yield signal
-        known.append(signal.transit.ephemeris)
+        event = lone_event(time, flux, flux_err, signal.transit.ephemeris)
+        hidden.append(event or signal.transit.ephemeris)
+        if event is None:
+            yield signal
+            found += 1
+            if found == settings.signals_max:
+                return
+
+
+def lone_event(time: Array, flux: Array, flux_err: Array, place: Ephemeris) -> Ephemeris | None:
+    """The one dip that a signal consists of, or None for a signal that repeats.
+
+    A single deep dip is significant at any period. It is alone when the other transits together have less than a
+    quarter of its depth, or less than 2.5 times their noise. It is given as an ephemeris without a second transit in
+    the data.
+    """
+    inside = np.abs(phase_days(time, place.period_days, place.t0)) < place.duration_days / 2
+    numbers, which = np.unique(transit_number(time[inside], place.period_days, place.t0), return_inverse=True)
+    weight = flux_err[inside] ** -2
+    missing = np.bincount(which, weight * (1 - flux[inside]))
+    total = np.bincount(which, weight)
+    significance = missing / np.sqrt(total)
+    first = int(significance.argmax())
+    others = np.arange(numbers.size) != first
+    rest, rest_total = float(missing[others].sum()), float(total[others].sum())
+    deep = rest > LONE_DEPTH * rest_total * missing[first] / total[first]
+    if rest_total > 0 and deep and rest > LONE_SIGMA * np.sqrt(rest_total):
+        return None
+    span = float(time[-1] - time[0])
+    return Ephemeris(10 * span, float(place.t0 + numbers[first] * place.period_days), place.duration_days)
 
 
 def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSettings) -> Signal | None:

@@ -93,12 +93,18 @@ def test_data_that_cannot_be_searched_are_named(spoil, says: str) -> None:  # ty
         spectrum(*spoil(*curve()))
 
 
-def test_a_few_deep_points_do_not_hide_a_planet() -> None:
-    """Five dips of a few points, a hundred errors deep, and a planet of eight errors in all its transits together."""
+@pytest.mark.parametrize("dips", [(111.9,), (111.9, 150.77), (105.3, 111.9, 123.4, 147.1, 166.6)])
+def test_deep_dips_that_do_not_repeat_are_no_signals_and_hide_none(dips: tuple[float, ...]) -> None:
+    """A hundred errors deep, a few points each; any two of them would be a signal at the time between them."""
     place = Ephemeris(4.7, 102.0, 0.15)
-    time, flux, error = curve((place, 6e-4), noise=2e-4)
-    for moment in (105.3, 111.9, 123.4, 147.1, 166.6):
-        flux[np.abs(time - moment) < 0.04] -= 2e-2
-    (first, *_) = signals(time, flux, error, SearchSettings(signals_max=1))
-    assert first.transit.ephemeris.period_days == pytest.approx(4.7, rel=1e-3)
-    assert not list(signals(time, flux, error, SearchSettings(signals_max=1, limit_sigma=1e9)))
+    time, flux, error = curve((place, 4e-4), noise=2e-4)
+    for number, moment in enumerate(dips):
+        flux[np.abs(time - moment) < 0.04] -= 2e-2 * (1 + number)
+    found = [s.transit.ephemeris.period_days for s in signals(time, flux, error, SearchSettings(signals_max=6))]
+    assert any(period == pytest.approx(4.7, rel=1e-3) for period in found)
+    assert len(found) <= 1 + len(dips) // 2
+
+
+def test_a_single_transit_is_no_signal() -> None:
+    time, flux, error = curve((Ephemeris(500.0, 140.0, 0.4), 5e-3))
+    assert list(signals(time, flux, error)) == []
