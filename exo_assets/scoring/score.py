@@ -81,12 +81,13 @@ def prepare(
 ) -> Prepared:
     """Features of the rows that can be scored, and what is wrong with any row.
 
-    `signals` has `mission` and any of MEASURED_COLUMNS in the contract's units, and of CURVE_NAMES, which are passed on as
-    they are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart; every other column,
-    labels included, is ignored. A value that its contract does not allow counts as unknown and is named in `problems`.
-    A row that carries no measured quantity is not scored: `unusable` says why. Rows with the same `signal_id` are judged
-    each by itself, never as companions of one another. `checked` says that the caller has held every value against its
-    contract already (the endpoint's requests): it is not done twice. Raises ValueError on an unknown mission.
+    `signals` has `mission`, any of MEASURED_COLUMNS in the contract's units, and any of CURVE_NAMES, passed on as they
+    are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart; every other
+    column, labels included, is ignored. A value that its contract does not allow counts as unknown and is named in
+    `problems`. A row that carries no measured quantity is not scored: `unusable` says why. Rows with the same
+    `signal_id` are judged each by itself, never as companions of one another. `checked` says that the caller has held
+    every value against its contract already (the endpoint's requests): it is not done twice. Raises ValueError on an
+    unknown mission.
     """
     rows = _passed_on(signals, checked)
     usable = rows.filter(pl.col("unusable").is_null()).drop("problems", "unusable")
