@@ -270,12 +270,13 @@ def _package(folder: Path, target: Path) -> None:
     from mlflow.types import ColSpec, DataType, Schema
 
     from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+    from exo_assets.features.from_light_curves import CURVE_NAMES
     from exo_assets.training.vetter import SCORE_SCHEMA
 
     inputs = [
         ColSpec(DataType.string, "mission"),
         *(ColSpec(DataType.string, name, required=False) for name in ("signal_id", "mission_star_id")),
-        *(ColSpec(DataType.double, name, required=False) for name in MEASURED_COLUMNS),
+        *(ColSpec(DataType.double, name, required=False) for name in (*MEASURED_COLUMNS, *CURVE_NAMES)),
     ]
     outputs = [
         ColSpec(DataType.double if str(kind) == "Float64" else DataType.string, name)

@@ -21,6 +21,7 @@ from exo_assets.evaluation.contracts import (
     ML_VETTER_METRICS,
     ML_VETTER_PREDICTIONS,
 )
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
 
@@ -44,6 +45,7 @@ def ml_vetter_predictions(
     ml_vetter_candidate: pl.DataFrame,
     ml_vetter_oof: pl.DataFrame,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     registry: Any,
     lake: Any,
 ) -> Table:
@@ -51,7 +53,8 @@ def ml_vetter_predictions(
     from exo_assets.evaluation.predictions import predictions
 
     candidate = candidate_of(ml_vetter_candidate)
-    frame = predictions(candidate, _load(registry, candidate), core_signals, ml_vetter_oof)
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    frame = predictions(candidate, _load(registry, candidate), signals, ml_vetter_oof)
     # Kept by digest: a later candidate is compared with these when this model can no longer be loaded.
     kept = io.BytesIO()
     frame.filter(split="test").write_parquet(kept)
@@ -70,6 +73,7 @@ def ml_vetter_metrics(
     *,
     ml_vetter_predictions: pl.DataFrame,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     ml_vetter_candidate: pl.DataFrame,
     registry: Any,
     settings: Any,
@@ -84,7 +88,8 @@ def ml_vetter_metrics(
     frame = metrics_table(ml_vetter_predictions, core_signals, seed=settings.seed, map_=in_threads)
     tested = ml_vetter_predictions.filter(split="test", inputs="as_archived")
     vetter = _load(registry, candidate_of(ml_vetter_candidate))
-    strength = vetter.contributions(held_out(core_signals).sort("signal_id").head(400))[:, :-1]
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    strength = vetter.contributions(held_out(signals).sort("signal_id").head(400))[:, :-1]
     pictures = {
         "precision, recall and ROC": plots.ranking(tested),
         "calibration": plots.calibration(tested),
@@ -103,6 +108,7 @@ def ml_vetter_metrics(
 def ml_forward_test(
     *,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     core_disposition_history: pl.DataFrame,
     raw_nea__q1_q17_dr25_koi: pl.DataFrame,
     settings: Any,
@@ -116,8 +122,9 @@ def ml_forward_test(
     dr25 = raw_nea__q1_q17_dr25_koi
     scored = {"kepoi_name", "koi_score"} <= set(dr25.columns)
     peer = dr25.select(signal_id="kepoi_name", koi_score="koi_score") if scored else None
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
     found = forward_test(
-        core_signals, core_disposition_history, peer, quick(TrainingSettings(seed=settings.seed)), run_in_threads
+        signals, core_disposition_history, peer, quick(TrainingSettings(seed=settings.seed)), run_in_threads
     )
     if found.absent:
         return Table(found.table, notes={"absent": found.absent})
@@ -136,6 +143,7 @@ def ml_leakage_probe(
     ml_vetter_candidate: pl.DataFrame,
     ml_vetter_oof: pl.DataFrame,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     registry: Any,
     settings: Any,
 ) -> Table:
@@ -145,7 +153,11 @@ def ml_leakage_probe(
 
     candidate = candidate_of(ml_vetter_candidate)
     folds = ml_vetter_oof.filter("as_archived").select("signal_id", "fold")
-    signals = core_signals.join(folds, on="signal_id", how="inner").filter(pl.col("disposition").is_not_null())
+    signals = (
+        with_diagnostics(core_signals, feat_signal_diagnostics)
+        .join(folds, on="signal_id", how="inner")
+        .filter(pl.col("disposition").is_not_null())
+    )
     transformer = _load(registry, candidate).transformer
     frame = leakage_probe(candidate, signals, transformer, seed=settings.seed, map_=in_threads)
     suspects = frame.filter(probe="feature_alone").sort("roc_auc", descending=True, nulls_last=True).head(5)
@@ -178,6 +190,7 @@ def ml_vetter_gates(
     ml_vetter_metrics: pl.DataFrame,
     ml_leakage_probe: pl.DataFrame,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     registry: Any,
     lake: Any,
     settings: Any,
@@ -188,15 +201,16 @@ def ml_vetter_gates(
 
     candidate = candidate_of(ml_vetter_candidate)
     rival = rules.reference(registry, lake, candidate)
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
     exhibits = Exhibits(
         candidate=candidate,
         model=_load(registry, candidate),
-        signals=core_signals,
+        signals=signals,
         learned=ml_vetter_oof["signal_id"],
         predictions=ml_vetter_predictions,
         metrics=ml_vetter_metrics,
         probe=ml_leakage_probe,
-        rival=_rival_predictions(registry, lake, rival, core_signals) if rival else "there is no champion before it",
+        rival=_rival_predictions(registry, lake, rival, signals) if rival else "there is no champion before it",
     )
     frame = judge(candidate, rival, find(exhibits, seed=settings.seed))
     counts = frame.group_by("status").len().sort("status")

@@ -14,8 +14,9 @@ F, N, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
 
 SPLITS = ("test", "oof", "unseen")
 """test: stars that nothing is ever trained on. oof: training stars, each judged by a model that did not see it. unseen: both."""
-INPUTS = ("as_archived", "without_diagnostics")
-"""Whether signals are judged with all that the archive has on them, or with the DR25 pipeline block hidden."""
+INPUTS = ("as_archived", "without_diagnostics", "without_light_curves")
+"""Whether signals are judged with all that is known of them, with the DR25 pipeline block hidden, or (those that have a
+light curve that the model sees) with all that it tells hidden."""
 HEADS = ("planet", "disposition")
 STATUSES = ("passed", "failed", "not_applicable")
 
@@ -67,10 +68,15 @@ ML_VETTER_METRICS = TableContract(
             nullable=False,
             allowed=HEADS,
         ),
-        Column("population", S, "overall, a mission, or a bin of SNR, period (d) or radius (R_Earth)", nullable=False),
+        Column(
+            "population",
+            S,
+            "overall, a mission, with_light_curve, or a bin of SNR, period (d), radius (R_Earth)",
+            nullable=False,
+        ),
         Column("split", S, "test, oof (training stars, out of fold), or unseen (both)", nullable=False, allowed=SPLITS),
         Column("inputs", S, "What the model was shown", nullable=False, allowed=INPUTS),
-        Column("metric", S, "Name of the figure", nullable=False),
+        Column("metric", S, "Name of the figure; <name>_gain: what light curves add to it, paired", nullable=False),
         *_INTERVAL,
         *_SIZE,
         Column("baseline", F, "The figure to beat on this task, star-grouped and without leaking columns"),

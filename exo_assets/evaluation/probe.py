@@ -24,6 +24,7 @@ from exo_assets.evaluation.contracts import ML_LEAKAGE_PROBE
 from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.evaluation.report import DECIMALS
 from exo_assets.evaluation.threads import Map, in_turn
+from exo_assets.features.from_light_curves import CURVE_NAMES, has_curve, hide_curves
 from exo_assets.features.registry import FEATURE_NAMES, FEATURES
 from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
 from exo_assets.training.augmentation import hide_block
@@ -90,7 +91,9 @@ def _probes(signals: pl.DataFrame, transformer: SignalTransformer, seed: int) ->
     y = (signals["disposition"] == "CONFIRMED").to_numpy().astype(np.int64)
     fold, mission = signals["fold"].to_numpy().astype(np.int64), signals["mission"].to_numpy()
     full = transformer.matrix(transformer.features(signals))
-    basic = transformer.matrix(transformer.features(hide_block(signals)))
+    basic = transformer.matrix(transformer.features(hide_curves(hide_block(signals))))
+    bare = transformer.matrix(transformer.features(hide_curves(signals)))
+    curve = has_curve(signals).to_numpy()
     block = signals.select(has_block(signals).alias("b")).to_series().to_numpy()
 
     yield Probe("all_features", "overall", "as_archived", "", full, y, fold)
@@ -105,15 +108,19 @@ def _probes(signals: pl.DataFrame, transformer: SignalTransformer, seed: int) ->
         if min((y[here] == c).sum() for c in (0, 1)) < LEAST_PER_CLASS:
             continue
         for i, name in enumerate(FEATURE_NAMES):
-            if name != "mission":
+            if name != "mission" and (m in transformer.curves_of or name not in CURVE_NAMES):
                 yield Probe("feature_alone", m, "as_archived", name, full[here][:, [i]], y[here], fold[here])
         # Whether a signal has the pipeline's block is not for the model to see (it is calibrated apart and trained on
         # hidden copies), so the paperwork is judged among the signals that have it, and with it hidden for all.
         with_block = here & block if m in PIPELINE_BLOCK else here
         if min((y[with_block] == c).sum() for c in (0, 1)) >= LEAST_PER_CLASS:
             yield Probe(
-                "missingness_alone", m, "as_archived", "", _known(full[with_block]), y[with_block], fold[with_block]
+                "missingness_alone", m, "as_archived", "", _known(bare[with_block]), y[with_block], fold[with_block]
             )
+        # Light curves likewise: copies show them with each class's share, so only what is known within them can speak.
+        seen = with_block & curve & (m in transformer.curves_of)
+        if min((y[seen] == c).sum() for c in (0, 1)) >= LEAST_PER_CLASS:
+            yield Probe("missingness_alone", m, "as_archived", "light_curve", _known(full[seen]), y[seen], fold[seen])
         yield Probe("missingness_alone", m, "without_diagnostics", "", _known(basic[here]), y[here], fold[here])
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
-from exo_assets.evaluation.bootstrap import Interval, bootstrap_by_star
+from exo_assets.evaluation.bootstrap import Interval, bootstrap_by_star, paired_difference
 from exo_assets.evaluation.contracts import INPUTS, ML_PERFORMANCE_HISTORY, ML_VETTER_METRICS, SPLITS
 from exo_assets.evaluation.metrics import binary_metrics, multiclass_metrics
 from exo_assets.evaluation.threads import Map, in_turn
@@ -52,6 +52,8 @@ BINS: dict[str, tuple[str, tuple[float, ...]]] = {
     "radius": ("radius_earth", (2.0, 4.0, 10.0)),
 }
 """Population bins: name -> (column, edges). Bins are [edge, next edge); the first and last are open."""
+LEAST_WITH_CURVE = 50
+"""Signals of each class whose light curve is seen, below which what light curves add is not measured."""
 DECIMALS = 6
 
 
@@ -147,12 +149,13 @@ def _parts(predictions: pl.DataFrame, signals: pl.DataFrame) -> Iterator[tuple[s
     }
     for head, rows in heads.items():
         for split in SPLITS:
-            for inputs in INPUTS:
+            for inputs in INPUTS[:2]:
                 here = rows.filter(inputs=inputs) if split == "unseen" else rows.filter(inputs=inputs, split=split)
                 for population in ("overall", *MISSIONS):
                     part = here if population == "overall" else here.filter(mission=population)
                     if part.height and (inputs == INPUTS[0] or population in ("overall", *PIPELINE_BLOCK)):
                         yield head, population, split, inputs, part
+    yield from _with_light_curve(heads["planet"])
     binned = heads["planet"].filter(inputs="as_archived")
     columns = signals.select("signal_id", *(column for column, _ in BINS.values()))
     binned = binned.join(columns, on="signal_id", how="left", maintain_order="left")
@@ -161,6 +164,20 @@ def _parts(predictions: pl.DataFrame, signals: pl.DataFrame) -> Iterator[tuple[s
             part = binned.filter(pl.col(column).is_between(low, high, closed="left"))
             if part.height:
                 yield "planet", f"{name}_{_bin_name(low, high)}", "unseen", "as_archived", part
+
+
+def _with_light_curve(rows: pl.DataFrame) -> Iterator[tuple[str, str, str, str, pl.DataFrame]]:
+    """Signals whose light curve the model sees, judged with it and without; `bare` beside it gives the gain."""
+    without = rows.filter(inputs="without_light_curves")
+    if min(without["is_planet"].sum(), without.height - without["is_planet"].sum()) < LEAST_WITH_CURVE:
+        return
+    bare = without.select("signal_id", bare="probability_planet")
+    seen = rows.filter(inputs="as_archived").join(bare, on="signal_id", how="inner", maintain_order="left")
+    for split in ("test", "unseen"):
+        for inputs, part in (("as_archived", seen), ("without_light_curves", without)):
+            here = part if split == "unseen" else part.filter(split=split)
+            if here.height:
+                yield "planet", "with_light_curve", split, inputs, here
 
 
 def _bin_name(low: float, high: float) -> str:
@@ -173,7 +190,14 @@ def _figures(head: str, part: pl.DataFrame, seed: int) -> dict[str, Interval]:
     stars = part["star_id"].to_numpy()
     if head == "planet":
         truth, score = part["is_planet"].to_numpy(), part["probability_planet"].to_numpy()
-        return bootstrap_by_star(stars, lambda w: binary_metrics(truth, score, w), seed=seed)
+        found = bootstrap_by_star(stars, lambda w: binary_metrics(truth, score, w), seed=seed)
+        if "bare" not in part.columns:
+            return found
+        bare = part["bare"].to_numpy()
+        gain = paired_difference(
+            stars, lambda w: binary_metrics(truth, score, w), lambda w: binary_metrics(truth, bare, w), seed=seed
+        )
+        return found | {f"{name}_gain": interval for name, interval in gain.items()}
     label = part["disposition"].replace_strict({d: i for i, d in enumerate(DISPOSITIONS)}, return_dtype=pl.Int64)
     table = part.select("disposition_confirmed", "disposition_candidate", "disposition_false_positive").to_numpy()
     codes = label.to_numpy().astype(np.int64)

@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from exo_assets.features.contracts import FEAT_SIGNALS
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.plans import diagnose_quanta, view_quanta
 from exo_assets.features.registry import FEATURES
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEWS
@@ -42,9 +43,10 @@ Planned = Callable[[str], Iterable[Quantum]]
 
 
 @table_asset(FEAT_SIGNALS, group=GROUP, code=["features", "catalogs/contracts.py"])
-def feat_signals(core_signals: pl.DataFrame) -> Table:
+def feat_signals(core_signals: pl.DataFrame, feat_signal_diagnostics: pl.DataFrame) -> Table:
     """Features of every signal, as the transformer computes them."""
-    features = build_features(core_signals, count_signals(core_signals))
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    features = build_features(signals, count_signals(signals))
     known = {f.name: round(1 - features[f.name].null_count() / max(1, features.height), 3) for f in FEATURES}
     return Table(FEAT_SIGNALS.conform(features), metadata={"known": dg.MetadataValue.json(known)})
 

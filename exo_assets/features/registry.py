@@ -10,12 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["transit", "error", "star", "star_error", "system", "diagnostics", "mission"]
+from exo_assets.features.from_light_curves import CURVE_COLUMNS, PREFIX
+
+Group = Literal["transit", "error", "star", "star_error", "system", "diagnostics", "light_curve", "mission"]
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One feature of a transit signal. `inputs` are the columns of `core_signals` that it is computed from."""
+    """One feature of a transit signal. `inputs` are the columns of `core_signals`, or of `from_light_curves.py`, that it
+    is computed from."""
 
     name: str
     unit: str
@@ -123,6 +126,8 @@ FEATURES: tuple[Feature, ...] = (
     Feature("log_radius_ratio", "log10", "log10(Rp/Rs of the fit)", ARCHIVE, "diagnostics", (_K,)),
     Feature("radius_ratio_rel_err", "1", "radius_ratio_err / radius_ratio", SHARES, "diagnostics", (_K, "radius_ratio_err")),
     Feature("log_fit_depth_ratio", "log10", "log10(depth / (Rp/Rs of the fit)^2): limb darkening and grazing", HELLER, "diagnostics", (_D, _K)),
+    # -- the light curve -----------------------------------------------------------------------------------------
+    *(Feature(c.name, c.unit or "1", c.description, f"diagnostic {c.name.removeprefix(PREFIX)} of the light curve", "light_curve", (c.name,)) for c in CURVE_COLUMNS),
     # -- the mission ---------------------------------------------------------------------------------------------
     Feature("mission", "", "mission of the catalogue entry", ARCHIVE, "mission", ("mission",), categorical=True),
 )  # fmt: skip

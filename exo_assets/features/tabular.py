@@ -1,4 +1,4 @@
-"""Tabular features of transit signals: formulas over columns of `core_signals`.
+"""Tabular features of transit signals: formulas over columns of `core_signals`, and diagnostics of light curves.
 
 Belongs here: the computation of every feature of registry.py, vectorised, the same for one row and for all.
 Does not belong here: masking, imputation or scaling (transformer.py), or any label.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from exo_assets.catalogs.contracts import MEASURED_COLUMNS, MISSIONS
+from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import FEATURES
 
 # IAU 2015 resolution B3 nominal values and CODATA 2018, SI.
@@ -37,9 +38,10 @@ _OUTPUT = [*IDENTITY, *(f.name for f in FEATURES)]
 def build_features(signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
     """Features of each signal, rows in the order given: `signal_id`, `mission_star_id`, then every feature.
 
-    `signals` has a `mission` column and any of `MEASURED_COLUMNS`; absent columns, NaN, infinities and values outside
-    physics count as unknown (null). `star_counts` [mission_star_id, n_signals] is what the catalogue knows of how many
-    signals a star has; a signal without a star is taken to be alone. Raises ValueError on an unknown mission.
+    `signals` has a `mission` column and any of `MEASURED_COLUMNS` and `CURVE_COLUMNS`; absent columns, NaN, infinities
+    and values outside physics count as unknown (null). `star_counts` [mission_star_id, n_signals] is what the catalogue
+    knows of how many signals a star has; a signal without a star is taken to be alone. Raises ValueError on an unknown
+    mission.
     """
     frame = _prepared(signals)
     if star_counts is None:
@@ -56,7 +58,9 @@ def build_features(signals: pl.DataFrame, star_counts: pl.DataFrame | None = Non
         # catalogue; for the same reason the formulas multiply by constants and never divide by them.
         frame = pl.concat([frame, frame], rechunk=True)
     frame = frame.with_columns(_star()).with_columns(_orbit()).with_columns(_log_durations())
-    frame = frame.select(*IDENTITY, *_transit(), *_errors(), *_stellar(), *_system(), *_diagnostics(), "mission")
+    frame = frame.select(
+        *IDENTITY, *_transit(), *_errors(), *_stellar(), *_system(), *_diagnostics(), *CURVE_NAMES, "mission"
+    )
     numeric = pl.col(pl.Float64)
     return frame.head(rows).select(_OUTPUT).with_columns(pl.when(numeric.is_finite()).then(numeric).name.keep())
 
@@ -75,7 +79,7 @@ def _prepared(signals: pl.DataFrame) -> pl.DataFrame:
         raise ValueError(f"unknown mission {sorted(map(str, unknown))}; the missions are {', '.join(MISSIONS)}")
     measured = [
         (pl.col(c).cast(pl.Float64) if c in signals.columns else pl.lit(None, pl.Float64)).alias(c)
-        for c in MEASURED_COLUMNS
+        for c in (*MEASURED_COLUMNS, *CURVE_NAMES)
     ]
     row = pl.concat_str(pl.lit("row-"), pl.row_index())
     identity = [(pl.col(c).cast(pl.String).fill_null(row) if c in signals.columns else row).alias(c) for c in IDENTITY]

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.features.from_light_curves import CURVE_NAMES, has_curve
 from exo_assets.features.registry import FEATURE_NAMES, FEATURES, NUMERIC
 from exo_assets.features.tabular import MISSION_TYPE, build_features
 
@@ -41,9 +42,16 @@ inside the block fill rates are compared among signals that have it, and trainin
 FILL_GAP = 0.25
 """Largest difference between the classes in the share of rows that have a column before it is withheld."""
 
-_JUDGED = tuple(f.name for f in FEATURES if f.group not in ("system", "mission"))
+LEAST_CURVES, LEAST_CURVES_PER_CLASS, LEAST_CURVE_SHARE = 200, 50, 0.05
+"""Resolved training signals of a mission that must have a light curve before the vetter sees what they tell: in all, of
+planets and of false positives, and as a share. With fewer there is nothing to learn, and models must not change with
+every star that is downloaded."""
+
+_JUDGED = tuple(f.name for f in FEATURES if f.group not in ("system", "light_curve", "mission"))
 """Features whose fill rates are compared. A star without a second signal has no period ratio: that is the system, not
-the paperwork."""
+the paperwork. Those of light curves are compared among the signals that have one."""
+_WITHHELD = (*MEASURED_COLUMNS, *CURVE_NAMES)
+_COMPUTED = tuple(name for name in NUMERIC if name not in CURVE_NAMES)
 
 
 def has_block(signals: pl.DataFrame) -> pl.Series:
@@ -58,13 +66,15 @@ class SignalTransformer:
     """Fitted on training rows; afterwards a pure function of a signal and its star's other signals.
 
     `withheld` maps mission -> column or feature -> why it is nulled there. `centre` and `scale` (median and
-    interquartile range per feature, mode for the mission) serve `dense` only.
+    interquartile range per feature, mode for the mission) serve `dense` only. `curves_of`: missions with enough light
+    curves for the vetter to see their diagnostics.
     """
 
     withheld: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     centre: Mapping[str, float] = field(default_factory=dict)
     scale: Mapping[str, float] = field(default_factory=dict)
     mode_mission: str = "kepler"
+    curves_of: tuple[str, ...] = ()
 
     @classmethod
     def fit(
@@ -82,11 +92,14 @@ class SignalTransformer:
         columns = [c for c in MEASURED_COLUMNS if c in signals.columns]
         block = has_block(signals)
         withheld = _uneven(signals.select("mission", *columns), is_planet, block, fill_gap)
-        first = cls(withheld={m: dict(w) for m, w in withheld.items()})
+        curves_of, uneven = _curves(signals, is_planet, fill_gap)
+        for mission, found in uneven.items():
+            withheld.setdefault(mission, {}).update(found)
+        first = cls(withheld={m: dict(w) for m, w in withheld.items()}, curves_of=curves_of)
         features = first.features(signals, star_counts)
         for mission, found in _uneven(features.select("mission", *_JUDGED), is_planet, block, fill_gap).items():
             withheld.setdefault(mission, {}).update(found)
-        features = cls(withheld=withheld).features(signals, star_counts)
+        features = cls(withheld=withheld, curves_of=curves_of).features(signals, star_counts)
         numeric = features.select(NUMERIC)
         centre, low, high = (numeric.quantile(q).row(0, named=True) for q in (0.5, 0.25, 0.75))
         return cls(
@@ -94,12 +107,13 @@ class SignalTransformer:
             centre={n: float(centre[n] or 0.0) for n in NUMERIC},
             scale={n: float((high[n] or 0.0) - (low[n] or 0.0)) or 1.0 for n in NUMERIC},
             mode_mission=str(features["mission"].cast(pl.String).mode().sort()[0]),
+            curves_of=curves_of,
         )
 
     def features(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
         """`signal_id`, `mission_star_id` and every feature, rows in the order given; unknown and withheld are null."""
-        features = build_features(self._nulled(signals, MEASURED_COLUMNS), star_counts)
-        return self._nulled(features, NUMERIC)
+        features = build_features(self._nulled(signals, _WITHHELD), star_counts)
+        return self._nulled(features, _COMPUTED)  # diagnostics of light curves are as they were
 
     def withhold(self, features: pl.DataFrame) -> pl.DataFrame:
         """Ready-made features without everything that is withheld or computed from something withheld.
@@ -110,7 +124,7 @@ class SignalTransformer:
             mission: {f.name: "" for f in FEATURES if f.name in found or set(f.inputs) & set(found)}
             for mission, found in self.withheld.items()
         }
-        return SignalTransformer(withheld=reached)._nulled(features, NUMERIC)
+        return SignalTransformer(withheld=reached, curves_of=self.curves_of)._nulled(features, NUMERIC)
 
     def _nulled(self, frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
         hidden: dict[str, list[str]] = {}
@@ -118,6 +132,10 @@ class SignalTransformer:
         for mission, columns in self.withheld.items():
             for column in sorted(allowed & set(columns)):
                 hidden.setdefault(column, []).append(mission)
+        unseen = [m for m in MISSIONS if m not in self.curves_of]
+        for column in CURVE_NAMES:
+            if column in allowed and unseen:
+                hidden[column] = [*hidden.get(column, []), *unseen]
         if not hidden:
             return frame
         here = pl.col("mission").cast(pl.String)
@@ -158,6 +176,7 @@ class SignalTransformer:
                 "centre": dict(self.centre),
                 "scale": dict(self.scale),
                 "mode_mission": self.mode_mission,
+                "curves_of": list(self.curves_of),
             },
             sort_keys=True,
             indent=1,
@@ -173,7 +192,29 @@ class SignalTransformer:
                 f"this model was trained on other features than this code computes ({', '.join(changed)}); "
                 "retrain it (`exo run`) or use the code version it was logged with"
             )
-        return cls(stored["withheld"], stored["centre"], stored["scale"], stored["mode_mission"])
+        return cls(
+            stored["withheld"], stored["centre"], stored["scale"], stored["mode_mission"], tuple(stored["curves_of"])
+        )
+
+
+def _curves(
+    signals: pl.DataFrame, is_planet: pl.Series, fill_gap: float
+) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:
+    """Missions with enough light curves, and diagnostics known too unevenly among the signals that have one."""
+    marked = signals.select(pl.col("mission").cast(pl.String), is_planet.alias("planet"), has_curve(signals).alias("c"))
+    enough = []
+    for mission in MISSIONS:
+        rows = marked.filter(pl.col("mission") == mission, pl.col("planet").is_not_null())
+        with_curve = rows.filter("c")
+        planets = int(with_curve["planet"].sum())
+        if (
+            with_curve.height >= max(LEAST_CURVES, LEAST_CURVE_SHARE * rows.height)
+            and min(planets, with_curve.height - planets) >= LEAST_CURVES_PER_CLASS
+        ):
+            enough.append(mission)
+    chosen = marked["c"] & marked["mission"].is_in(enough)
+    frame = signals.select("mission", *(n for n in CURVE_NAMES if n in signals.columns)).filter(chosen)
+    return tuple(enough), _uneven(frame, is_planet.filter(chosen), pl.repeat(False, frame.height, eager=True), fill_gap)
 
 
 def _uneven(frame: pl.DataFrame, is_planet: pl.Series, block: pl.Series, fill_gap: float) -> dict[str, dict[str, str]]:

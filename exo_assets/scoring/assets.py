@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.scoring.contracts import JUDGEMENT, OUT_SCORES, OUT_SCORES_ALL, OUT_SCORES_ATTRITION
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
@@ -23,7 +24,13 @@ BATCH_ROWS = 2000
 
 @table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
 def out_scores_all(
-    core_signals: pl.DataFrame, ml_vetter_champion: pl.DataFrame, lake: Any, registry: Any, ray_runtime: Any
+    *,
+    core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
+    ml_vetter_champion: pl.DataFrame,
+    lake: Any,
+    registry: Any,
+    ray_runtime: Any,
 ) -> Table:
     """Judge every signal with the champion; a signal that fails is a row with the reason."""
     from exo_assets.scoring.batch import FAILURE, load_model, model_files
@@ -33,7 +40,7 @@ def out_scores_all(
     ref = ModelRef.from_row(champion)
     files = model_files(registry.fetch(ref))
     vetter = load_model(files)
-    signals = core_signals.sort("signal_id")
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics).sort("signal_id")
     prepared = prepare(signals, vetter)
     results = _in_batches(prepared.features, files, ray_runtime)
     unusable, failed = prepared.rows["unusable"], results[FAILURE]

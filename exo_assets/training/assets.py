@@ -17,6 +17,7 @@ import dagster as dg
 import polars as pl
 
 from exo_assets.code_version import code_version
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.tabular import count_signals
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
@@ -55,14 +56,16 @@ def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
 
 @table_asset(ML_TRAINING_COMPARISON, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"), salt=_salt)
 def ml_training_comparison(
+    *,
     core_signals: pl.DataFrame,
     feat_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     ml_training_set: pl.DataFrame,
     ray_runtime: Any,
     settings: Any,
 ) -> Table:
     """Plain training, class weights, SMOTE and a linear model on the same folds."""
-    rows = _learnable(core_signals, ml_training_set)
+    rows = _learnable(core_signals, feat_signal_diagnostics, ml_training_set)
     table = comparison.compare(feat_signals, rows, training_settings(settings), ray_runtime.map)
     return Table(
         ML_TRAINING_COMPARISON.conform(table),
@@ -75,6 +78,7 @@ def ml_vetter_candidate(
     context: dg.AssetExecutionContext,
     *,
     core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
     ml_training_set: pl.DataFrame,
     ml_training_comparison: pl.DataFrame,
     ray_runtime: Any,
@@ -83,7 +87,8 @@ def ml_vetter_candidate(
     lake: Any,
 ) -> Table:
     """Train the vetter on the training stars and register it; the same model is never registered twice."""
-    rows, counts = _learnable(core_signals, ml_training_set), count_signals(core_signals)
+    rows = _learnable(core_signals, feat_signal_diagnostics, ml_training_set)
+    counts = count_signals(core_signals)
     plan = replace(training_settings(settings), balance=ml_training_comparison.filter("is_kept")["method"][0])
     if settings.profile == "full":
         plan = _searched(rows, counts, plan, ray_runtime, context)
@@ -136,10 +141,13 @@ def ml_vetter_oof(ml_vetter_candidate: pl.DataFrame, lake: Any) -> pl.DataFrame:
     return ML_VETTER_OOF.conform(pl.read_parquet(io.BytesIO(stored))).sort("signal_id", "layout")
 
 
-def _learnable(core_signals: pl.DataFrame, ml_training_set: pl.DataFrame) -> pl.DataFrame:
-    """Signals of training stars with a disposition, and their fold."""
+def _learnable(
+    core_signals: pl.DataFrame, feat_signal_diagnostics: pl.DataFrame, ml_training_set: pl.DataFrame
+) -> pl.DataFrame:
+    """Signals of training stars with a disposition, what light curves tell of them, and their fold."""
     train = ml_training_set.filter(split="train").select("signal_id", "fold")
-    return core_signals.join(train, on="signal_id", how="inner").sort("signal_id")
+    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    return signals.join(train, on="signal_id", how="inner").sort("signal_id")
 
 
 def _searched(

@@ -6,6 +6,9 @@ A user's file may lack the pipeline diagnostics, the uncertainties, or any other
 shown as it is and with such columns hidden; copies share the signal's weight. A Kepler signal that never had the
 diagnostics appears only among the copies without them, with the weight of any other signal there: within "no
 diagnostics" the shares of the classes are those of the whole catalogue, and absence says nothing.
+
+A signal with a light curve is shown with and without what it tells. Which stars have been downloaded may depend on the
+class; shown is of each class the same share, so that neither absence nor presence of a light curve says anything.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+from exo_assets.features.from_light_curves import has_curve, hide_curves
 from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
 
 ERRORS = tuple(c for c in MEASURED_COLUMNS if "_err" in c)
@@ -28,6 +32,9 @@ OTHER_SHARES = (0.75, 0.125)
 """Weight of a copy as it is and of one with columns hidden. A Kepler signal has one of each in both layouts, others
 have one as they are and two with columns hidden; both sum to one. More weight on hidden columns costs ranking where
 nothing is missing, less costs calibration where something is."""
+
+CURVE_SHARE = 0.5
+"""Weight of the copies that show a signal's light curve, in the class where fewer have one; less in the other."""
 
 COLUMN_GROUPS: tuple[tuple[str, ...], ...] = (
     ("depth_ppm", "depth_err_ppm"),
@@ -101,7 +108,7 @@ def masked_copies(
     chance: float,
     seed: int,
 ) -> Copies:
-    """Every signal as it is and with columns hidden (see the module's text)."""
+    """Every signal as it is and with columns hidden (see the module's text). `signals` have their disposition."""
     rng = np.random.default_rng(seed)
     block = has_block(signals).to_numpy()
     kepler = signals["mission"].cast(pl.String).is_in(list(PIPELINE_BLOCK)).to_numpy()
@@ -121,12 +128,37 @@ def masked_copies(
         ),
         (hide_at_random(basic, chance, rng), np.where(kepler, KEPLER_SHARES[1] * coin, 0.0)),
     ]
-    xs, rows, weights = [], [], []
-    for frame, weight in plan:
+    seen = curve_weight(signals, transformer)
+    parts = [
+        (shown, weight * share, number < 2)
+        for number, (frame, weight) in enumerate(plan)
+        for shown, share in ((hide_curves(frame), 1 - seen), (frame, seen))
+        if share.any()
+    ]
+    xs, rows, weights, plains = [], [], [], []
+    for frame, weight, is_plain in parts:
         chosen = np.flatnonzero(weight > 0)
         # Features are built on the whole frame, so that a signal keeps its neighbours, then cut.
         xs.append(transformer.matrix(transformer.features(frame, star_counts))[chosen])
         rows.append(chosen)
         weights.append(weight[chosen])
-    plain = np.repeat(np.arange(len(plan)) < 2, [len(r) for r in rows])
-    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights), plain)
+        plains.append(np.full(chosen.size, is_plain))
+    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights), np.concatenate(plains))
+
+
+def curve_weight(signals: pl.DataFrame, transformer: SignalTransformer) -> np.ndarray:
+    """Share of each signal's weight that goes to copies with its light curve: 0 where it has none, or none is seen.
+
+    With f the share of a class's signals that have one, those of the class are shown with min(f) / f of CURVE_SHARE,
+    the least of planets and false positives.
+    """
+    curve, label = has_curve(signals).to_numpy(), signals["disposition"].to_numpy()
+    mission = signals["mission"].cast(pl.String).to_numpy()
+    out = np.zeros(signals.height)
+    for m in transformer.curves_of:
+        here = mission == m
+        known = {c: float(curve[here & (label == c)].mean()) for c in np.unique(label[here])}
+        least = min(known["CONFIRMED"], known["FALSE POSITIVE"])
+        for c, share in known.items():
+            out[here & (label == c) & curve] = CURVE_SHARE * min(1.0, least / share) if share else 0.0
+    return out

@@ -85,9 +85,9 @@ ML_VETTER_OOF = TableContract(
         Column(
             "layout",
             S,
-            "full: with pipeline diagnostics; basic: without them",
+            "full: with pipeline diagnostics; basic: without them; no_curve: as it is, but without its light curve",
             nullable=False,
-            allowed=("full", "basic"),
+            allowed=("full", "basic", "no_curve"),
         ),
         Column("as_archived", B, "Whether this is the layout that the signal has in the catalogue", nullable=False),
         Column("probability_planet", F, _P, nullable=False, low=0, high=1),

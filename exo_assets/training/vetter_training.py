@@ -17,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
+from exo_assets.features.from_light_curves import has_curve, hide_curves
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
 from exo_assets.training.augmentation import Copies, hide_block, masked_copies
@@ -26,6 +27,8 @@ from exo_assets.training.vetter import CLASSES, DISPOSITION_COLUMNS, LAYOUTS, Ex
 
 Ints = npt.NDArray[np.int64]
 HEADS = ("planet", "archive")
+NO_CURVE = "no_curve"
+"""Beside the layouts, where light curves are seen: each signal in the layout it has, without its light curve."""
 
 
 class Runner(Protocol):
@@ -43,7 +46,7 @@ def serial(function: Callable[[Any, Any], Any], shared: Any, tasks: Sequence[Any
 
 @dataclass(frozen=True)
 class Data:
-    """What every task needs: masked copies of all training signals and each signal in both layouts."""
+    """What every task needs: masked copies of all training signals and each signal in both layouts (and NO_CURVE)."""
 
     copies: Copies
     x: Mapping[str, Matrix]
@@ -156,6 +159,8 @@ def prepare(
         "full": transformer.matrix(transformer.features(signals, star_counts)),
         "basic": transformer.matrix(transformer.features(hide_block(signals), star_counts)),
     }
+    if transformer.curves_of:
+        x[NO_CURVE] = transformer.matrix(transformer.features(hide_curves(signals), star_counts))
     data = Data(
         copies=masked_copies(signals, transformer, star_counts, settings.random_mask, settings.seed),
         x=x,
@@ -192,17 +197,17 @@ def train_vetter(
     done = list(zip(tasks, fits, strict=True))
 
     # Out-of-fold scores are averaged over the bags, as the vetter's are: the calibration sees what it will get.
-    raw = {layout: np.zeros(len(data.label)) for layout in LAYOUTS}
-    z = {layout: np.zeros((len(data.label), len(CLASSES))) for layout in LAYOUTS}
+    raw = {layout: np.zeros(len(data.label)) for layout in data.x}
+    z = {layout: np.zeros((len(data.label), len(CLASSES))) for layout in data.x}
     for task, fit in done:
         if len(fit.rows):
-            for layout in LAYOUTS:
+            for layout in data.x:
                 if task.head == "planet":
                     raw[layout][fit.rows] += fit.raw[layout][:, 0] / settings.bags
                 else:
                     z[layout][fit.rows] += fit.raw[layout] / settings.archive_bags
 
-    experts, probability = {}, {layout: np.full(len(data.label), np.nan) for layout in LAYOUTS}
+    experts, probability = {}, {layout: np.full(len(data.label), np.nan) for layout in data.x}
     for m in missions:
         here = data.mission == m
         made = {h: tuple(f.model for t, f in done if (t.head, t.target, t.holdout) == (h, m, None)) for h in HEADS}
@@ -211,7 +216,7 @@ def train_vetter(
         experts[m] = Expert(
             made["planet"], made["archive"], temperature=temperature, other_missions=others[m], **verdict
         )
-        for layout in LAYOUTS:
+        for layout in data.x:
             probability[layout][here] = p[layout]
             z[layout][here] /= temperature
     vetter = Vetter(
@@ -221,7 +226,10 @@ def train_vetter(
         facts=dict(facts or {}),
     )
     judged = np.isin(data.mission, missions)
-    return Trained(vetter, _out_of_fold(signals, judged, block, probability, z), tried)
+    rows = {"full": judged & block, "basic": judged}
+    if NO_CURVE in data.x:
+        rows[NO_CURVE] = judged & np.isin(data.mission, transformer.curves_of) & has_curve(signals).to_numpy()
+    return Trained(vetter, _out_of_fold(signals, rows, block, probability, z), tried)
 
 
 def learnable(data: Data, settings: TrainingSettings) -> list[str]:
@@ -295,20 +303,21 @@ def _calibrate(
     resolved, fold = data.label[here] != 1, data.fold[here]
     y = (data.label[here] == 0).astype(np.float64)
     with_block = block[here]
-    calibration, honest = {}, {}
+    calibration, honest = {}, {layout: np.empty(len(y)) for layout in raw}
     for layout in LAYOUTS:
         score = raw[layout][here]
         fitted = resolved & with_block if layout == "full" and mission in PIPELINE_BLOCK else resolved
         if min((y[fitted] == c).sum() for c in (0, 1)) < s.least_per_class:
             fitted, score = resolved, raw["basic"][here]
         calibration[layout] = choose(score[fitted], y[fitted], fold[fitted])
-        p = np.empty(len(score))
         for f in np.unique(fold):
             rest = fitted & (fold != f)
             two = len(np.unique(y[rest])) == 2
             map_ = Calibrator.fit(calibration[layout].kind, score[rest], y[rest]) if two else Calibrator("identity")
-            p[fold == f] = map_(raw[layout][here][fold == f])
-        honest[layout] = p
+            honest[layout][fold == f] = map_(raw[layout][here][fold == f])
+            if NO_CURVE in raw:
+                alike = (fold == f) & (with_block == (layout == "full"))
+                honest[NO_CURVE][alike] = map_(raw[NO_CURVE][here][alike])
     as_is = np.where(with_block, honest["full"], honest["basic"])[resolved]
     planet = y[resolved] == 1
     high = threshold(as_is, planet, s.precision)
@@ -323,22 +332,23 @@ def _calibrate(
 
 def _out_of_fold(
     signals: pl.DataFrame,
-    judged: npt.NDArray[np.bool_],
+    judged: Mapping[str, npt.NDArray[np.bool_]],
     block: npt.NDArray[np.bool_],
     probability: Mapping[str, Matrix],
     z: Mapping[str, Matrix],
 ) -> pl.DataFrame:
-    """Out-of-fold predictions of the judged: each signal in the layout it has and, where that is full, in basic too."""
+    """Out-of-fold predictions of the judged: each signal in the layout it has and, where that is full, in basic too;
+    where its light curve is seen, also without it."""
     frames = []
-    for layout in LAYOUTS:
-        rows = np.flatnonzero(judged & block if layout == "full" else judged)
+    for layout, chosen in judged.items():
+        rows = np.flatnonzero(chosen)
         archive = softmax(z[layout][rows])
         frames.append(
             signals[rows]
             .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")
             .with_columns(
                 pl.Series("layout", [layout] * len(rows), dtype=pl.String),
-                pl.Series("as_archived", block[rows] == (layout == "full")),
+                pl.Series("as_archived", (layout != NO_CURVE) & (block[rows] == (layout == "full"))),
                 pl.Series("probability_planet", probability[layout][rows]),
                 *(pl.Series(name, archive[:, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
             )

@@ -18,6 +18,7 @@ from exo_assets.evaluation.champion import rollback_champion
 from exo_assets.evaluation.checks import CHECKS, check_result
 from exo_assets.evaluation.contracts import CONTRACTS
 from exo_assets.evaluation.gates import GATES, Finding, judge
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
 from exo_assets.training.contracts import ML_VETTER_CANDIDATE, ML_VETTER_OOF
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter_training import Trained
@@ -37,6 +38,7 @@ class World:
         self.digest, self.folder = trained.vetter.digest, folder
         self.instance = dg.DagsterInstance.ephemeral()
         lake.write("core_signals", signals)
+        lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
         lake.write("core_disposition_history", CORE_DISPOSITION_HISTORY.empty())
         lake.write("raw_nea__q1_q17_dr25_koi", pl.DataFrame(schema={"kepoi_name": pl.String, "koi_score": pl.String}))
         lake.write("ml_vetter_oof", ML_VETTER_OOF.conform(trained.out_of_fold))

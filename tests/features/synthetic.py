@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.features.diagnostics import COLUMNS
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
 
 
 def catalogue(n: int, seed: int = 0, missions: tuple[str, ...] = ("kepler", "k2", "tess")) -> pl.DataFrame:
@@ -65,3 +67,18 @@ def _mission(mission: str, n: int, rng: np.random.Generator) -> pl.DataFrame:
 
 def _known(values: np.ndarray, where: np.ndarray) -> pl.Series:
     return pl.Series(np.where(where, values, np.nan)).fill_nan(None)
+
+
+def diagnostics_of(signals: pl.DataFrame, share: float, seed: int = 0, telling: float = 0.0) -> pl.DataFrame:
+    """Rows of `feat_signal_diagnostics` for a `share` of the signals, drawn by lot: noise, but that the odd-even
+    statistic of false positives is higher by `telling`."""
+    rng = np.random.default_rng(seed)
+    rows = signals.filter(pl.Series(rng.random(signals.height) < share))
+    false = (rows["disposition"] == "FALSE POSITIVE").to_numpy()
+    values = {c.name: np.abs(rng.normal(0.5, 0.2, rows.height)).clip(0, 1) for c in COLUMNS}
+    values["odd_even_sigma"] = np.abs(rng.normal(1, 1, rows.height)) + telling * false
+    return FEAT_SIGNAL_DIAGNOSTICS.conform(
+        rows.select("signal_id", "star_id", "mission", "period_days", "t0_bjd", "duration_hours").with_columns(
+            origin=pl.lit("catalogue"), **{name: pl.Series(value) for name, value in values.items()}
+        )
+    )

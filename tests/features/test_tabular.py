@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import BANNED, FEATURE_NAMES, FEATURES
 from exo_assets.features.tabular import build_features, count_signals
 
@@ -29,7 +30,7 @@ def test_every_feature_is_made_and_named_once() -> None:
 
 def test_features_come_from_measured_columns_only() -> None:
     for feature in FEATURES:
-        assert set(feature.inputs) <= {*MEASURED_COLUMNS, "mission"}, feature.name
+        assert set(feature.inputs) <= {*MEASURED_COLUMNS, *CURVE_NAMES, "mission"}, feature.name
         assert not [b for b in BANNED for name in (feature.name, *feature.inputs) if name.startswith(b)], feature.name
 
 
@@ -98,7 +99,9 @@ def test_snr_per_transit_prefers_the_counted_transits() -> None:
 @pytest.mark.parametrize("bad", [0.0, -3.0, math.nan, math.inf, None])
 def test_what_is_outside_physics_is_unknown_never_infinite(bad: float | None) -> None:
     row = build_features(
-        pl.DataFrame({"mission": ["k2"], **{c: pl.Series([bad], dtype=pl.Float64) for c in MEASURED_COLUMNS}})
+        pl.DataFrame(
+            {"mission": ["k2"], **{c: pl.Series([bad], dtype=pl.Float64) for c in (*MEASURED_COLUMNS, *CURVE_NAMES)}}
+        )
     )
     numbers = row.select(pl.col(pl.Float64)).row(0)
     assert all(v is None or math.isfinite(v) for v in numbers)

@@ -14,6 +14,7 @@ from tiny_vetter import koi_signals, tiny_vetter
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
 from exo_assets.scoring import assets
 from exo_assets.scoring.assets import ASSETS
 from exo_assets.scoring.batch import score_resilient
@@ -54,6 +55,7 @@ def resources(lake: Lake, tmp_path: Path) -> dict[str, Any]:
     first = pl.int_range(pl.len()) == 0
     signals = signals.with_columns(pl.when(~first).then(pl.col(c)).alias(c) for c in blind)
     lake.write("core_signals", CORE_SIGNALS.conform(signals.sample(fraction=1, shuffle=True, seed=1)))
+    lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
     ref = ModelRef(MODEL_NAME, "7", "run", tiny_vetter().digest)
     lake.write("ml_vetter_champion", ML_VETTER_CHAMPION.conform(pl.DataFrame([ref.as_row()])))
     return {"lake": lake, "registry": _Folder(tmp_path / "model"), "ray_runtime": None}

@@ -15,6 +15,7 @@ import pytest
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.assets import feat_signals
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
 from exo_assets.features.tabular import count_signals
 from exo_assets.training import assets
 from exo_assets.training.tuning import SPACE
@@ -88,6 +89,7 @@ def test_from_signals_to_a_registered_candidate(
     lake = Lake(settings.lake)
     registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
     lake.write("core_signals", CORE_SIGNALS.conform(signals))
+    lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
     resources = {"lake": lake, "settings": settings, "registry": registry, "ray_runtime": runtime}
 
     def materialise(force: bool = False) -> dict[str, bool]:
