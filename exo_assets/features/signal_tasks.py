@@ -16,7 +16,7 @@ import polars as pl
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
 from exo_assets.features.views import ViewError, views
-from exo_assets.lightcurves.clean import CleanCurve, recleaned
+from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
@@ -115,9 +115,13 @@ def view_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
 
 
 def _curve(tables: Rows, work: SignalWork) -> CleanCurve:
-    """The star's curve with the transits of all its signals masked while the trend is found."""
+    """The star's curve with the transits of all its signals masked while the trend is found; as it was cleaned before
+    where they mask so much that no trend is left to find, which the dips of a varying star do."""
     stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
-    return recleaned(stored, [place.ephemeris for place in work.places])
+    try:
+        return recleaned(stored, [place.ephemeris for place in work.places])
+    except CleanError:
+        return stored
 
 
 def _named(place: Place, curve: CleanCurve, fitted: Ephemeris | None = None) -> dict[str, Any]:
