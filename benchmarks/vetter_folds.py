@@ -36,7 +36,9 @@ PARAMETERS = {"objective": "binary", "learning_rate": 0.06, "num_leaves": 31, "v
 
 def rows(lake: Lake) -> pl.DataFrame:
     """Resolved training signals of the lake with our out-of-fold probability, by layout."""
-    ours = lake.read("ml_vetter_oof").filter(pl.col("label") != "CANDIDATE", pl.col("probability_planet").is_not_null())
+    ours = lake.read("ml_vetter_oof").filter(
+        pl.col("label") != "CANDIDATE", pl.col("layout") != "no_curve", pl.col("probability_planet").is_not_null()
+    )
     return ours.join(lake.read("core_signals"), on=["signal_id", "mission"]).sort("signal_id")
 
 

@@ -8,9 +8,11 @@ import polars as pl
 
 from exo_assets.archive.snapshot.shipped import shipped_frame
 from exo_assets.catalogs.harmonise import harmonise_koi
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.vetter import Vetter
 from exo_assets.training.vetter_training import train_vetter
+from tests.features.synthetic import diagnostics_of
 
 
 @cache
@@ -27,10 +29,18 @@ def koi_signals() -> pl.DataFrame:
 
 
 @cache
-def tiny_vetter(seed: int = 1) -> Vetter:
-    """A vetter of a few trees; another seed gives another model."""
+def koi_diagnostics() -> pl.DataFrame:
+    """Invented diagnostics of two in three of them, which tell most false positives."""
+    return diagnostics_of(koi_signals(), share=0.67, telling=4.0)
+
+
+@cache
+def tiny_vetter(seed: int = 1, *, sees_curves: bool = False) -> Vetter:
+    """A vetter of a few trees; another seed gives another model. `sees_curves`: taught `koi_diagnostics` too."""
     labelled = koi_signals().filter(pl.col("disposition").is_not_null(), pl.col("kic_id") % 8 == 0)
     labelled = labelled.with_columns(fold=(pl.col("kic_id") // 8) % 2)
+    if sees_curves:
+        labelled = with_diagnostics(labelled, koi_diagnostics())
     settings = TrainingSettings(
         seed=seed,
         folds=2,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tiny_vetter import koi_signals, tiny_vetter
+from tiny_vetter import koi_diagnostics, koi_signals, tiny_vetter
 
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.scoring.batch import (
     FAILURE,
     MOST_FAILURES,
@@ -19,6 +20,7 @@ from exo_assets.scoring.batch import (
 )
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.score import NOTHING_MEASURED, judge, prepare
+from exo_assets.training.augmentation import hide_block
 
 PROBABILITIES = [name for name in JUDGEMENT if name.startswith(("probability", "disposition"))]
 LABELS = ("disposition", "disposition_archive", "planet_name", "kic_id", "star_id")
@@ -54,6 +56,20 @@ def test_a_judgement_is_probabilities_and_reasons(signals: pl.DataFrame) -> None
     assert judged["probability_planet"].n_unique() > 50
     strength = judged["reasons"].list.eval(pl.element().struct.field("contribution").abs())
     assert (strength.list.diff().list.drop_nulls().list.max() <= 0).all()
+
+
+def test_what_light_curves_tell_is_passed_on_and_named_as_a_reason(signals: pl.DataFrame) -> None:
+    vetter = tiny_vetter(sees_curves=True)
+    signals = hide_block(signals)  # with the archive's diagnostics nearly all is clear already
+    measured = with_diagnostics(signals, koi_diagnostics())
+    judged, bare = judge(measured, vetter), judge(signals, vetter)
+    assert_frame_equal(judged.select(PROBABILITIES), vetter.score(measured).select(PROBABILITIES), check_exact=True)
+    told = measured["lc_odd_even_sigma"] > 4
+    change = (judged["probability_planet"] - bare["probability_planet"]).filter(told)
+    assert told.sum() > 20 and change.mean() < -0.02  # type: ignore[operator]
+    reasons = judged.filter(told)["reasons"].list.eval(pl.element().struct.field("feature"))
+    assert reasons.list.contains("lc_odd_even_sigma").mean() > 0.7  # type: ignore[operator]
+    assert_frame_equal(judge(measured, tiny_vetter()), judge(signals, tiny_vetter()), check_exact=True)
 
 
 def test_a_repeated_signal_is_judged_each_time_as_if_it_were_alone(signals: pl.DataFrame) -> None:

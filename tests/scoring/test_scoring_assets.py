@@ -10,10 +10,11 @@ import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
-from tiny_vetter import koi_signals, tiny_vetter
+from tiny_vetter import koi_diagnostics, koi_signals, tiny_vetter
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
 from exo_assets.scoring import assets
 from exo_assets.scoring.assets import ASSETS
@@ -100,6 +101,21 @@ def test_every_signal_is_scored_or_accounted_for(
     assert len(events) == len(CONTRACTS)
     assert not any(e.step_materialization_data.materialization.metadata["recomputed"].value for e in events)
     assert {c.name: lake.version(c.name) for c in CONTRACTS} == before
+
+
+def test_light_curves_are_scored_with(
+    lake: Lake, resources: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeing = tiny_vetter(sees_curves=True)
+    seeing.save(tmp_path / "seeing")
+    monkeypatch.setattr(resources["registry"], "fetch", lambda _ref: tmp_path / "seeing")
+    monkeypatch.setattr(assets, "_in_batches", lambda features, *_: score_resilient(features, seeing))
+    lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, koi_diagnostics())
+    assert _run(resources).success
+    signals = lake.read("core_signals").sort("signal_id")
+    here = judge(with_diagnostics(signals, koi_diagnostics()), seeing).drop_nulls("probability_planet")
+    assert_frame_equal(lake.read("out_scores").select(JUDGEMENT), here.select(JUDGEMENT), check_exact=True)
+    assert not here.equals(judge(signals, seeing).drop_nulls("probability_planet"))
 
 
 def test_a_check_notices_what_is_lost(lake: Lake, resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
