@@ -110,8 +110,15 @@ def view_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
                 "stack_view": np.ravel(seen.stack),
             }
         )
-    schema = FEAT_VIEWS.schema
-    return pl.DataFrame({n: pl.Series(n, [row.get(n) for row in rows], dtype=kind) for n, kind in schema.items()})
+    return pl.DataFrame([_column(n, [row.get(n) for row in rows], kind) for n, kind in FEAT_VIEWS.schema.items()])
+
+
+def _column(name: str, values: list[Any], kind: pl.DataType) -> pl.Series:
+    """A column; of arrays some of which are missing polars makes one only from lists."""
+    if not isinstance(kind, pl.Array):
+        return pl.Series(name, values, dtype=kind)
+    lists = [None if value is None else value.tolist() for value in values]
+    return pl.Series(name, lists, dtype=pl.List(pl.Float32)).cast(kind)
 
 
 def _curve(tables: Rows, work: SignalWork) -> CleanCurve:
