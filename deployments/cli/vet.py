@@ -251,11 +251,9 @@ def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder
     """Write a picture of each signal; what could not be written, in words."""
     from hashlib import sha256
 
-    from exo_assets.lightcurves.page import page
-    from exo_assets.lightcurves.search import spectrum
+    from exo_assets.lightcurves.page_tasks import page_alone
 
-    curve, lost = star.curve, []
-    found = spectrum(curve.time_bjd, curve.flux, curve.flux_err, search) if searched and star.signals else None
+    lost = []
     for number, (signal, row) in enumerate(zip(star.signals, rows, strict=True), start=1):
         name = row["target"]
         stem = "".join(c if c.isalnum() or c in "-." else "_" for c in Path(name).name)[:100]
@@ -264,7 +262,7 @@ def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder
         target = folder / f"{stem}{mark}_{number}.png"
         title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:
-            picture = page(curve, signal, found, title)
+            picture = page_alone(star.curve, signal, star.signals, search if searched else None, title)
             write_whole(target, lambda temporary, picture=picture: temporary.write_bytes(picture))  # type: ignore[misc]
             row["picture"] = str(target)
         except OSError as error:

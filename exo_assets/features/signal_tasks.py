@@ -16,7 +16,7 @@ import polars as pl
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
 from exo_assets.features.views import ViewError, views
-from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
+from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
@@ -122,13 +122,9 @@ def _column(name: str, values: list[Any], kind: pl.DataType) -> pl.Series:
 
 
 def _curve(tables: Rows, work: SignalWork) -> CleanCurve:
-    """The star's curve with the transits of all its signals masked while the trend is found; as it was cleaned before
-    where they mask so much that no trend is left to find, which the dips of a varying star do."""
+    """The star's curve with the transits of all its signals masked while the trend is found."""
     stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
-    try:
-        return recleaned(stored, [place.ephemeris for place in work.places])
-    except CleanError:
-        return stored
+    return remasked(stored, [place.ephemeris for place in work.places])
 
 
 def _named(place: Place, curve: CleanCurve, fitted: Ephemeris | None = None) -> dict[str, Any]:

@@ -69,6 +69,13 @@ class CleanCurve:
     window_days: float = WINDOW_DAYS
     is_curved: bool = False
 
+    def where(self, chosen: Mask) -> CleanCurve:
+        """The chosen points; counts and noise figures stay those of the whole."""
+        return replace(self, **{name: getattr(self, name)[chosen] for name in CLEAN_ARRAYS})
+
+
+CLEAN_ARRAYS = ("time_bjd", "flux", "flux_err", "trend", "segment", "column", "row", "is_edge", "is_near_dump")
+
 
 def stitched(curves: Sequence[LightCurve]) -> LightCurve:
     """The segments of one star as one curve, ascending in time, each divided by the median of its usable points.
@@ -138,6 +145,15 @@ def recleaned(curve: CleanCurve, known: Sequence[Ephemeris] = (), *, window_days
     return _flattened(raw, known, window_days, upward_sigma=np.inf)
 
 
+def remasked(curve: CleanCurve, known: Sequence[Ephemeris]) -> CleanCurve:
+    """`recleaned`, or the curve as it is where `known` masks so much that no trend is left to find: the dips of a star
+    that varies do."""
+    try:
+        return recleaned(curve, known)
+    except CleanError:
+        return curve
+
+
 def _flattened(
     curve: CleanCurve, known: Sequence[Ephemeris], window_days: float, upward_sigma: float = UPWARD_SIGMA
 ) -> CleanCurve:
@@ -150,18 +166,12 @@ def _flattened(
     keep = np.isfinite(flat) & (trend > 0) & ~outlier
     if keep.sum() < MIN_POINTS:
         raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")
-    time, flat = curve.time_bjd[keep], flat[keep]
+    kept = replace(curve, flux=flat, trend=trend).where(keep)
+    time, flat = kept.time_bjd, kept.flux
     return replace(
-        curve,
-        time_bjd=time,
-        flux=flat,
-        flux_err=_noise(flat, curve.segment[keep]),
-        trend=trend[keep],
-        segment=curve.segment[keep],
-        column=curve.column[keep],
-        row=curve.row[keep],
+        kept,
+        flux_err=_noise(flat, kept.segment),
         is_edge=_edges(time),
-        is_near_dump=curve.is_near_dump[keep],
         n_outliers=curve.n_outliers + int(outlier.sum()),
         cdpp_ppm=tuple(cdpp_ppm(time, flat, hours) for hours in CDPP_HOURS),
         window_days=window,

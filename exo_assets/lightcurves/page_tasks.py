@@ -5,19 +5,23 @@ Belongs here: from stored rows to pages. Does not belong here: drawing (`page.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from exo_assets.lightcurves.clean import recleaned
+from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.curve_rows import of_rows
+from exo_assets.lightcurves.ephemeris import in_transit
 from exo_assets.lightcurves.page import page
 from exo_assets.lightcurves.quantum import Quantum
-from exo_assets.lightcurves.search import SearchSettings, spectrum
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, spectrum
 from exo_assets.lightcurves.search_rows import signal_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_PAGES, CORE_SEARCH
 from exo_assets.lightcurves.star_tasks import Rows
+
+LEAST_LEFT = 0.5
+"""Share of the points that must be left when the others' transits are out."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,12 @@ def page_quanta(bucket: str, curves: Mapping[str, str], found: Mapping[str, str]
 
 
 def draw_star(tables: Rows, work: PageWork) -> pl.DataFrame:
-    """The rows of `core_pages` of one star. The periodogram is that of the first search, with every signal in it."""
+    """The rows of `core_pages` of one star. On the page of a signal the transits of the others are left out."""
     rows = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
     stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     signals = [signal_of(row) for row in rows]
-    curve = recleaned(stored, [signal.transit.ephemeris for signal in signals])
-    first = spectrum(curve.time_bjd, curve.flux, curve.flux_err, SearchSettings(density_sun=rows[0]["density_sun"]))
+    whole = remasked(stored, [signal.transit.ephemeris for signal in signals])
+    settings = SearchSettings(density_sun=rows[0]["density_sun"])
     pages = []
     for row, signal in zip(rows, signals, strict=True):
         known = f" = {row['signal_id']}" if row["match"] == "same" else ""
@@ -49,6 +53,19 @@ def draw_star(tables: Rows, work: PageWork) -> pl.DataFrame:
             f"{row['tce_id']}{known}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, "
             f"SDE {row['sde']:.1f}, SNR {row['snr']:.1f}"
         )
-        picture = page(curve, signal, first, title)
+        picture = page_alone(whole, signal, signals, settings, title)
         pages.append((row["tce_id"], work.star_id, row["sde"], title, picture))
     return pl.DataFrame(pages, schema=CORE_PAGES.schema, orient="row")
+
+
+def page_alone(
+    curve: CleanCurve, signal: Signal, signals: Sequence[Signal], settings: SearchSettings | None, title: str
+) -> bytes:
+    """The page of one of a star's signals, without the transits of the others; with its periodogram unless `settings`
+    is None. Where the others leave little, as those of a varying star do, they stay in."""
+    others = [other.transit.ephemeris for other in signals if other is not signal]
+    kept = ~in_transit(curve.time_bjd, others, HIDDEN_DURATIONS)
+    if kept.mean() > LEAST_LEFT:
+        curve = curve.where(kept)
+    found = spectrum(curve.time_bjd, curve.flux, curve.flux_err, settings) if settings else None
+    return page(curve, signal, found, title)
