@@ -119,9 +119,13 @@ class Lake:
 
     def keys(self, prefix: str) -> list[str]:
         """Keys below the folder `prefix`, sorted; leftovers of interrupted writes are not listed."""
+        return sorted(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Bytes of each of `keys`."""
         selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
-        found = [i.path for i in self._fs.get_file_info(selector) if i.type == pafs.FileType.File]
-        return sorted(p[len(self._base) + 1 :] for p in found if not p.endswith(".tmp"))
+        found = [i for i in self._fs.get_file_info(selector) if i.type == pafs.FileType.File]
+        return {i.path[len(self._base) + 1 :]: int(i.size) for i in found if not i.path.endswith(".tmp")}
 
     # -- tables ------------------------------------------------------------------------------------------------
 

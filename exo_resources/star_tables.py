@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,8 +26,10 @@ import pyarrow.parquet as pq
 
 from exo_resources.lake import DamagedTableError, Lake
 
-_INDEX_KEY = b"exo_stars"
+_INDEX_KEY, _SEAL_KEY = b"exo_stars", b"exo_stars_seal"
 _ROOT = "partitions"
+LEFT_BEHIND_S = 3600
+"""Age from which on a half-written file is no writer's any more, seconds."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class StarTables:
     ) -> pl.DataFrame:
         """The `columns` (all when None) of every star of one partition; `empty` when there are none."""
         with self._open(table, partition) as part:
-            return pl.DataFrame(pl.from_arrow(part.all(columns))) if part and part.groups else empty
+            return part.all(columns) if part and part.groups else empty
 
     def write(self, table: str, partition: str, schema: pl.Schema, stars: Iterable[StarRows]) -> Index:
         """Replace a partition by `stars`, which are written as they come: only one is in memory at a time.
@@ -126,8 +129,9 @@ class StarTables:
                     out.write_table(rows, row_group_size=rows.num_rows)
                     entry = replace(entry, rows=rows.num_rows, digest=digest_of(rows))
                 index[entry.star_id] = entry
-            kept = [asdict(entry) for entry in index.values()]
-            out.add_key_value_metadata({_INDEX_KEY.decode(): json.dumps(kept)})
+            kept = json.dumps([asdict(entry) for entry in index.values()])
+            seal = hashlib.sha256(kept.encode()).hexdigest()
+            out.add_key_value_metadata({_INDEX_KEY.decode(): kept, _SEAL_KEY.decode(): seal})
         return index
 
     def rewrite(
@@ -192,6 +196,8 @@ class StarTables:
         except FileNotFoundError:
             yield None
             return
+        except OSError as error:
+            raise DamagedTableError(f"{table}/{partition}", path, error) from error
         with source:
             yield _Part(source, f"{table}/{partition}", path)
 
@@ -201,6 +207,7 @@ class StarTables:
         temporary = f"{path}.{uuid.uuid4().hex}.tmp"
         local = isinstance(self._fs, pafs.LocalFileSystem)
         self._fs.create_dir(os.path.dirname(path), recursive=True)
+        self._sweep(path)
         try:
             # A stream into a bucket makes an object even of what was written before an error: hence the other name.
             with self._fs.open_output_stream(temporary) as out:
@@ -212,6 +219,13 @@ class StarTables:
             if self._fs.get_file_info(temporary).type == pafs.FileType.File:
                 self._fs.delete_file(temporary)
             raise
+
+    def _sweep(self, path: str) -> None:
+        """Delete what killed writers of `path` left behind."""
+        for info in self._fs.get_file_info(pafs.FileSelector(os.path.dirname(path))):
+            old = info.mtime_ns is not None and time.time_ns() - info.mtime_ns > LEFT_BEHIND_S * 1_000_000_000
+            if info.path.startswith(f"{path}.") and info.path.endswith(".tmp") and old:
+                self._fs.delete_file(info.path)
 
 
 def _flushed(path: str) -> None:
@@ -260,7 +274,10 @@ class _Part:
             metadata = self._file.metadata.metadata or {}
             if _INDEX_KEY not in metadata:
                 raise ValueError("it was not written by Exo")
-            self.index = {entry["star_id"]: StarEntry(**entry) for entry in json.loads(metadata[_INDEX_KEY])}
+            stored = metadata[_INDEX_KEY]
+            if hashlib.sha256(stored).hexdigest().encode() != metadata.get(_SEAL_KEY):
+                raise ValueError("its index is not the one that was written")
+            self.index = {entry["star_id"]: StarEntry(**entry) for entry in json.loads(stored)}
         self.groups = {star: i for i, star in enumerate(s for s, entry in self.index.items() if entry.rows)}
 
     def rows(self, star: str) -> pa.Table:
@@ -271,14 +288,14 @@ class _Part:
                 raise ValueError(f"the rows of {star} are not those that were written")
             return rows
 
-    def all(self, columns: Sequence[str] | None) -> pa.Table:
+    def all(self, columns: Sequence[str] | None) -> pl.DataFrame:
         """The columns of all stars."""
         with self._named():
-            return self._file.read(columns=list(columns) if columns else None)
+            return pl.DataFrame(pl.from_arrow(self._file.read(columns=list(columns) if columns else None)))
 
     @contextmanager
     def _named(self) -> Iterator[None]:
         try:
             yield
-        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+        except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError, TypeError) as error:
             raise DamagedTableError(self._name, self._path, error) from error

@@ -92,6 +92,10 @@ def stitched(curves: Sequence[LightCurve]) -> LightCurve:
         for c, level in zip(curves, levels, strict=True)
         if np.isfinite(level) and level > 0
     ]
+    if not any(usable(c).any() for c in curves):
+        raise CleanError(
+            f"{curves[0].target or 'the star'}: the quality flags leave no point of {sum(map(len, curves)):,}"
+        )
     if not sound:
         raise CleanError(
             f"{curves[0].target or 'the star'}: no segment has usable points with a median flux above zero (to a flux "
@@ -165,7 +169,11 @@ def _flattened(
     outlier = flat > 1 + upward_sigma * noise
     keep = np.isfinite(flat) & (trend > 0) & ~outlier
     if keep.sum() < MIN_POINTS:
-        raise CleanError(f"{curve.target or 'the star'}: {keep.sum()} points are left; {MIN_POINTS} are needed")
+        raise CleanError(
+            f"{curve.target or 'the star'}: {keep.sum()} points of {keep.size} are left; {MIN_POINTS} are needed "
+            f"({curve.n_unusable} were left out for their quality flags, {np.isnan(trend).sum()} have no trend, "
+            f"{outlier.sum()} lie above it)"
+        )
     kept = replace(curve, flux=flat, trend=trend).where(keep)
     time, flat = kept.time_bjd, kept.flux
     return replace(

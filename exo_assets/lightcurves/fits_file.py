@@ -26,6 +26,9 @@ BLOCK = 2880
 """FITS files are multiples of so many bytes (FITS Standard 4.0, section 3.1)."""
 FLUX_COLUMNS = (("PDCSAP_FLUX", "PDCSAP_FLUX_ERR"), ("SAP_FLUX", "SAP_FLUX_ERR"), ("FLUX", "FLUX_ERR"))
 """Flux in order of preference: SAP stands in where PDCSAP is absent or empty; `flux_kind` tells."""
+MOST_FIELDS = 999
+"""Most columns of a table (FITS Standard 4.0, section 7.3.1); a damaged header may ask for more than memory holds."""
+_FIELDS = re.compile(rb"TFIELDS *= *([0-9]{1,20})")
 _ALL_ONES = 0xFFFFFFFF
 _CATALOGUES = {"KIC": "kepler", "EPIC": "k2", "TIC": "tess"}
 _ZERO_POINTS = {"kepler": 2_454_833.0, "k2": 2_454_833.0, "tess": 2_457_000.0}
@@ -55,6 +58,9 @@ def read_fits(data: bytes, name: str, target: str | None = None) -> LightCurve:
         raise LightCurveFileError(
             name, "truncated", f"has {len(data):,} bytes, no multiple of {BLOCK}: it was cut off; fetch it again"
         )
+    most = max((int(found[1]) for found in _FIELDS.finditer(data)), default=0)
+    if most > MOST_FIELDS:
+        raise LightCurveFileError(name, "damaged", f"its header says {most:,} columns; fetch it again")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that bend the standard, and are read all the same
         try:

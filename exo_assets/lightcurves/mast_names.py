@@ -45,10 +45,10 @@ SPLIT_CAMPAIGNS = {9: (91, 92), 10: (101, 102), 11: (111, 112)}
 """Campaigns that K2 filed in two parts. Of the others there are 0 to 8 and 12 to 19."""
 CAMPAIGNS = frozenset((*range(20), *(part for parts in SPLIT_CAMPAIGNS.values() for part in parts)))
 
-_KEPLER = re.compile(r"kplr(?P<star>\d{9})-(?P<stamp>\d{13})_llc\.fits")
-_K2 = re.compile(r"ktwo(?P<star>\d{9})-c(?P<campaign>\d{2,3})_llc\.fits")
+_KEPLER = re.compile(r"kplr(?P<star>[0-9]{9})-(?P<stamp>[0-9]{13})_llc\.fits")
+_K2 = re.compile(r"ktwo(?P<star>[0-9]{9})-c(?P<campaign>[0-9]{2,3})_llc\.fits")
 _TESS = re.compile(
-    r"tess\d{13}-s(?P<sector>\d{4})-(?P<star>\d{16})-\d{4}-(?:[xsab]_(?P<two_minutes>lc)|[xsab]_(?P<fast>fast-lc))\.fits"
+    r"tess[0-9]{13}-s(?P<sector>[0-9]{4})-(?P<star>[0-9]{16})-[0-9]{4}-(?:[xsab]_(?P<two_minutes>lc)|[xsab]_(?P<fast>fast-lc))\.fits"
 )
 _STAR = re.compile(r"(?<![A-Za-z])(KIC|EPIC|TIC)[ _-]*0*(\d{1,16})(?!\d)", re.IGNORECASE)
 
@@ -67,6 +67,9 @@ class MastFile:
 
 def parse_name(name: str) -> MastFile | None:
     """What an archive file's name says; None for any other name, Kepler's short cadence among them."""
+    found = _KEPLER.fullmatch(name) or _K2.fullmatch(name) or _TESS.fullmatch(name)
+    if found is None or not int(found["star"]):
+        return None
     if found := _KEPLER.fullmatch(name):
         quarter = QUARTERS.get(found["stamp"])
         return None if quarter is None else MastFile(name, "kepler", _id("KIC", found), quarter, LONG_CADENCE_S)

@@ -101,19 +101,22 @@ class Signal:
 def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Spectrum:
     """The transit spectrum of a flat light curve: `time` in days, ascending, `flux` relative, about one.
 
-    Raises SearchError for data that cannot be searched and ValueError when no period fits the span.
+    Raises SearchError for data that cannot be searched, and when no period fits their span.
     """
     settings = settings or SearchSettings()
     checked(time, flux, flux_err)
     span = float(time[-1] - time[0])
-    periods = optimal_periods(
-        span,
-        settings.period_min_days,
-        settings.period_max_days or span / 2,
-        density_sun=settings.density_sun,
-        oversampling=settings.oversampling,
-        transits_min=settings.transits_min,
-    )
+    try:
+        periods = optimal_periods(
+            span,
+            settings.period_min_days,
+            settings.period_max_days or span / 2,
+            density_sun=settings.density_sun,
+            oversampling=settings.oversampling,
+            transits_min=settings.transits_min,
+        )
+    except ValueError as error:
+        raise SearchError(str(error)) from error
     gain = gains(time, flux, flux_err, periods, settings.density_sun)
     weight = flux_err**-2
     mean = (weight * flux).sum() / weight.sum()

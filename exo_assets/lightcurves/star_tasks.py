@@ -8,6 +8,8 @@ The readers are those parts of the lake that a stage needs; on a cluster they re
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +18,7 @@ import polars as pl
 
 from exo_assets.lightcurves.chain import repeats, search_curve
 from exo_assets.lightcurves.clean import cleaned
+from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.matching import match
@@ -24,6 +27,8 @@ from exo_assets.lightcurves.search_rows import measured
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
 from exo_assets.lightcurves.stored import read_curve
 
+File = tuple[str, str, str]
+"""Key in the lake, name and SHA-256 of a file."""
 SIGNALS_MAX = 10
 """Most signals of a star: two more than Kepler-90 has."""
 
@@ -57,10 +62,10 @@ class Catalogued:
 
 @dataclass(frozen=True)
 class CleanWork:
-    """Files of a star, (key, name), and what the catalogue knows of its signals."""
+    """Files of a star (key, name, SHA-256), and what the catalogue knows of its signals."""
 
     star_id: str
-    files: tuple[tuple[str, str], ...]
+    files: tuple[File, ...]
     catalogued: tuple[Catalogued, ...]
 
 
@@ -74,9 +79,21 @@ class SearchWork:
     catalogued: tuple[Catalogued, ...]
 
 
+def read_files(blobs: Blobs, star_id: str, files: Sequence[File]) -> list[LightCurve]:
+    """The light curves of a star. OSError for a file that is not what was recorded when it was kept: the lake's damage,
+    not the star's, and mended by fetching it again."""
+    curves = []
+    for key, name, digest in files:
+        data = blobs.get(key)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise OSError(f"{key} in the lake is not the file that was kept; delete it, and it is fetched again")
+        curves.append(read_curve(data, name, star_id))
+    return curves
+
+
 def clean_star(blobs: Blobs, work: CleanWork) -> pl.DataFrame:
     """The row of `core_light_curves` of one star."""
-    curves = [read_curve(blobs.get(key), name, work.star_id) for key, name in work.files]
+    curves = read_files(blobs, work.star_id, work.files)
     known = [signal.place for signal in work.catalogued if signal.is_placed]
     return to_rows(cleaned(curves, known), work.star_id, len(curves))
 

@@ -6,6 +6,7 @@ Belongs here: checking and reading such tables. Does not belong here: the missio
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,8 @@ from exo_assets.lightcurves.fits_file import LightCurveFileError
 
 COLUMNS = {"time": pl.Float64, "flux": pl.Float64, "flux_err": pl.Float64, "quality": pl.Int64}
 REQUIRED = ("time", "flux")
+_REPEATED = re.compile(r"_duplicated_[0-9]+$")
+"""What polars adds to the second name of two that are the same."""
 
 
 def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: str = "") -> LightCurve:
@@ -27,7 +30,7 @@ def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: s
     barycentric Julian dates then. LightCurveFileError otherwise.
     """
     frame = _frame(data, name)
-    names = [c.strip().lower() for c in frame.columns]
+    names = [_REPEATED.sub("", c.strip().lower()) for c in frame.columns]
     twice = sorted({c for c in names if c in COLUMNS and names.count(c) > 1})
     if twice:
         raise LightCurveFileError(name, "no_light_curve", f"has more than one column {', '.join(twice)}; rename one")

@@ -17,6 +17,8 @@ from exo_assets.lightcurves.mast_names import mission_of, star_in, star_of
 from exo_assets.lightcurves.table_file import read_table
 
 MIN_POINTS = 2
+MIN_STEP_S = 1.0
+"""Points of a space mission are further apart."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,22 @@ def user_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
     else:
         star = given or _named(name)
         curve = replace(read_table(data, name, time_zero_bjd=told.time_zero_bjd), target=star)
-    mission = told.mission or curve.mission or mission_of(curve.target)
+    if star_of(curve.target) is None:
+        raise LightCurveFileError(name, "no_target", f"is of {curve.target!r}, which is no star of KIC, EPIC or TIC")
+    mission = mission_of(curve.target)
+    if mission != (told.mission or curve.mission or mission):
+        said = told.mission or curve.mission
+        raise LightCurveFileError(
+            name, "wrong_mission", f"is of {curve.target}, a star of {mission}'s catalogue, and said to be of {said}"
+        )
     curve = replace(curve, mission=mission)
     if told.segment is not None:
         curve = replace(curve, segment=np.full(len(curve), told.segment, np.int32))
     if len(curve) < MIN_POINTS or not np.ptp(curve.time_bjd) > 0:
         raise LightCurveFileError(name, "no_light_curve", "has fewer than two points at different times")
+    step_s = float(np.median(np.diff(np.unique(curve.time_bjd)))) * 86_400
+    if step_s < MIN_STEP_S:
+        raise LightCurveFileError(name, "no_light_curve", f"has points {step_s:.2g} s apart: its times are not in days")
     return curve
 
 

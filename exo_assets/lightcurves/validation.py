@@ -14,7 +14,6 @@ import polars as pl
 
 from exo_assets.lightcurves.catalogue_comparison import compare_with_catalogue
 from exo_assets.lightcurves.chain import Star
-from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.false_alarms import false_alarm_trial
 from exo_assets.lightcurves.injection import Host, Injection, planned
@@ -23,8 +22,7 @@ from exo_assets.lightcurves.recovery import trial
 from exo_assets.lightcurves.search import SearchSettings
 from exo_assets.lightcurves.search_rows import signal_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
-from exo_assets.lightcurves.star_tasks import Blobs, Rows
-from exo_assets.lightcurves.stored import read_curve
+from exo_assets.lightcurves.star_tasks import Blobs, File, Rows, read_files
 from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
 
 SUN_TEFF_K = 5772.0
@@ -49,10 +47,10 @@ PLANS = {"fast": Plan(2, 35, 2, 20_000), "full": Plan(40, 63, 3, 10_000_000)}
 
 @dataclass(frozen=True)
 class TrialWork:
-    """A quiet star's files, (key, name), and what is done to them: a planet put in, or (None) a false alarm `kind`."""
+    """A quiet star's files, and what is done to them: a planet put in, or (None) a false alarm `kind`."""
 
     star_id: str
-    files: tuple[tuple[str, str], ...]
+    files: tuple[File, ...]
     injection: Injection | None
     kind: str = ""
     number: int = 0
@@ -76,13 +74,12 @@ def quiet_stars(searched: pl.DataFrame, catalogued: Sequence[str], plan: Plan) -
         & (pl.col("n_found") == 0)
         & ~pl.col("star_id").is_in(list(catalogued))
         & (pl.col("n_points") <= plan.most_points)
+        & (pl.col("cdpp_6h_ppm") > 0)  # a flat line has no noise to put a planet into
     )
     return quiet.sort("cdpp_6h_ppm", "star_id").group_by("mission", maintain_order=True).head(plan.stars)
 
 
-def trials(
-    quiet: pl.DataFrame, files: Mapping[str, tuple[tuple[str, str], ...]], plan: Plan, seed: int
-) -> list[TrialWork]:
+def trials(quiet: pl.DataFrame, files: Mapping[str, tuple[File, ...]], plan: Plan, seed: int) -> list[TrialWork]:
     """The injections into `quiet` stars. Where the catalogue does not know the star, it is taken for a Sun."""
     out = []
     for row in quiet.iter_rows(named=True):
@@ -92,9 +89,7 @@ def trials(
     return out
 
 
-def alarms(
-    quiet: pl.DataFrame, files: Mapping[str, tuple[tuple[str, str], ...]], plan: Plan, seed: int
-) -> list[TrialWork]:
+def alarms(quiet: pl.DataFrame, files: Mapping[str, tuple[File, ...]], plan: Plan, seed: int) -> list[TrialWork]:
     """Quiet stars upside down, once each, and out of order."""
     times = {"inverted": 1, "scrambled": plan.scrambles}
     return [
@@ -107,7 +102,7 @@ def alarms(
 
 def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
     """A row of `core_injections` or `core_false_alarms`."""
-    segments: list[LightCurve] = [read_curve(blobs.get(key), name, work.star_id) for key, name in work.files]
+    segments = read_files(blobs, work.star_id, work.files)
     settings = SearchSettings(signals_max=SIGNALS_MAX)
     if work.injection is not None:
         return trial(segments, work.injection, settings)

@@ -18,7 +18,9 @@ from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.lightcurves.false_alarms import false_alarm_table
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.planning import NAMED, with_star_names
+from exo_assets.lightcurves.plans import joined
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
+from exo_assets.lightcurves.star_tasks import File
 from exo_assets.lightcurves.validation import (
     PLANS,
     CompareWork,
@@ -58,6 +60,7 @@ def core_injections(
     *,
     core_signals: pl.DataFrame,
     core_searched_stars: pl.DataFrame,
+    raw_user__light_curves: pl.DataFrame,
     lake: Any,
     star_tables: Any,
     ray_runtime: Any,
@@ -66,7 +69,7 @@ def core_injections(
     """Put simulated transits into the raw light curves of quiet stars, and search them."""
     plan = PLANS[settings.profile]
     quiet = quiet_stars(core_searched_stars, with_star_names(core_signals)[NAMED].to_list(), plan)
-    work = trials(quiet, _files(star_tables, quiet["star_id"].to_list()), plan, settings.seed)
+    work = trials(quiet, _files(star_tables, raw_user__light_curves, quiet["star_id"].to_list()), plan, settings.seed)
     rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
     stars = ", ".join(quiet["star_id"])
     frame = pl.DataFrame(rows, schema=CORE_INJECTIONS.schema)
@@ -79,6 +82,7 @@ def core_false_alarms(
     *,
     core_signals: pl.DataFrame,
     core_searched_stars: pl.DataFrame,
+    raw_user__light_curves: pl.DataFrame,
     lake: Any,
     star_tables: Any,
     ray_runtime: Any,
@@ -87,7 +91,7 @@ def core_false_alarms(
     """Search the light curves of quiet stars upside down and out of order."""
     plan = PLANS[settings.profile]
     quiet = quiet_stars(core_searched_stars, with_star_names(core_signals)[NAMED].to_list(), plan)
-    work = alarms(quiet, _files(star_tables, quiet["star_id"].to_list()), plan, settings.seed)
+    work = alarms(quiet, _files(star_tables, raw_user__light_curves, quiet["star_id"].to_list()), plan, settings.seed)
     rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
     frame = pl.DataFrame(rows, schema=CORE_FALSE_ALARMS.schema)
     return Table(frame, metadata={"false_alarms": dg.MetadataValue.md(rows_shown(false_alarm_table(frame)))})
@@ -136,13 +140,15 @@ def core_search_validation(
     return Table(frame, metadata={"recovered": f"{recovered} of {frame.height} catalogued signals"})
 
 
-def _files(star_tables: Any, stars: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Keys and names of the files of stars that count."""
+def _files(star_tables: Any, own: pl.DataFrame, stars: Sequence[str]) -> dict[str, tuple[File, ...]]:
+    """The files that the curves of stars were made from: the archive's, and (`own`) users'."""
     raw = RAW_MAST__LIGHT_CURVES
     buckets = sorted({bucket_of(star) for star in stars})
-    rows = pl.concat([raw.empty(), *(star_tables.partition(raw.name, bucket, raw.empty()) for bucket in buckets)])
-    kept = rows.filter(pl.col("star_id").is_in(list(stars)), status="kept").sort("star_id", "file_name")
-    return {str(s): tuple(part.select("key", "file_name").iter_rows()) for (s,), part in kept.group_by("star_id")}
+    rows = pl.concat([own, *(star_tables.partition(raw.name, bucket, raw.empty()) for bucket in buckets)])
+    kept = joined(rows.filter(pl.col("star_id").is_in(list(stars)))).sort("star_id", "file_name")
+    return {
+        str(s): tuple(part.select("key", "file_name", "sha256").iter_rows()) for (s,), part in kept.group_by("star_id")
+    }
 
 
 def _rows(context: dg.AssetExecutionContext, work: Sequence[TrialWork], made: Iterator[Any]) -> list[dict[str, object]]:

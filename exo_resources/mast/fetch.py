@@ -72,7 +72,8 @@ class Fetcher:
         s = self.settings
         scratch = s.home / "tmp" / "mast"
         sweep(scratch)
-        there = {key for mission in {one.file.mission for one in files} for key in self.lake.keys(f"{RAW}/{mission}")}
+        missions = {one.file.mission for one in files}
+        there = {key: size for mission in missions for key, size in self.lake.sizes(f"{RAW}/{mission}").items()}
         new = []
         for one in files:
             record = self._known(one, kept.get(one.file.name), there)
@@ -101,7 +102,7 @@ class Fetcher:
 
     # -- what is there already ---------------------------------------------------------------------------------
 
-    def _known(self, one: Available, last: Record | None, there: set[str]) -> Record | None:
+    def _known(self, one: Available, last: Record | None, there: Mapping[str, int]) -> Record | None:
         """The record of a file that need not be asked for; None for one that must be."""
         key = lake_key(one.file)
         if last is not None and last.status == "quarantined":
@@ -110,11 +111,11 @@ class Fetcher:
         if key not in there:
             return None
         if last is not None and last.status == "kept":
-            return last if _same(one, last) else None
+            return last if _same(one, last) and there[key] == last.size_bytes else None
         return self._adopted(one, key)
 
     @staticmethod
-    def _or_last(record: Record, last: Record | None, there: set[str]) -> Record:
+    def _or_last(record: Record, last: Record | None, there: Mapping[str, int]) -> Record:
         """The last record, when a good copy is there and the new one could not be had: stale, not lost."""
         if record.status == "kept" or last is None or last.status != "kept" or last.key not in there:
             return record

@@ -78,7 +78,7 @@ class MastMirror:
         except (pa.ArrowException, OSError) as error:
             raise ArchiveUnreachableError(what, f"the mirror {root} cannot be read ({error})") from error
         return [
-            (info.base_name, root + info.path.removeprefix(base), f"{info.size}:{info.mtime_ns}", info.size)
+            (*_named(info, root, base), f"{info.size}:{info.mtime_ns}", info.size)
             for info in infos
             if info.type == pafs.FileType.File
         ]
@@ -99,6 +99,14 @@ class MastMirror:
         with http_client(s.archive_timeout_s, s.archive_connect_timeout_s) as client:
             names = with_retries(lambda: once(client), attempts=s.archive_attempts, deadline=deadline)
         return [(name, url + name, beside, None) for name, beside in names.items() if Path(name).suffix]
+
+
+def _named(info: pafs.FileInfo, root: str, base: str) -> tuple[str, str]:
+    """Name and address of a file; a name that is no text is none of the archive's."""
+    try:
+        return info.base_name, root + info.path.removeprefix(base)
+    except UnicodeDecodeError:
+        return "", ""
 
 
 def _absent(what: Asked, place: str) -> ArchiveTableAbsentError:

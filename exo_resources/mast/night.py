@@ -20,6 +20,7 @@ from exo_resources.mast.files import Available
 from exo_resources.mast.source import LightCurveSource
 
 TOLD_EVERY_S = 15.0
+SHOWN = 5
 
 
 def nightly_records(
@@ -27,7 +28,8 @@ def nightly_records(
 ) -> Iterator[Record]:
     """A record of each wanted file in the buckets of `before`, which holds what earlier nights recorded of each.
 
-    `signals` is the catalogue. A mission that cannot be listed keeps what it had: an outage loses nothing.
+    `signals` is the catalogue. A mission that cannot be listed keeps what it had, and so does one of which a larger
+    share is gone than EXO_ARCHIVE_SHRINK allows: an outage, or a disk that is not mounted, loses nothing.
     """
     kept = {name: record for frame in before.values() for name, record in records_of(frame).items()}
     files: list[Available] = []
@@ -44,6 +46,16 @@ def nightly_records(
         for star, why in listing.missed.items():
             log.warning("%s: %s cannot be asked for: %s", mission, star, why)
         here = [one for one in listing if bucket_of(one.file.star_id) in before]
+        names = {one.file.name for one in here}
+        gone = [r for r in kept.values() if r.mission == mission and r.status == "kept" and r.file_name not in names]
+        had = sum(r.mission == mission and r.status == "kept" for r in kept.values())
+        if gone and len(gone) > source.settings.archive_shrink * had:
+            log.warning(
+                "%s: %d of %d light curves are gone from %s; they stay", mission, len(gone), had, listing.source
+            )
+            yield from gone
+        elif gone:
+            log.warning("%s: %d light curves are gone from %s: %s", mission, len(gone), listing.source, _few(gone))
         log.info("%s: %d light-curve files from %s, %d ignored", mission, len(here), listing.source, listing.ignored)
         files += here
     began = told = time.monotonic()
@@ -53,3 +65,9 @@ def nightly_records(
         if now - told > TOLD_EVERY_S:
             told = now
             log.info("%d of %d files, %.1f files/s", done, len(files), done / (now - began))
+
+
+def _few(records: list[Record]) -> str:
+    """The names of a few files."""
+    more = f" and {len(records) - SHOWN} more" if len(records) > SHOWN else ""
+    return ", ".join(record.file_name for record in records[:SHOWN]) + more

@@ -145,3 +145,11 @@ def test_every_file_of_the_mirror_is_read_or_refused_with_a_reason(archive_mirro
             refused[path.name] = error.reason
     assert set(refused.values()) == {"no_light_curve"}
     assert all(name.startswith("starprivateer_0") for name in refused) and len(refused) == 3
+
+
+def test_a_header_that_asks_for_a_billion_columns_is_refused_before_they_are_made() -> None:
+    data = a_file()
+    start = data.index(b"TFIELDS =")
+    huge = data[:start] + b"TFIELDS =            999999999" + data[start + 30 :]
+    with pytest.raises(LightCurveFileError, match="999,999,999 columns"):
+        read_fits(huge, "x.fits")

@@ -122,3 +122,15 @@ def test_two_minutes_come_before_twenty_seconds_and_missions_before_tables() -> 
     assert preferred([fast, slow, other]) == [slow, other]
     assert preferred([table]) == [table] and preferred([table, fits]) == [fits]
     assert preferred(h for h in halves if h) == halves, "quarter 4 has two files of one cadence: both are used"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "kplr000000000-2009166043257_llc.fits",
+        "tess2018206045859-s0001-0000000000000000-0120-s_lc.fits",
+        "kplr\u0660\u0661\u0661\u0664\u0664\u0662\u0667\u0669\u0663-2009166043257_llc.fits",
+    ],
+)
+def test_names_of_no_star_are_none_of_the_archives(name: str) -> None:
+    assert parse_name(name) is None

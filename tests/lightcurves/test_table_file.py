@@ -65,3 +65,8 @@ def test_a_column_of_words_in_parquet_is_named() -> None:
     pl.DataFrame({"time": [2455000.0], "flux": [[1.0]]}).write_parquet(out)
     with pytest.raises(LightCurveFileError, match="column flux holds List"):
         read_table(out.getvalue(), "t.parquet")
+
+
+def test_two_columns_of_the_same_name_are_refused() -> None:
+    with pytest.raises(LightCurveFileError, match="more than one column flux"):
+        read_table(b"time,flux,flux\n2456800.1,1,5\n2456800.2,1,5\n", "x.csv")

@@ -19,12 +19,21 @@ def test_a_table_is_of_the_star_that_is_told_or_named() -> None:
     assert user_curve(CSV, "EPIC201367065.csv", Told("KIC 7")).target == "KIC 7", "what is told comes first"
 
 
-def test_mission_segment_and_zero_point_are_what_is_told() -> None:
-    curve = user_curve(
-        CSV.replace(b"24568", b""), "x.csv", Told("TIC 7", mission="kepler", time_zero_bjd=2456800, segment=9)
-    )
-    assert (curve.mission, set(curve.segment), curve.time_bjd[0]) == ("kepler", {9}, 2456810.1)
+def test_segment_and_zero_point_are_what_is_told_and_the_mission_is_the_stars() -> None:
+    table = CSV.replace(b"24568", b"")
+    curve = user_curve(table, "x.csv", Told("TIC 7", mission="tess", time_zero_bjd=2456800, segment=9))
+    assert (curve.mission, set(curve.segment), curve.time_bjd[0]) == ("tess", {9}, 2456810.1)
     assert curve.segment.dtype == np.int32
+    with pytest.raises(LightCurveFileError, match="TIC 7, a star of tess's catalogue, and said to be of kepler"):
+        user_curve(table, "x.csv", Told("TIC 7", mission="kepler", time_zero_bjd=2456800))
+
+
+def test_stars_that_are_none_and_points_that_follow_too_close_are_refused() -> None:
+    with pytest.raises(LightCurveFileError, match="'TIC 0', which is no star"):
+        user_curve(a_file("TIC 0", MISSION="TESS"), "x.fits")
+    close = b"time,flux\n" + b"".join(b"2456800.%09d,1.0\n" % i for i in range(300))
+    with pytest.raises(LightCurveFileError, match="s apart: its times are not in days"):
+        user_curve(close, "x.csv", Told("TIC 7"))
 
 
 def test_a_fits_file_speaks_for_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import signal
 import socket
 import subprocess
@@ -15,12 +16,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.lightcurves.mast_names import archive_path, parse_name
 from exo_assets.lightcurves.records import Record, records_frame, records_of
 from exo_resources.lake import Lake
-from exo_resources.mast import Available, LightCurveSource
+from exo_resources.mast import Available, LightCurveSource, Listing
 from exo_resources.mast.crew import MISSES_IN_A_ROW, side_by_side
+from exo_resources.mast.night import nightly_records
 from exo_resources.settings import CHECKOUT, Settings
 from tests.resources.mast_files import at_archive, contents, kepler_name
 from tests.resources.mast_server import MastServer
@@ -290,3 +294,35 @@ def test_the_crew_hands_on_errors_and_stops_with_its_caller() -> None:
     time.sleep(0.05)
     assert len(started) < 6
     assert list(side_by_side(work, [], 2)) == []
+
+
+def test_a_file_that_was_damaged_in_the_lake_is_fetched_again(source: MakeSource, server: MastServer) -> None:
+    one = source()
+    kept = records_of(fetched(one, listed(server)))
+    key = str(next(iter(kept.values())).key)
+    whole = one.lake.get(key)
+    one.lake.put(key, whole[:-100])
+    again = fetched(one, listed(server), kept)
+    assert one.lake.get(key) == whole and set(again["status"]) == {"kept"}
+
+
+class Emptied:
+    """A source whose disk is not mounted tonight."""
+
+    def __init__(self, source: LightCurveSource) -> None:
+        self.settings = source.settings
+
+    def available(self, mission: str, stars: object) -> Listing:
+        return Listing("mirror", ())
+
+    def fetch(self, files: Sequence[Available], kept: object) -> Iterator[Record]:
+        assert not files
+        return iter(())
+
+
+def test_a_mirror_that_is_empty_tonight_loses_nothing(source: MakeSource, server: MastServer) -> None:
+    frame = fetched(source(), listed(server))
+    before = {bucket_of(frame["star_id"][0]): frame}
+    empty = Emptied(source("mirror"))
+    log = logging.getLogger("test")
+    assert records_frame(nightly_records(empty, CORE_SIGNALS.empty(), before, log)).equals(frame)  # type: ignore[arg-type]
