@@ -206,10 +206,14 @@ def figures(rows: pl.DataFrame, found: Mapping[str, list[Array]]) -> Iterator[di
                 yield from _rows(size, f"{first[0]} - {second[0]}{taught}", gain)
 
 
-def by_recipe(lake: Lake, rows: pl.DataFrame) -> pl.DataFrame:
-    """The vetter's out-of-fold probabilities of the measured signals, with light curves and without (`bare`)."""
+def by_recipe(lake: Lake, rows: pl.DataFrame, *, is_hidden: bool) -> pl.DataFrame:
+    """The vetter's out-of-fold probabilities of the measured signals, with light curves and without (`bare`).
+
+    `is_hidden`: the archive's DR25 columns are, as they are for every other mission.
+    """
     signals = lake.read("core_signals").filter(mission="kepler")
     counts = count_signals(signals)
+    signals = hide_block(signals) if is_hidden else signals
     curves = rows.filter("measured").select("signal_id", "lc_snr_white", *OURS)
     taught = signals.join(rows, on="signal_id", how="semi").join(curves, on="signal_id", how="left")
     taught = taught.join(assign_folds(taught, FOLDS), on="star_id")
@@ -219,18 +223,16 @@ def by_recipe(lake: Lake, rows: pl.DataFrame) -> pl.DataFrame:
     return found.filter("as_archived").join(bare, on="signal_id").join(taught, on="signal_id")
 
 
-def recipe_figures(judged: pl.DataFrame) -> Iterator[dict[str, object]]:
+def recipe_figures(name: str, judged: pl.DataFrame) -> Iterator[dict[str, object]]:
     """As `figures`, of `by_recipe`."""
-    for population, part in (
-        ("all", judged),
-        (f"SNR > {LEAST_SNR}", judged.filter(pl.col("lc_snr_white") > LEAST_SNR)),
-    ):
+    strong = judged.filter(pl.col("lc_snr_white") > LEAST_SNR)
+    for population, part in (("all", judged), (f"SNR > {LEAST_SNR}", strong)):
         truth, stars = (part["label"] == "CONFIRMED").to_numpy(), part["star_id"].to_numpy()
         size = {"population": population, "signals": part.height, "planets": int(truth.sum())}
-        seen, bare = (_mean_of(truth, [part[name].to_numpy()]) for name in ("probability_planet", "bare"))
-        yield from _rows(size, "vetter without light curves", bootstrap_by_star(stars, bare, seed=0))
-        yield from _rows(size, "vetter", bootstrap_by_star(stars, seen, seed=0))
-        yield from _rows(size, "gain of the vetter", paired_difference(stars, seen, bare, seed=0))
+        seen, bare = (_mean_of(truth, [part[p].to_numpy()]) for p in ("probability_planet", "bare"))
+        yield from _rows(size, f"{name} without light curves", bootstrap_by_star(stars, bare, seed=0))
+        yield from _rows(size, name, bootstrap_by_star(stars, seen, seed=0))
+        yield from _rows(size, f"gain of {name}", paired_difference(stars, seen, bare, seed=0))
 
 
 def _mean_of(truth: npt.NDArray[np.bool_], repeats: list[Array]) -> Metrics:
@@ -259,7 +261,12 @@ def main() -> None:
     curves = pl.read_parquet(path, columns=["kepid", "time", "flux"])
     lake = Lake(given.lake)
     rows = table(lake, curves)
-    found = [*figures(rows, judgements(rows, given.repeats)), *recipe_figures(by_recipe(lake, rows))]
+    judged = [
+        row
+        for name, is_hidden in (("vetter", False), ("vetter without DR25", True))
+        for row in recipe_figures(name, by_recipe(lake, rows, is_hidden=is_hidden))
+    ]
+    found = [*figures(rows, judgements(rows, given.repeats)), *judged]
     out = pl.DataFrame(found)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
         print(out)
