@@ -3,7 +3,11 @@
 Signals are resolved KOIs whose star has a curve in a Parquet file of arrays: `kepid`, `time` (BKJD, ascending) and
 `flux` (flattened, about zero), a star a row. Every KOI is fitted and diagnosed from its catalogued ephemeris. Then one
 plain LightGBM (that of `vetter_folds.py`) is trained on several sets of features, on the same star-grouped folds,
-several times over, and the sets are compared in pairs, with intervals by star.
+several times over, and the sets are compared in pairs, with intervals by star. Last comes the vetter's own recipe,
+taught all resolved KOIs: the same model with the light curve and without it.
+
+"Taught by all" is no fair test of probabilities: a plain model takes having a curve for a sign of planets, for more of
+the hosts in the file have one confirmed. The recipe shows curves of both classes alike.
 
 Read the figures with the data in mind: bins of 72 minutes are wide for most transits (shapes and single transits are
 blurred), a few months hold little of most signals, the curves came flat (SWEET sees what was left), without centroids,
@@ -16,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +30,7 @@ import polars as pl
 
 from benchmarks.vetter_folds import PARAMETERS
 from exo_assets.evaluation.bootstrap import Interval, Metrics, bootstrap_by_star, paired_difference
+from exo_assets.evaluation.forward import quick
 from exo_assets.evaluation.metrics import binary_metrics
 from exo_assets.features.diagnostics import COLUMNS, as_row, diagnose
 from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX
@@ -36,6 +42,9 @@ from exo_assets.lightcurves.detrend import pieces, point_to_point_sigma, robust_
 from exo_assets.lightcurves.planning import UNKNOWN, KnownStar, known_stars
 from exo_assets.lightcurves.trapezoid import FitError, fit
 from exo_assets.training.augmentation import hide_block
+from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.splits import assign_folds
+from exo_assets.training.vetter_training import NO_CURVE, train_vetter
 from exo_resources.lake import Lake
 
 Array = npt.NDArray[np.float64]
@@ -197,6 +206,35 @@ def figures(rows: pl.DataFrame, found: Mapping[str, list[Array]]) -> Iterator[di
                 yield from _rows(size, f"{first[0]} - {second[0]}{taught}", gain)
 
 
+def by_recipe(lake: Lake, rows: pl.DataFrame, *, is_hidden: bool) -> pl.DataFrame:
+    """The vetter's out-of-fold probabilities of the measured signals, with light curves and without (`bare`).
+
+    `is_hidden`: the archive's DR25 columns are, as they are for every other mission.
+    """
+    signals = lake.read("core_signals").filter(mission="kepler")
+    counts = count_signals(signals)
+    signals = hide_block(signals) if is_hidden else signals
+    curves = rows.filter("measured").select("signal_id", "lc_snr_white", *OURS)
+    taught = signals.join(rows, on="signal_id", how="semi").join(curves, on="signal_id", how="left")
+    taught = taught.join(assign_folds(taught, FOLDS), on="star_id")
+    plan = replace(quick(TrainingSettings()), folds=FOLDS, other_missions=(0.0,))
+    found = train_vetter(taught, plan, counts).out_of_fold
+    bare = found.filter(layout=NO_CURVE).select("signal_id", bare="probability_planet")
+    return found.filter("as_archived").join(bare, on="signal_id").join(taught, on="signal_id")
+
+
+def recipe_figures(name: str, judged: pl.DataFrame) -> Iterator[dict[str, object]]:
+    """As `figures`, of `by_recipe`."""
+    strong = judged.filter(pl.col("lc_snr_white") > LEAST_SNR)
+    for population, part in (("all", judged), (f"SNR > {LEAST_SNR}", strong)):
+        truth, stars = (part["label"] == "CONFIRMED").to_numpy(), part["star_id"].to_numpy()
+        size = {"population": population, "signals": part.height, "planets": int(truth.sum())}
+        seen, bare = (_mean_of(truth, [part[p].to_numpy()]) for p in ("probability_planet", "bare"))
+        yield from _rows(size, f"{name} without light curves", bootstrap_by_star(stars, bare, seed=0))
+        yield from _rows(size, name, bootstrap_by_star(stars, seen, seed=0))
+        yield from _rows(size, f"gain of {name}", paired_difference(stars, seen, bare, seed=0))
+
+
 def _mean_of(truth: npt.NDArray[np.bool_], repeats: list[Array]) -> Metrics:
     def mean(weights: Array) -> dict[str, Array]:
         each = [binary_metrics(truth, p, weights) for p in repeats]
@@ -221,8 +259,15 @@ def main() -> None:
     given = parser.parse_args()
     path = given.curves / CURVES if given.curves.is_dir() else given.curves
     curves = pl.read_parquet(path, columns=["kepid", "time", "flux"])
-    rows = table(Lake(given.lake), curves)
-    out = pl.DataFrame(list(figures(rows, judgements(rows, given.repeats))))
+    lake = Lake(given.lake)
+    rows = table(lake, curves)
+    judged = [
+        row
+        for name, is_hidden in (("vetter", False), ("vetter without DR25", True))
+        for row in recipe_figures(name, by_recipe(lake, rows, is_hidden=is_hidden))
+    ]
+    found = [*figures(rows, judgements(rows, given.repeats)), *judged]
+    out = pl.DataFrame(found)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
         print(out)
     if given.csv:
