@@ -121,6 +121,11 @@ class Lake:
         """Keys below the folder `prefix`, sorted; leftovers of interrupted writes are not listed."""
         return sorted(self.sizes(prefix))
 
+    def delete(self, key: str) -> None:
+        """Delete what is under `key`; nothing happens when there is nothing."""
+        if self.has(key):
+            self._fs.delete_file(self.path(key))
+
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of each of `keys`."""
         selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)

@@ -15,9 +15,15 @@ from exo_assets.features.contracts import FEAT_SIGNALS
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.plans import diagnose_quanta, view_quanta
 from exo_assets.features.registry import FEATURES
-from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEWS
+from exo_assets.features.signal_contracts import (
+    FEAT_DIAGNOSTICS,
+    FEAT_SIGNAL_DIAGNOSTICS,
+    FEAT_VIEW_INDEX,
+    FEAT_VIEWS,
+)
 from exo_assets.features.signal_tasks import diagnose_star, view_star
 from exo_assets.features.tabular import build_features, count_signals
+from exo_assets.features.view_arrays import ROOT, array_key, npy_bytes, view_arrays
 from exo_assets.lightcurves.assets import CLEANING, curves_of, digests, known_of
 from exo_assets.lightcurves.quantum import Quantum
 from exo_assets.lightcurves.star_asset import star_asset
@@ -106,4 +112,31 @@ def feat_signal_diagnostics(star_tables: Any) -> pl.DataFrame:
     return FEAT_SIGNAL_DIAGNOSTICS.conform(rows).sort("signal_id")
 
 
-ASSETS: list[dg.AssetsDefinition] = [feat_signals, feat_diagnostics, feat_views, feat_signal_diagnostics]
+@table_asset(
+    FEAT_VIEW_INDEX,
+    group=GROUP,
+    code=["features/view_arrays.py", "features/signal_contracts.py"],
+    kinds=("numpy", "parquet"),
+    also_after=[FEAT_VIEWS.name],
+    salt=digests(FEAT_VIEWS),
+)
+def feat_view_index(star_tables: Any, lake: Any) -> pl.DataFrame:
+    """Write the views of all signals as arrays, and say which row is whose; arrays of before are deleted."""
+    digest = star_tables.digest(FEAT_VIEWS.name)[:16]
+    frame = star_tables.read(FEAT_VIEWS.name, empty=FEAT_VIEWS.empty()).filter(pl.col("reason").is_null())
+    frame = frame.sort("signal_id")
+    for view, array in view_arrays(frame).items():
+        lake.put(array_key(digest, view), npy_bytes(array))
+    for key in lake.keys(ROOT):
+        if not key.startswith(f"{ROOT}/{digest}/"):
+            lake.delete(key)
+    return FEAT_VIEW_INDEX.conform(frame.with_row_index("row").with_columns(digest=pl.lit(digest)))
+
+
+ASSETS: list[dg.AssetsDefinition] = [
+    feat_signals,
+    feat_diagnostics,
+    feat_views,
+    feat_signal_diagnostics,
+    feat_view_index,
+]

@@ -7,7 +7,7 @@ import polars as pl
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
 from exo_assets.features.registry import FEATURES
-from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
 
 FEAT_SIGNALS = TableContract(
     "feat_signals",
@@ -25,4 +25,4 @@ FEAT_SIGNALS = TableContract(
     key=("signal_id",),
 )
 
-CONTRACTS: tuple[TableContract, ...] = (FEAT_SIGNALS, FEAT_SIGNAL_DIAGNOSTICS)
+CONTRACTS: tuple[TableContract, ...] = (FEAT_SIGNALS, FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX)

@@ -45,6 +45,20 @@ FEAT_SIGNAL_DIAGNOSTICS = TableContract(
 )
 
 
+FEAT_VIEW_INDEX = TableContract(
+    "feat_view_index",
+    "Which row of the arrays views/<digest>/<view>.npy in the lake is which signal's: feat_views for memory-mapped training.",
+    (
+        Column("signal_id", S, "Signal", nullable=False),
+        STAR_ID,
+        MISSION,
+        Column("row", pl.Int64, "Row of the arrays", nullable=False, low=0),
+        Column("digest", S, "Folder of the arrays", nullable=False),
+    ),
+    key=("signal_id",),
+)
+
+
 def _view(name: str, size: int, description: str) -> Column:
     return Column(name, pl.Array(pl.Float32, size), description)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
@@ -13,13 +14,17 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "lightcurves"))
 from simulated import curve as simulated
 from test_clean import _curve
 
+from exo_assets.features.assets import feat_view_index
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
 from exo_assets.features.signal_tasks import Place, SignalWork, diagnose_star, places, view_star
+from exo_assets.features.view_arrays import array_key
 from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS
 from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve_rows import to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.star_tasks import Catalogued
+from exo_resources.lake import Lake
+from exo_resources.star_tables import StarEntry, StarRows, StarTables
 
 INNER, OUTER = Ephemeris(3.21, 101.5, 0.13), Ephemeris(11.87, 105.0, 0.21)
 ZERO = 2_454_833.0
@@ -98,3 +103,24 @@ def test_signals_that_cover_the_whole_orbit_leave_the_curve_as_it_was() -> None:
     wide = tuple(Place(f"K1.0{i}", None, "search", Ephemeris(1.0, ZERO + 101 + i / 4, 0.4)) for i in range(4))
     rows = view_star(Stored(), SignalWork("KIC 1", "kepler-01", float("nan"), wide))
     assert rows.height == 4
+
+
+def test_views_are_mapped_into_memory_row_by_row(tmp_path: Path) -> None:
+    known = (Catalogued("K1.02", at(OUTER)), Catalogued("K1.01", at(INNER)))
+    work = SignalWork("KIC 1", "kepler-01", 1.0, places(known, []))
+    lake = Lake(str(tmp_path))
+    tables = StarTables(lake)
+    rows = view_star(Stored(), work).to_arrow(compat_level=pl.CompatLevel.oldest())
+    tables.write("feat_views", "kepler-01", FEAT_VIEWS.schema, [StarRows(StarEntry("KIC 1", "f"), rows)])
+    lake.put("views/old/global_view.npy", b"of another night")
+    done = dg.materialize([feat_view_index], resources={"lake": lake, "star_tables": tables})
+    assert done.success and not lake.has("views/old/global_view.npy")
+    index = lake.read("feat_view_index")
+    assert index["signal_id"].to_list() == ["K1.01", "K1.02"]
+    stored = tables.read("feat_views").sort("signal_id")
+    for view, shape in {"global_view": (2, 2001), "odd_view": (2, 201), "stack_view": (2, 20, 31)}.items():
+        path = lake.path(array_key(index["digest"][0], view))
+        mapped = np.load(path, mmap_mode="r")
+        assert isinstance(mapped, np.memmap) and mapped.shape == shape and mapped.dtype == np.float32
+        expected = stored[view].to_numpy().reshape(shape)
+        np.testing.assert_array_equal(mapped[index["row"].to_numpy()], expected)

@@ -47,6 +47,7 @@ def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
         make("ml_training_comparison", "training", ("feat_signals",)),
         *(make(name, "features", ("core_search",)) for name in ("feat_diagnostics", "feat_views")),
         make("feat_signal_diagnostics", "features", ("feat_diagnostics",)),
+        make("feat_view_index", "features", ("feat_views",)),
     ]
 
 
@@ -60,7 +61,7 @@ def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
     return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
 
 
-OF_LIGHT_CURVES = ("feat_diagnostics", "feat_views", "feat_signal_diagnostics")
+OF_LIGHT_CURVES = ("feat_diagnostics", "feat_views", "feat_signal_diagnostics", "feat_view_index")
 EXPECTED = {
     "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison", *OF_LIGHT_CURVES},
     "weekly_retrain": {
@@ -73,7 +74,7 @@ EXPECTED = {
     },
     "publish_release": {"out_scores", "out_warehouse"},
     "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
-    "light_curves_refresh": {"core_search", "feat_diagnostics", "feat_views", "feat_signal_diagnostics"},
+    "light_curves_refresh": {"core_search", *OF_LIGHT_CURVES},
 }
 
 

@@ -1,0 +1,37 @@
+"""Views as plain arrays: what training maps into memory.
+
+Belongs here: from rows of `feat_views` to arrays and their bytes. Does not belong here: where they are kept.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from exo_assets.features.views import STACK_BINS, STACK_TRANSITS
+
+VIEWS = ("global_view", "local_view", "odd_view", "even_view", "secondary_view", "stack_view")
+ROOT = "views"
+
+
+def view_arrays(frame: pl.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """Each view of all signals of `feat_views` rows that have views, in their order: (signals, bins), the stack
+    (signals, transits, bins); single precision, C order."""
+    arrays = {name: np.ascontiguousarray(frame[name].to_numpy(), dtype=np.float32) for name in VIEWS}
+    arrays["stack_view"] = arrays["stack_view"].reshape(frame.height, STACK_TRANSITS, STACK_BINS)
+    return arrays
+
+
+def npy_bytes(array: NDArray[np.float32]) -> bytes:
+    """The array in NumPy's format, which `numpy.load(..., mmap_mode="r")` maps without reading it."""
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=False)
+    return out.getvalue()
+
+
+def array_key(digest: str, view: str) -> str:
+    """Where a view's array lies in the lake; `digest` is that of the table it was made from."""
+    return f"{ROOT}/{digest}/{view}.npy"
