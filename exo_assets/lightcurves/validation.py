@@ -7,7 +7,7 @@ in (`injection.py`), judging a trial (`recovery.py`, `false_alarms.py`) and comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,17 +15,21 @@ import polars as pl
 from exo_assets.lightcurves.catalogue_comparison import compare_with_catalogue
 from exo_assets.lightcurves.chain import Star
 from exo_assets.lightcurves.curve_rows import of_rows
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.false_alarms import false_alarm_trial
 from exo_assets.lightcurves.injection import Host, Injection, planned
 from exo_assets.lightcurves.planet_grid import GRIDS
+from exo_assets.lightcurves.planning import NAMED
 from exo_assets.lightcurves.recovery import trial
-from exo_assets.lightcurves.search import SearchSettings
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings
 from exo_assets.lightcurves.search_rows import signal_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.star_tasks import Blobs, File, Rows, read_files
 from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
 
 SUN_TEFF_K = 5772.0
+SIGNALS_HIDDEN = 3
+"""A star with more signals is no place for trials."""
 SIGNALS_MAX = 3
 """Signals sought in a trial: the injected one, and two that would go before it."""
 
@@ -47,10 +51,10 @@ PLANS = {"fast": Plan(2, 35, 2, 20_000), "full": Plan(40, 63, 3, 10_000_000)}
 
 @dataclass(frozen=True)
 class TrialWork:
-    """A quiet star's files, and what is done to them: a planet put in, or (None) a false alarm `kind`."""
+    """A quiet star, and what is done to it: a planet put in, or (None) a false alarm `kind`."""
 
     star_id: str
-    files: tuple[File, ...]
+    star: QuietStar
     injection: Injection | None
     kind: str = ""
     number: int = 0
@@ -67,33 +71,49 @@ class CompareWork:
     catalogue: pl.DataFrame
 
 
-def quiet_stars(searched: pl.DataFrame, catalogued: Sequence[str], plan: Plan) -> pl.DataFrame:
-    """Stars of `core_searched_stars` without a signal, found or catalogued, the quietest of each mission first."""
-    quiet = searched.filter(
+def quiet_stars(searched: pl.DataFrame, catalogued: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """Stars of `core_searched_stars` for trials: those without a signal, and after them those all of whose signals were
+    found and can be left out; the quietest of each mission first.
+
+    `catalogued` has a row for each catalogued signal, its star in `NAMED`.
+    """
+    counts = catalogued.group_by(star_id=pl.col(NAMED)).agg(n_known=pl.len().cast(pl.Int64))
+    rows = searched.join(counts, on="star_id", how="left").with_columns(pl.col("n_known").fill_null(0))
+    quiet = rows.filter(
         pl.col("is_searched")
-        & (pl.col("n_found") == 0)
-        & ~pl.col("star_id").is_in(list(catalogued))
+        & ~pl.col("is_varying")
+        & (pl.col("n_found") <= SIGNALS_HIDDEN)
+        & (pl.col("n_known") <= pl.col("n_catalogued"))
         & (pl.col("n_points") <= plan.most_points)
         & (pl.col("cdpp_6h_ppm") > 0)  # a flat line has no noise to put a planet into
     )
-    return quiet.sort("cdpp_6h_ppm", "star_id").group_by("mission", maintain_order=True).head(plan.stars)
+    quiet = quiet.sort(pl.col("n_found") > 0, "cdpp_6h_ppm", "star_id")
+    return quiet.select(searched.columns).group_by("mission", maintain_order=True).head(plan.stars)
 
 
-def trials(quiet: pl.DataFrame, files: Mapping[str, tuple[File, ...]], plan: Plan, seed: int) -> list[TrialWork]:
-    """The injections into `quiet` stars. Where the catalogue does not know the star, it is taken for a Sun."""
+@dataclass(frozen=True)
+class QuietStar:
+    """What trials on a star need: its files, and the signals whose transits are left out of them."""
+
+    files: tuple[File, ...]
+    hidden: tuple[Ephemeris, ...]
+
+
+def trials(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed: int) -> list[TrialWork]:
+    """The injections into `quiet` stars. Every one is taken for a Sun."""
     out = []
     for row in quiet.iter_rows(named=True):
         host = Host(row["star_id"], row["mission"], 1.0, 1.0, SUN_TEFF_K)
         planets = planned(host, GRIDS[row["mission"]], plan.injections, seed, row["first_bjd"])
-        out += [TrialWork(host.target, files[host.target], planet) for planet in planets]
+        out += [TrialWork(host.target, stars[host.target], planet) for planet in planets]
     return out
 
 
-def alarms(quiet: pl.DataFrame, files: Mapping[str, tuple[File, ...]], plan: Plan, seed: int) -> list[TrialWork]:
+def alarms(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed: int) -> list[TrialWork]:
     """Quiet stars upside down, once each, and out of order."""
     times = {"inverted": 1, "scrambled": plan.scrambles}
     return [
-        TrialWork(star, files[star], None, kind, number, seed)
+        TrialWork(star, stars[star], None, kind, number, seed)
         for star in quiet["star_id"]
         for kind in FALSE_ALARM_KINDS
         for number in range(times[kind])
@@ -102,7 +122,8 @@ def alarms(quiet: pl.DataFrame, files: Mapping[str, tuple[File, ...]], plan: Pla
 
 def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
     """A row of `core_injections` or `core_false_alarms`."""
-    segments = read_files(blobs, work.star_id, work.files)
+    whole = read_files(blobs, work.star_id, work.star.files)
+    segments = [s.where(~in_transit(s.time_bjd, work.star.hidden, HIDDEN_DURATIONS)) for s in whole]
     settings = SearchSettings(signals_max=SIGNALS_MAX)
     if work.injection is not None:
         return trial(segments, work.injection, settings)

@@ -15,15 +15,16 @@ from exo_assets.lightcurves.assets import CLEANING, GROUP, READING, SEARCHING, d
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.completeness import completeness, heat_map
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
+from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.false_alarms import false_alarm_table
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.planning import NAMED, with_star_names
 from exo_assets.lightcurves.plans import joined
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
-from exo_assets.lightcurves.star_tasks import File
 from exo_assets.lightcurves.validation import (
     PLANS,
     CompareWork,
+    QuietStar,
     TrialWork,
     alarms,
     compare_star,
@@ -60,6 +61,7 @@ def core_injections(
     *,
     core_signals: pl.DataFrame,
     core_searched_stars: pl.DataFrame,
+    core_found_signals: pl.DataFrame,
     raw_user__light_curves: pl.DataFrame,
     lake: Any,
     star_tables: Any,
@@ -68,12 +70,13 @@ def core_injections(
 ) -> Table:
     """Put simulated transits into the raw light curves of quiet stars, and search them."""
     plan = PLANS[settings.profile]
-    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals)[NAMED].to_list(), plan)
-    work = trials(quiet, _files(star_tables, raw_user__light_curves, quiet["star_id"].to_list()), plan, settings.seed)
+    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan)
+    stars = _stars(star_tables, raw_user__light_curves, core_found_signals, quiet["star_id"].to_list())
+    work = trials(quiet, stars, plan, settings.seed)
     rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
-    stars = ", ".join(quiet["star_id"])
+    names = ", ".join(quiet["star_id"]) or "none is quiet"
     frame = pl.DataFrame(rows, schema=CORE_INJECTIONS.schema)
-    return Table(frame, metadata={"note": "simulated transits in real light curves", "stars": stars or "none is quiet"})
+    return Table(frame, metadata={"note": "simulated transits in real light curves", "stars": names})
 
 
 @table_asset(CORE_FALSE_ALARMS, group=GROUP, code=CODE, kinds=("ray", "parquet"), salt=_salt)
@@ -82,6 +85,7 @@ def core_false_alarms(
     *,
     core_signals: pl.DataFrame,
     core_searched_stars: pl.DataFrame,
+    core_found_signals: pl.DataFrame,
     raw_user__light_curves: pl.DataFrame,
     lake: Any,
     star_tables: Any,
@@ -90,8 +94,9 @@ def core_false_alarms(
 ) -> Table:
     """Search the light curves of quiet stars upside down and out of order."""
     plan = PLANS[settings.profile]
-    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals)[NAMED].to_list(), plan)
-    work = alarms(quiet, _files(star_tables, raw_user__light_curves, quiet["star_id"].to_list()), plan, settings.seed)
+    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan)
+    stars = _stars(star_tables, raw_user__light_curves, core_found_signals, quiet["star_id"].to_list())
+    work = alarms(quiet, stars, plan, settings.seed)
     rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
     frame = pl.DataFrame(rows, schema=CORE_FALSE_ALARMS.schema)
     return Table(frame, metadata={"false_alarms": dg.MetadataValue.md(rows_shown(false_alarm_table(frame)))})
@@ -140,14 +145,19 @@ def core_search_validation(
     return Table(frame, metadata={"recovered": f"{recovered} of {frame.height} catalogued signals"})
 
 
-def _files(star_tables: Any, own: pl.DataFrame, stars: Sequence[str]) -> dict[str, tuple[File, ...]]:
-    """The files that the curves of stars were made from: the archive's, and (`own`) users'."""
+def _stars(star_tables: Any, own: pl.DataFrame, found: pl.DataFrame, stars: Sequence[str]) -> dict[str, QuietStar]:
+    """The files that the curves of stars were made from, the archive's and (`own`) users', and their found signals."""
     raw = RAW_MAST__LIGHT_CURVES
     buckets = sorted({bucket_of(star) for star in stars})
     rows = pl.concat([own, *(star_tables.partition(raw.name, bucket, raw.empty()) for bucket in buckets)])
     kept = joined(rows.filter(pl.col("star_id").is_in(list(stars)))).sort("star_id", "file_name")
+    signals = found.select("star_id", "period_days", "t0_bjd", pl.col("duration_hours") / 24)
     return {
-        str(s): tuple(part.select("key", "file_name", "sha256").iter_rows()) for (s,), part in kept.group_by("star_id")
+        str(star): QuietStar(
+            tuple(part.select("key", "file_name", "sha256").iter_rows()),
+            tuple(Ephemeris(*row) for row in signals.filter(star_id=star).drop("star_id").iter_rows()),
+        )
+        for (star,), part in kept.group_by("star_id")
     }
 
 
