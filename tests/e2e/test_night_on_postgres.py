@@ -47,7 +47,7 @@ def test_the_night_runs_and_is_recorded_in_the_database(on_postgres: Installatio
 
 def test_the_pools_were_bootstrapped(on_postgres: Installation) -> None:
     limits = dict(rows(on_postgres.env["EXO_PG_URL"], 'select concurrency_key, "limit" from concurrency_limits'))
-    assert limits == {"nea_archive": 2, "release": 1}
+    assert limits == {"nea_archive": 2, "mast": 1, "release": 1}
 
 
 def rows(url: str, sql: str, *values: Any) -> list[Any]:

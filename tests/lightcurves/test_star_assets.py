@@ -166,7 +166,7 @@ def test_a_star_that_cannot_be_read_is_lost_alone(stored: Lake, runtime: RayRunt
         assert result.success and worked_on(result)["core_search"] == 1
         index = StarTables(stored).index("core_light_curves", bucket_of("KIC 1000"))
         assert {s: e.reason for s, e in index.items()} == {"KIC 1000": "truncated", "KIC 1064": "clean"}
-        assert "40 points are left" in index["KIC 1064"].message
+        assert "40 points of 40 are left" in index["KIC 1064"].message
         checks = {c.asset_key.to_user_string(): c for c in result.get_asset_check_evaluations()}
         assert (
             not checks["core_light_curves"].passed
