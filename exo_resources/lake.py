@@ -11,7 +11,8 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,10 +78,10 @@ class Lake:
     def __init__(self, root: str) -> None:
         self.root = root
         if "://" in root:
-            self._fs, self._base = pafs.FileSystem.from_uri(root)
+            self.fs, self._base = pafs.FileSystem.from_uri(root)
         else:
-            self._fs, self._base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
-        self._local = isinstance(self._fs, pafs.LocalFileSystem)
+            self.fs, self._base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
+        self._local = isinstance(self.fs, pafs.LocalFileSystem)
 
     # -- blobs -------------------------------------------------------------------------------------------------
 
@@ -90,16 +91,30 @@ class Lake:
 
     def put(self, key: str, data: bytes) -> None:
         """Write bytes under `key`, atomically."""
+        with self.replacing(key) if self._local else self.fs.open_output_stream(self.path(key)) as out:
+            out.write(data)
+
+    @contextmanager
+    def replacing(self, key: str) -> Iterator[Any]:
+        """A stream, for what is too large to be held whole, whose bytes take the place of `key` when the block ends
+        well."""
         path = self.path(key)
+        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
         if not self._local:
-            with self._fs.open_output_stream(path) as out:
-                out.write(data)
+            try:
+                # A stream into a bucket makes an object even of what came before an error: hence the other name.
+                with self.fs.open_output_stream(temporary) as out:
+                    yield out
+                self.fs.move(temporary, path)
+            except BaseException:
+                if self.fs.get_file_info(temporary).type == pafs.FileType.File:
+                    self.fs.delete_file(temporary)
+                raise
             return
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
         try:
             with open(temporary, "wb") as out:
-                out.write(data)
+                yield out
                 out.flush()
                 os.fsync(out.fileno())
             os.replace(temporary, path)
@@ -109,13 +124,13 @@ class Lake:
 
     def get(self, key: str) -> bytes:
         """Bytes under `key`; FileNotFoundError when there are none."""
-        with self._fs.open_input_stream(self.path(key), compression=None) as source:
+        with self.fs.open_input_stream(self.path(key), compression=None) as source:
             data: bytes = source.read()
         return data
 
     def has(self, key: str) -> bool:
         """Whether `key` exists."""
-        return bool(self._fs.get_file_info(self.path(key)).type == pafs.FileType.File)
+        return bool(self.fs.get_file_info(self.path(key)).type == pafs.FileType.File)
 
     def keys(self, prefix: str) -> list[str]:
         """Keys below the folder `prefix`, sorted; leftovers of interrupted writes are not listed."""
@@ -124,12 +139,12 @@ class Lake:
     def delete(self, key: str) -> None:
         """Delete what is under `key`; nothing happens when there is nothing."""
         if self.has(key):
-            self._fs.delete_file(self.path(key))
+            self.fs.delete_file(self.path(key))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         """Bytes of each of `keys`."""
         selector = pafs.FileSelector(self.path(prefix), recursive=True, allow_not_found=True)
-        found = [i for i in self._fs.get_file_info(selector) if i.type == pafs.FileType.File]
+        found = [i for i in self.fs.get_file_info(selector) if i.type == pafs.FileType.File]
         return {i.path[len(self._base) + 1 :]: int(i.size) for i in found if not i.path.endswith(".tmp")}
 
     # -- tables ------------------------------------------------------------------------------------------------
@@ -145,7 +160,7 @@ class Lake:
             return None
         path = self.path(self.table_key(table))
         try:
-            with self._fs.open_input_file(path) as source:
+            with self.fs.open_input_file(path) as source:
                 meta = pq.read_metadata(source)
             return TableVersion(**json.loads((meta.metadata or {})[_META_KEY]))
         except KeyError:
@@ -185,7 +200,7 @@ class Lake:
     def _stored(self, table: str) -> bool:
         """Whether `table` was ever written; DamagedTableError when something else is in its place."""
         path = self.path(self.table_key(table))
-        kind = self._fs.get_file_info(path).type
+        kind = self.fs.get_file_info(path).type
         if kind == pafs.FileType.NotFound and not (self._local and Path(path).is_symlink()):
             return False
         if kind != pafs.FileType.File:

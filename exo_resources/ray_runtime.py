@@ -13,7 +13,7 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -144,8 +144,13 @@ class RayRuntime:
 
         At most `at_once` tasks (three for each CPU of the cluster when None) are begun and not yet handed over, so
         neither tasks nor results pile up. A task whose worker dies is begun again on another, `WORKERS_LOST` times;
-        then it comes out as `WorkerLost`. An exception in a task is raised here.
+        then it comes out as `WorkerLost`. An exception in a task is raised here. Without a task Ray is not started.
         """
+        waiting = iter(tasks)
+        first = next(waiting, None)
+        if first is None:
+            return
+        waiting = chain([first], waiting)
         self.ensure()
         import ray
 
@@ -153,7 +158,6 @@ class RayRuntime:
         stored = ray.put(shared)
         remote = ray.remote(num_cpus=1, max_retries=WORKERS_LOST)(function)
         begun: deque[Any] = deque()
-        waiting = iter(tasks)
         try:
             while True:
                 begun.extend(remote.remote(stored, task) for task in islice(waiting, most - len(begun)))

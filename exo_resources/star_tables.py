@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -64,10 +63,6 @@ class StarTables:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
-        if "://" in lake.root:
-            self._fs, _ = pafs.FileSystem.from_uri(lake.root)
-        else:
-            self._fs = pafs.LocalFileSystem()
 
     @staticmethod
     def key(table: str, partition: str) -> str:
@@ -118,8 +113,9 @@ class StarTables:
         """
         key, index = self.key(table, partition), Index()
         arrow = schema.to_frame().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        self._sweep(self.lake.path(key))
         with (
-            self._replacing(self.lake.path(key)) as sink,
+            self.lake.replacing(key) as sink,
             pq.ParquetWriter(sink, arrow, compression="zstd", write_page_checksum=True) as out,
         ):
             for star in stars:
@@ -147,21 +143,24 @@ class StarTables:
 
         `made` must give the changed stars in the order of `wanted`.
         """
-        before = self.index(table, partition)
-        same = {star for star, fingerprint in wanted.items() if unchanged(before, star, fingerprint)}
-        if len(same) == len(wanted) == len(before):
-            return before, False
-        fresh = iter(made)
-
-        def stars(old: _Part | None) -> Iterator[StarRows]:
-            for star in wanted:
-                if star not in same:
-                    yield next(fresh)
-                else:
-                    yield StarRows(before[star], old.rows(star) if old and star in old.groups else None)
-
         with self._open(table, partition) as old:
-            return self.write(table, partition, schema, stars(old)), True
+            before = old.index if old else Index()
+            new = set(_changed(before, wanted))
+            if not new and len(wanted) == len(before):
+                return before, False
+            fresh = iter(made)
+            stars = (
+                next(fresh)
+                if star in new
+                else StarRows(before[star], old.rows(star) if old and star in old.groups else None)
+                for star in wanted
+            )
+            return self.write(table, partition, schema, stars), True
+
+    def changed(self, table: str, partition: str, wanted: Mapping[str, str]) -> list[str]:
+        """Of the stars `wanted` (star to fingerprint) those that a partition does not have so, in their order: what
+        `rewrite` asks to be made."""
+        return _changed(self.index(table, partition), wanted)
 
     def processed(self, table: str) -> set[str]:
         """Stars that a stage went through, whether or not it gave rows."""
@@ -180,10 +179,10 @@ class StarTables:
         }
         return {partition: lost for partition, lost in found.items() if lost}
 
-    def digest(self, table: str, partition: str | None = None) -> str:
-        """Digest of the content of a partition, or of all of them: of every star's rows and reason."""
+    def digest(self, table: str) -> str:
+        """Digest of the content of all partitions: of every star's rows and reason."""
         whole = hashlib.sha256()
-        for name in self.partitions(table) if partition is None else [partition]:
+        for name in self.partitions(table):
             for star, entry in sorted(self.index(table, name).items()):
                 whole.update(f"{name}\n{star}\n{entry.digest}\n{entry.reason}\n{entry.message}\n".encode())
         return whole.hexdigest()
@@ -192,7 +191,7 @@ class StarTables:
     def _open(self, table: str, partition: str) -> Iterator[_Part | None]:
         path = self.lake.path(self.key(table, partition))
         try:
-            source = self._fs.open_input_file(path)
+            source = self.lake.fs.open_input_file(path)
         except FileNotFoundError:
             yield None
             return
@@ -201,41 +200,16 @@ class StarTables:
         with source:
             yield _Part(source, f"{table}/{partition}", path)
 
-    @contextmanager
-    def _replacing(self, path: str) -> Iterator[Any]:
-        """A stream whose bytes take the place of `path` when the block ends well."""
-        temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-        local = isinstance(self._fs, pafs.LocalFileSystem)
-        self._fs.create_dir(os.path.dirname(path), recursive=True)
-        self._sweep(path)
-        try:
-            # A stream into a bucket makes an object even of what was written before an error: hence the other name.
-            with self._fs.open_output_stream(temporary) as out:
-                yield out
-            if local:
-                _flushed(temporary)
-            self._fs.move(temporary, path)
-        except BaseException:
-            if self._fs.get_file_info(temporary).type == pafs.FileType.File:
-                self._fs.delete_file(temporary)
-            raise
-
     def _sweep(self, path: str) -> None:
         """Delete what killed writers of `path` left behind."""
-        for info in self._fs.get_file_info(pafs.FileSelector(os.path.dirname(path))):
+        for info in self.lake.fs.get_file_info(pafs.FileSelector(os.path.dirname(path), allow_not_found=True)):
             old = info.mtime_ns is not None and time.time_ns() - info.mtime_ns > LEFT_BEHIND_S * 1_000_000_000
             if info.path.startswith(f"{path}.") and info.path.endswith(".tmp") and old:
-                self._fs.delete_file(info.path)
+                self.lake.fs.delete_file(info.path)
 
 
-def _flushed(path: str) -> None:
-    with open(path, "rb") as written:
-        os.fsync(written.fileno())
-
-
-def unchanged(index: Index, star: str, fingerprint: str) -> bool:
-    """Whether a star is in the index as made from `fingerprint`."""
-    return star in index and index[star].fingerprint == fingerprint
+def _changed(before: Index, wanted: Mapping[str, str]) -> list[str]:
+    return [star for star, mark in wanted.items() if star not in before or before[star].fingerprint != mark]
 
 
 def digest_of(rows: pa.Table) -> str:

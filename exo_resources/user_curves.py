@@ -7,6 +7,7 @@ the missions' files (`exo_resources.mast`).
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,8 +56,20 @@ def user_files(lake: Lake) -> pl.DataFrame:
 
     A file that was damaged since is a row with status 'quarantined'.
     """
-    owned = ((key, star_of(key.split("/")[-2])) for key in lake.keys(RAW) if key.endswith(".parquet"))
-    return records_frame(_record(key, star, lake.get(key)) for key, star in owned if star is not None)
+    return records_frame(_record(key, star, lake.get(key)) for key, star in _owned(lake))
+
+
+def user_stars(lake: Lake) -> set[str]:
+    """Stars that users imported light curves of; no file is read."""
+    return {star for _, star in _owned(lake)}
+
+
+def _owned(lake: Lake) -> Iterator[tuple[str, str]]:
+    """Keys of users' light curves, and the star of each."""
+    for key in lake.keys(RAW):
+        star = star_of(key.split("/")[-2]) if key.endswith(".parquet") else None
+        if star is not None:
+            yield key, star
 
 
 def _sound(data: bytes, name: str, star_id: str) -> bool:

@@ -6,13 +6,12 @@ Belongs here: files to the lake, and what is printed. Does not belong here: what
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, err, out, print_json, read_settings
+from deployments.cli.output import USAGE, CliError, err, out, print_json, read_settings, regular_bytes
 
 if TYPE_CHECKING:
     from exo_resources.user_curves import Imported
@@ -40,7 +39,7 @@ def import_curves(
     from exo_assets.lightcurves.fits_file import LightCurveFileError
     from exo_assets.lightcurves.mast_names import star_of
     from exo_assets.lightcurves.user_file import Told
-    from exo_assets.scoring.read_file import CatalogueFileError, file_bytes
+    from exo_assets.scoring.read_file import CatalogueFileError
     from exo_resources.lake import Lake
     from exo_resources.user_curves import import_curve
 
@@ -54,9 +53,7 @@ def import_curves(
     lost = []
     for path in files:
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise CatalogueFileError(f"{path}: is a folder, a pipe or a device; name a file")
-            rows.append(_row(path, import_curve(lake, file_bytes(path), str(path), told)))
+            rows.append(_row(path, import_curve(lake, regular_bytes(path), str(path), told)))
         except (LightCurveFileError, CatalogueFileError) as error:
             lost.append(str(error))
         except OSError as error:

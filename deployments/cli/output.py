@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Callable
@@ -100,6 +101,15 @@ def print_json(value: Any) -> None:
     """`value` as JSON, alone on stdout."""
     sys.stdout.write(json.dumps(value, indent=2, default=_plain, ensure_ascii=False, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+def regular_bytes(path: Path) -> bytes:
+    """The bytes of a regular file, unpacked; CatalogueFileError or OSError for anything else."""
+    from exo_assets.scoring.read_file import CatalogueFileError, file_bytes
+
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise CatalogueFileError(f"{path}: is a folder, a pipe or a device; name a file")
+    return file_bytes(path)
 
 
 def finite(value: Any) -> Any:

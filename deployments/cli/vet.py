@@ -6,14 +6,23 @@ Belongs here: files to stars, what is printed, and where pictures go. Does not b
 
 from __future__ import annotations
 
-import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, err, finite, out, print_json, read_settings, write_whole
+from deployments.cli.output import (
+    USAGE,
+    CliError,
+    err,
+    finite,
+    out,
+    print_json,
+    read_settings,
+    regular_bytes,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,7 +128,7 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
     lost = []
     for path in files:
         try:
-            data = _read(path)
+            data = regular_bytes(path)
             if data.startswith(b"SIMPLE"):
                 curve = read_fits(data, str(path))
             else:
@@ -130,15 +139,6 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
         except OSError as error:
             lost.append(f"{path}: cannot be read ({error.strerror or error})")
     return stars, lost
-
-
-def _read(path: Path) -> bytes:
-    """The bytes of a regular file, unpacked; ValueError or OSError for anything else."""
-    from exo_assets.scoring.read_file import CatalogueFileError, file_bytes
-
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise CatalogueFileError(f"{path}: is a folder, a pipe or a device; name a file")
-    return file_bytes(path)
 
 
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
@@ -238,12 +238,9 @@ def _star_of(catalogue: pl.DataFrame, target: str) -> dict[str, Any]:
     import polars as pl
 
     from exo_assets.catalogs.contracts import STAR_COLUMNS
+    from exo_assets.lightcurves.planning import NAMED, with_star_names
 
-    kind, _, number = target.partition(" ")
-    column = {"KIC": "kic_id", "EPIC": "epic_id", "TIC": "tic_id"}.get(kind)
-    if column is None or not number.isdigit():
-        return {}
-    known = catalogue.filter(pl.col(column) == int(number)).select(STAR_COLUMNS).head(1).to_dicts()
+    known = with_star_names(catalogue).filter(pl.col(NAMED) == target).select(STAR_COLUMNS).head(1).to_dicts()
     return {name: value for star in known for name, value in star.items() if value is not None}
 
 

@@ -104,7 +104,7 @@ feat_views = star_asset(
     group=GROUP,
     code=["features/signal_contracts.py", "features/measured.py"],
     also_after=[FEAT_DIAGNOSTICS.name],
-    salt=digests(FEAT_DIAGNOSTICS),
+    salt=digests(FEAT_DIAGNOSTICS.name),
 )
 def feat_signal_diagnostics(star_tables: Any) -> pl.DataFrame:
     """All buckets of feat_diagnostics."""
@@ -118,7 +118,7 @@ def feat_signal_diagnostics(star_tables: Any) -> pl.DataFrame:
     code=["features/view_arrays.py", "features/signal_contracts.py"],
     kinds=("numpy", "parquet"),
     also_after=[FEAT_VIEWS.name],
-    salt=digests(FEAT_VIEWS),
+    salt=digests(FEAT_VIEWS.name),
 )
 def feat_view_index(star_tables: Any, lake: Any) -> pl.DataFrame:
     """Write the views of all signals as arrays, and say which row is whose; arrays of before are deleted."""

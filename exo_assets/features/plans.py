@@ -11,11 +11,9 @@ from typing import Any
 import polars as pl
 
 from exo_assets.features.signal_tasks import Place, SignalWork, places
-from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.planning import UNKNOWN, KnownStar
 from exo_assets.lightcurves.quantum import Quantum
-
-HOURS = 24.0
+from exo_assets.lightcurves.search_rows import place_of
 
 
 def diagnose_quanta(
@@ -38,7 +36,7 @@ def view_quanta(bucket: str, curves: Mapping[str, str], diagnosed: pl.DataFrame)
                 row["signal_id"],
                 row["tce_id"],
                 row["origin"],
-                Ephemeris(row["period_days"], row["t0_bjd"], row["duration_hours"] / HOURS),
+                place_of(row),
                 0.5 if row["secondary_phase"] is None else row["secondary_phase"],
             )
             for row in rows.get(star, ())

@@ -19,6 +19,7 @@ from exo_assets.features.views import ViewError, views
 from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.search_rows import place_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.star_tasks import Catalogued, Rows
 from exo_assets.lightcurves.trapezoid import FitError, fit
@@ -57,18 +58,14 @@ def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]])
     rows = list(found)
     same = {row["signal_id"]: row for row in reversed(rows) if row["match"] == "same"}
     out = [
-        Place(s.signal_id, same[s.signal_id]["tce_id"], "search", _ephemeris(same[s.signal_id]))
+        Place(s.signal_id, same[s.signal_id]["tce_id"], "search", place_of(same[s.signal_id]))
         if s.signal_id in same
         else Place(s.signal_id, None, "catalogue", s.place)
         for s in catalogued
         if s.signal_id in same or s.is_placed
     ]
     new = [row for row in rows if row["match"] == "none"]
-    return (*out, *(Place(row["tce_id"], row["tce_id"], "search", _ephemeris(row)) for row in new))
-
-
-def _ephemeris(row: Mapping[str, Any]) -> Ephemeris:
-    return Ephemeris(row["period_days"], row["t0_bjd"], row["duration_hours"] / HOURS)
+    return (*out, *(Place(row["tce_id"], row["tce_id"], "search", place_of(row)) for row in new))
 
 
 def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 
 import polars as pl
 
-from exo_assets.lightcurves.buckets import bucket_of
+from exo_assets.lightcurves.buckets import BUCKET
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES_ATTRITION, CORE_SEARCHED_STARS
 
 
@@ -24,7 +24,7 @@ def searched_stars(curves: pl.DataFrame, found: pl.DataFrame, searched: Collecti
     rows = curves.join(counts, on="star_id", how="left").with_columns(
         pl.col("n_found", "n_catalogued").fill_null(0),
         pl.col("is_varying").fill_null(False),
-        bucket=pl.col("star_id").map_elements(bucket_of, return_dtype=pl.String),
+        bucket=BUCKET,
         is_searched=pl.col("star_id").is_in(list(searched)),
     )
     return CORE_SEARCHED_STARS.conform(rows).sort("star_id")
@@ -34,7 +34,7 @@ def lost_files(stage: str, files: pl.DataFrame) -> pl.DataFrame:
     """Rows of `core_light_curves_attrition` for files that were quarantined or did not arrive."""
     rows = files.filter(pl.col("status") != "kept").with_columns(
         stage=pl.lit(stage),
-        bucket=pl.col("star_id").map_elements(bucket_of, return_dtype=pl.String),
+        bucket=BUCKET,
         reason=pl.concat_str(pl.col("status"), pl.lit(": "), pl.col("reason").fill_null("unknown")),
         message=pl.col("message").fill_null(""),
     )

@@ -13,9 +13,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.contracts import TableContract
 from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars
-from exo_assets.lightcurves.buckets import bucket_of
+from exo_assets.lightcurves.buckets import BUCKET
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.download import in_buckets, made_from, outcomes
 from exo_assets.lightcurves.page_tasks import draw_star, page_quanta
@@ -38,7 +37,7 @@ from exo_assets.lightcurves.star_tasks import clean_star, search_one
 from exo_assets.pictures import image
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.mast.night import nightly_records
-from exo_resources.star_tables import StarEntry, StarRows, StarTables, unchanged
+from exo_resources.star_tables import StarEntry, StarRows, StarTables
 from exo_resources.user_curves import user_files
 
 GROUP = "lightcurves"
@@ -51,7 +50,8 @@ CLEANING = (
 )
 SEARCHING = (
     *("lightcurves/chain.py", "lightcurves/search.py", "lightcurves/fold_kernels.py", "lightcurves/periods.py"),
-    *("lightcurves/trapezoid.py", "lightcurves/matching.py", "lightcurves/search_rows.py"),
+    *("lightcurves/trapezoid.py", "lightcurves/transit_depths.py", "lightcurves/matching.py"),
+    "lightcurves/search_rows.py",
 )
 
 POOL = "mast"
@@ -80,8 +80,7 @@ def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeR
     records = list(nightly_records(source, signals, before, context.log))
     for bucket, stars in in_buckets(records, buckets).items():
         wanted = {star: made_from(files) for star, files in stars.items()}
-        index = tables.index(table.name, bucket)
-        made = [_entry(s, files, wanted[s]) for s, files in stars.items() if not unchanged(index, s, wanted[s])]
+        made = [_entry(star, stars[star], wanted[star]) for star in tables.changed(table.name, bucket, wanted)]
         index, written = tables.rewrite(table.name, bucket, table.schema, wanted, made)
         tally.add(context, bucket, index, worked_on=len(made), written=written)
     return tally.result({"files": dg.MetadataValue.json(outcomes(records))})
@@ -117,7 +116,7 @@ def curves_of(resources: Any, bucket: str) -> dict[str, str]:
 def _clean_plan(resources: Any) -> Planned:
     known, table = known_of(resources), RAW_MAST__LIGHT_CURVES
     own = resources.lake.read(RAW_USER__LIGHT_CURVES.name)
-    own = own.with_columns(bucket=pl.col("star_id").map_elements(bucket_of, return_dtype=pl.String))
+    own = own.with_columns(bucket=BUCKET)
 
     def plan(bucket: str) -> Iterable[Quantum]:
         files = resources.star_tables.partition(table.name, bucket, table.empty())
@@ -183,9 +182,9 @@ core_pages = star_asset(
 )
 
 
-def digests(*tables: TableContract) -> Callable[[Any], str]:
+def digests(*tables: str) -> Callable[[Any], str]:
     """The content of partitioned tables, for what is made from all of their buckets."""
-    return lambda resources: " ".join(resources.star_tables.digest(table.name) for table in tables)
+    return lambda resources: " ".join(map(resources.star_tables.digest, tables))
 
 
 @table_asset(
@@ -193,7 +192,7 @@ def digests(*tables: TableContract) -> Callable[[Any], str]:
     group=GROUP,
     code=["lightcurves/star_contracts.py"],
     also_after=[CORE_SEARCH.name],
-    salt=digests(CORE_SEARCH),
+    salt=digests(CORE_SEARCH.name),
 )
 def core_found_signals(star_tables: Any) -> pl.DataFrame:
     """All buckets of core_search."""
@@ -205,7 +204,7 @@ def core_found_signals(star_tables: Any) -> pl.DataFrame:
     group=GROUP,
     code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
     also_after=[CORE_LIGHT_CURVES.name],
-    salt=digests(CORE_LIGHT_CURVES, CORE_SEARCH),
+    salt=digests(CORE_LIGHT_CURVES.name, CORE_SEARCH.name),
 )
 def core_searched_stars(core_found_signals: pl.DataFrame, star_tables: Any) -> pl.DataFrame:
     """Facts of every clean curve, and what was found in it."""
@@ -223,7 +222,7 @@ LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_PAGES.name, "feat_diagn
     group=GROUP,
     code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
     also_after=[RAW_MAST__LIGHT_CURVES.name, *LOSSES],
-    salt=lambda resources: " ".join(resources.star_tables.digest(t) for t in (RAW_MAST__LIGHT_CURVES.name, *LOSSES)),
+    salt=digests(RAW_MAST__LIGHT_CURVES.name, *LOSSES),
 )
 def core_light_curves_attrition(raw_user__light_curves: pl.DataFrame, star_tables: Any) -> Table:
     """Files and stars that were lost, stage by stage."""

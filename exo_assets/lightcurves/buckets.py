@@ -6,6 +6,8 @@ registered when a source has light curves for them).
 
 from __future__ import annotations
 
+import polars as pl
+
 from exo_assets.lightcurves.mast_names import mission_of
 
 BUCKETS = {"kepler": 64, "k2": 16, "tess": 64}
@@ -18,12 +20,11 @@ def bucket_of(star_id: str) -> str:
     return f"{mission}-{int(star_id.partition(' ')[2]) % BUCKETS[mission]:02d}"
 
 
+BUCKET = pl.col("star_id").map_elements(bucket_of, return_dtype=pl.String)
+"""`bucket_of` of each row of a table."""
+
+
 def parts(bucket: str) -> tuple[str, int]:
     """Mission and number of a bucket."""
     mission, _, number = bucket.rpartition("-")
     return mission, int(number)
-
-
-def all_buckets(mission: str) -> list[str]:
-    """Every bucket of a mission, in order."""
-    return [f"{mission}-{number:02d}" for number in range(BUCKETS[mission])]

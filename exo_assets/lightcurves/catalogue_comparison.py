@@ -16,6 +16,7 @@ from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
 from exo_assets.lightcurves.matching import Match, match, matches
 from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.search_rows import place_of, without_nan
 from exo_assets.lightcurves.validation_contracts import CORE_SEARCH_VALIDATION
 
 CATALOGUE_COLUMNS = (
@@ -41,7 +42,7 @@ def compare_with_catalogue(
     """
     settings = settings or SearchSettings()
     rows = catalogue.select(CATALOGUE_COLUMNS).to_dicts()
-    places = [_place(row) for row in rows]
+    places = [place_of(row) for row in rows]
     found = [signal.transit.ephemeris for signal in star.signals]
     span = float(star.curve.time_bjd[0]), float(star.curve.time_bjd[-1])
     hits = _by_catalogue(matches(found, places, span))
@@ -75,13 +76,6 @@ def _by_catalogue(found: Sequence[Match | None]) -> dict[int, tuple[int, Match]]
         if hit is not None and (hit.index not in out or (out[hit.index][1].kind != "same" and hit.kind == "same")):
             out[hit.index] = i, hit
     return out
-
-
-def _place(row: Mapping[str, Any]) -> Ephemeris:
-    period, t0, hours = (
-        float("nan") if row[name] is None else float(row[name]) for name in ("period_days", "t0_bjd", "duration_hours")
-    )
-    return Ephemeris(period, t0, hours / 24)
 
 
 def _expected(curve: CleanCurve, place: Ephemeris, depth_ppm: float | None) -> tuple[int | None, float | None]:
@@ -129,7 +123,7 @@ def _recovered(row: Mapping[str, Any], signal: Signal, *, compared: bool) -> dic
         "found_snr": signal.snr,
     }
     if not compared:
-        return _known(out)
+        return without_nan(out)
     cycles = np.rint((place.t0 - row["t0_bjd"]) / row["period_days"])
     t0_err = _both(row["t0_err_days"], None if row["period_err_days"] is None else cycles * row["period_err_days"])
     differences = {
@@ -147,13 +141,9 @@ def _recovered(row: Mapping[str, Any], signal: Signal, *, compared: bool) -> dic
     for name, (difference, error) in differences.items():
         out[units[name]] = difference * scale.get(name, 1.0)
         out[f"{name}_difference_sigma"] = difference / error if error else None
-    return _known(out)
+    return without_nan(out)
 
 
 def _both(a: float | None, b: float | None) -> float | None:
     """Two uncertainties together; unknown when one of them is."""
     return None if a is None or b is None else float(np.hypot(a, b))
-
-
-def _known(row: dict[str, object]) -> dict[str, object]:
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}

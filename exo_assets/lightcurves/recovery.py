@@ -19,6 +19,7 @@ from exo_assets.lightcurves.ephemeris import phase_days, transit_number
 from exo_assets.lightcurves.injection import Injection, cadence_days, depth_ppm, inject, transit_model
 from exo_assets.lightcurves.matching import HARMONICS, Harmonic
 from exo_assets.lightcurves.search import SearchError, SearchSettings, Signal
+from exo_assets.lightcurves.search_rows import without_nan
 
 Array = NDArray[np.float64]
 
@@ -167,7 +168,7 @@ def trial(
         return row | _nothing("failed", error)
     given = asdict(found)
     renamed = {f"found_{n}": given.pop(n) for n in ("period_days", "duration_hours", "depth_ppm", "sde", "snr")}
-    return row | _without_nan(given | renamed) | {"failure": None}
+    return row | without_nan(given | renamed) | {"failure": None}
 
 
 def _asked(segments: Sequence[LightCurve], injection: Injection) -> dict[str, object]:
@@ -196,7 +197,3 @@ def _nothing(reason: str, error: Exception) -> dict[str, object]:
     return {"is_recovered": False, "is_recovered_closely": False, "reason": reason} | {
         "failure": f"{type(error).__name__}: {error}"
     }
-
-
-def _without_nan(row: dict[str, object]) -> dict[str, object]:
-    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}

@@ -6,6 +6,7 @@ Belongs here: how a signal lies in the table. Does not belong here: finding one 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -14,35 +15,47 @@ from exo_assets.lightcurves.search import Signal
 from exo_assets.lightcurves.trapezoid import Trapezoid
 
 
-def measured(signal: Signal) -> dict[str, float | int | None]:
+def without_nan(row: Mapping[str, object]) -> dict[str, object]:
+    """The row with None for what is not finite: unknown in a table."""
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+
+
+def place_of(row: Mapping[str, Any]) -> Ephemeris:
+    """The ephemeris in a row with period_days, t0_bjd and duration_hours; nan where one is missing."""
+    period, t0, hours = (
+        float("nan") if row[name] is None else float(row[name]) for name in ("period_days", "t0_bjd", "duration_hours")
+    )
+    return Ephemeris(period, t0, hours / 24)
+
+
+def measured(signal: Signal) -> dict[str, object]:
     """The measured columns of a signal; None where unknown."""
     transit, place = signal.transit, signal.transit.ephemeris
-    values = {
-        "period_days": place.period_days,
-        "t0_bjd": place.t0,
-        "duration_hours": place.duration_days * 24,
-        "period_err_days": transit.period_err_days,
-        "t0_err_days": transit.t0_err,
-        "duration_err_hours": transit.duration_err_days * 24,
-        "depth_ppm": transit.depth * 1e6,
-        "depth_err_ppm": transit.depth_err * 1e6,
-        "ingress_share": transit.ingress_share,
-        "sde": signal.sde,
-        "snr": signal.snr,
-        "odd_even_sigma": signal.odd_even_sigma,
-    }
-    return {name: value if np.isfinite(value) else None for name, value in values.items()} | {
-        "n_transits": signal.n_transits
-    }
+    return without_nan(
+        {
+            "period_days": place.period_days,
+            "t0_bjd": place.t0,
+            "duration_hours": place.duration_days * 24,
+            "period_err_days": transit.period_err_days,
+            "t0_err_days": transit.t0_err,
+            "duration_err_hours": transit.duration_err_days * 24,
+            "depth_ppm": transit.depth * 1e6,
+            "depth_err_ppm": transit.depth_err * 1e6,
+            "ingress_share": transit.ingress_share,
+            "sde": signal.sde,
+            "snr": signal.snr,
+            "odd_even_sigma": signal.odd_even_sigma,
+            "n_transits": signal.n_transits,
+        }
+    )
 
 
 def signal_of(row: Mapping[str, object]) -> Signal:
     """The signal that a row of `core_search` tells of, without its odd and even depths."""
     value = {k: float(v) if isinstance(v, int | float) else float("nan") for k, v in row.items()}
-    place = Ephemeris(value["period_days"], value["t0_bjd"], value["duration_hours"] / 24)
     return Signal(
         transit=Trapezoid(
-            place,
+            place_of(row),
             value["ingress_share"],
             value["depth_ppm"] / 1e6,
             value["depth_err_ppm"] / 1e6,

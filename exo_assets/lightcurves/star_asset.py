@@ -21,7 +21,7 @@ from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, is_partitione
 from exo_assets.lightcurves.quantum import Outcome, Quantum, Work, fingerprint, run_quantum
 from exo_assets.table_asset import RETRIES, RETRY_WAIT_S, TableConfig, column_schema
 from exo_resources.ray_runtime import RayStartError, WorkerLost
-from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables, unchanged
+from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables
 
 TOLD_EVERY_S = 15.0
 LOST_SHARE = 0.2
@@ -116,9 +116,8 @@ class Plans:
         if bucket not in self._made:
             quanta = list(self._quanta(bucket))
             wanted = {quantum.star_id: fingerprint(self._version, quantum) for quantum in quanta}
-            before = self._tables.index(self._table, bucket)
-            todo = [quantum for quantum in quanta if not unchanged(before, quantum.star_id, wanted[quantum.star_id])]
-            self._made[bucket] = Planned(wanted, todo)
+            new = set(self._tables.changed(self._table, bucket, wanted))
+            self._made[bucket] = Planned(wanted, [quantum for quantum in quanta if quantum.star_id in new])
         return self._made[bucket]
 
     def done(self, bucket: str) -> None:

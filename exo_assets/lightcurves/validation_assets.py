@@ -5,7 +5,7 @@ Belongs here: which tables the validation takes, and where its trials run (Ray).
 No postponed annotations here: Dagster reads those of the asset functions at definition time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,11 +15,11 @@ from exo_assets.lightcurves.assets import CLEANING, GROUP, READING, SEARCHING, d
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.completeness import completeness, heat_map
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
-from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.false_alarms import false_alarm_table
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.planning import NAMED, with_star_names
 from exo_assets.lightcurves.plans import joined
+from exo_assets.lightcurves.search_rows import place_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.validation import (
     PLANS,
@@ -52,7 +52,7 @@ CODE = (
 
 
 def _salt(resources: Any) -> str:
-    return f"{resources.settings.profile} {resources.settings.seed} {digests(RAW_MAST__LIGHT_CURVES)(resources)}"
+    return f"{resources.settings.profile} {resources.settings.seed} {digests(RAW_MAST__LIGHT_CURVES.name)(resources)}"
 
 
 @table_asset(CORE_INJECTIONS, group=GROUP, code=CODE, kinds=("ray", "parquet"), salt=_salt)
@@ -72,8 +72,7 @@ def core_injections(
     plan = PLANS[settings.profile]
     quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan)
     stars = _stars(star_tables, raw_user__light_curves, core_found_signals, quiet["star_id"].to_list())
-    work = trials(quiet, stars, plan, settings.seed)
-    rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
+    rows = _made(context, trials(quiet, stars, plan, settings.seed), ray_runtime, lake)
     names = ", ".join(quiet["star_id"]) or "none is quiet"
     frame = pl.DataFrame(rows, schema=CORE_INJECTIONS.schema)
     return Table(frame, metadata={"note": "simulated transits in real light curves", "stars": names})
@@ -96,8 +95,7 @@ def core_false_alarms(
     plan = PLANS[settings.profile]
     quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan)
     stars = _stars(star_tables, raw_user__light_curves, core_found_signals, quiet["star_id"].to_list())
-    work = alarms(quiet, stars, plan, settings.seed)
-    rows = _rows(context, work, ray_runtime.stream(make_trial, lake, work) if work else iter(()))
+    rows = _made(context, alarms(quiet, stars, plan, settings.seed), ray_runtime, lake)
     frame = pl.DataFrame(rows, schema=CORE_FALSE_ALARMS.schema)
     return Table(frame, metadata={"false_alarms": dg.MetadataValue.md(rows_shown(false_alarm_table(frame)))})
 
@@ -121,7 +119,7 @@ def core_completeness(core_injections: pl.DataFrame) -> Table:
     group=GROUP,
     code=(*CLEANING, *SEARCHING, "lightcurves/validation.py", "lightcurves/catalogue_comparison.py"),
     kinds=("ray", "parquet"),
-    salt=digests(CORE_LIGHT_CURVES),
+    salt=digests(CORE_LIGHT_CURVES.name),
 )
 def core_search_validation(
     core_signals: pl.DataFrame,
@@ -138,7 +136,7 @@ def core_search_validation(
         CompareWork(str(star), bucket_of(str(star)), found.get(str(star), ()), rows)
         for (star,), rows in known.group_by(NAMED, maintain_order=True)
     ]
-    made = ray_runtime.stream(compare_star, star_tables, work) if work else iter(())
+    made = ray_runtime.stream(compare_star, star_tables, work)
     parts = [part for part in made if not isinstance(part, WorkerLost)]
     frame = pl.concat([CORE_SEARCH_VALIDATION.empty(), *parts])
     recovered = frame.filter("is_recovered").height
@@ -151,20 +149,21 @@ def _stars(star_tables: Any, own: pl.DataFrame, found: pl.DataFrame, stars: Sequ
     buckets = sorted({bucket_of(star) for star in stars})
     rows = pl.concat([own, *(star_tables.partition(raw.name, bucket, raw.empty()) for bucket in buckets)])
     kept = joined(rows.filter(pl.col("star_id").is_in(list(stars)))).sort("star_id", "file_name")
-    signals = found.select("star_id", "period_days", "t0_bjd", pl.col("duration_hours") / 24)
     return {
         str(star): QuietStar(
             tuple(part.select("key", "file_name", "sha256").iter_rows()),
-            tuple(Ephemeris(*row) for row in signals.filter(star_id=star).drop("star_id").iter_rows()),
+            tuple(map(place_of, found.filter(star_id=star).iter_rows(named=True))),
         )
         for (star,), part in kept.group_by("star_id")
     }
 
 
-def _rows(context: dg.AssetExecutionContext, work: Sequence[TrialWork], made: Iterator[Any]) -> list[dict[str, object]]:
+def _made(
+    context: dg.AssetExecutionContext, work: Sequence[TrialWork], ray_runtime: Any, lake: Any
+) -> list[dict[str, object]]:
     """The trials' rows, with progress told; a trial whose workers died is left out, and said so."""
     rows, lost = [], 0
-    for done, row in enumerate(made, start=1):
+    for done, row in enumerate(ray_runtime.stream(make_trial, lake, work), start=1):
         if isinstance(row, WorkerLost):
             lost += 1
             context.log.warning("trial %d was lost: %s", done, row.message)

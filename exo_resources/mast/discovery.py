@@ -23,7 +23,7 @@ from exo_resources.lake import Lake
 from exo_resources.mast.files import Listing, chosen
 from exo_resources.mast.source import LightCurveSource, shipped
 from exo_resources.settings import Settings
-from exo_resources.user_curves import user_files
+from exo_resources.user_curves import user_stars
 
 log = logging.getLogger("exo.mast")
 
@@ -60,7 +60,7 @@ def buckets_wanted(source: LightCurveSource, lake: Lake) -> list[str]:
     """Buckets that have light curves to be processed, sorted: of what the mirror and the package hold, of users' own,
     and of the catalogue's stars once its tables came from the live archive. An outage is no error here."""
     settings = source.settings
-    stars = set(user_files(lake)["star_id"])
+    stars = user_stars(lake)
     for mission in BUCKETS:
         try:
             held = source.kept(mission) if settings.archive == "live" else source.available(mission, None)

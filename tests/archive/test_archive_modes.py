@@ -15,6 +15,7 @@ from exo_assets.archive.snapshots import SnapshotCorruptError, read_snapshot, sn
 from exo_resources.archive import errors
 from tests.archive.conftest import TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
+from tests.s3_server import s3_bucket
 
 NOWHERE = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
@@ -129,24 +130,11 @@ def test_mirror_files_may_be_plain_and_begin_with_comments(source: MakeSource, t
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a mirror in a bucket on a real S3 server on this machine."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():  # fmt: skip
-            patch.setenv(name, value)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-        client.create_bucket(Bucket="nasa")
+    with s3_bucket("nasa") as (client, query):
         folder = write_mirror(tmp_path_factory.mktemp("bucket"))
         client.upload_file(str(folder / "tap" / f"{TABLE}.csv.gz"), "nasa", f"mirror/tap/{TABLE}.csv.gz")
         client.put_object(Bucket="nasa", Key="mirror/tap/toi.csv.gz", Body=gzip.compress(_toi(50))[:-30])
-        yield f"s3://nasa/mirror?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-        server.stop()
+        yield f"s3://nasa/mirror?{query}"
 
 
 def test_a_mirror_in_a_bucket(source: MakeSource, bucket: str) -> None:

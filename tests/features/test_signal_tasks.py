@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "lightcurves"))
-from simulated import curve as simulated
-from test_clean import _curve
 
 from exo_assets.features.assets import feat_view_index
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
@@ -25,6 +20,8 @@ from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.star_tasks import Catalogued
 from exo_resources.lake import Lake
 from exo_resources.star_tables import StarEntry, StarRows, StarTables
+from tests.lightcurves.simulated import curve as simulated
+from tests.lightcurves.simulated import light_curve
 
 INNER, OUTER = Ephemeris(3.21, 101.5, 0.13), Ephemeris(11.87, 105.0, 0.21)
 ZERO = 2_454_833.0
@@ -35,7 +32,7 @@ class Stored:
 
     def __init__(self) -> None:
         time, flux, _ = simulated((INNER, 1e-3), (OUTER, 2e-3), span_days=120.0, noise=1e-4)
-        self.rows = to_rows(cleaned([_curve(time + ZERO, flux)]), "KIC 1", 1)
+        self.rows = to_rows(cleaned([light_curve(time + ZERO, flux)]), "KIC 1", 1)
 
     def star(self, table: str, partition: str, star_id: str) -> pl.DataFrame:
         assert (table, partition, star_id) == ("core_light_curves", "kepler-01", "KIC 1")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from simulated import curve as simulated
-from test_clean import _curve
+from simulated import light_curve
 
 from exo_assets.lightcurves.chain import search_star
 from exo_assets.lightcurves.clean import cleaned
@@ -24,7 +24,7 @@ def _star(seed: int = 0) -> list[LightCurve]:
     time, flux, _ = simulated((INNER, DEPTHS[3.21]), (OUTER, DEPTHS[11.87]), span_days=160.0, seed=seed)
     flux *= 1 + 0.003 * np.sin(2 * np.pi * time / 25.0)
     first = time < 180
-    return [_curve(time[first], 5000 * flux[first], 1), _curve(time[~first], 7000 * flux[~first], 2)]
+    return [light_curve(time[first], 5000 * flux[first], 1), light_curve(time[~first], 7000 * flux[~first], 2)]
 
 
 def test_two_shallow_planets_of_a_spotted_star_are_found_with_their_depths() -> None:
@@ -59,6 +59,6 @@ def test_a_planet_of_a_star_that_turns_fast_is_found_alone() -> None:
     """Crests of one percent every 1.1 days, and transits of a thousandth."""
     place = Ephemeris(3.7, 101.0, 0.14)
     time, flux, _ = simulated((place, 1e-3), noise=1e-4)
-    star = search_star([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
+    star = search_star([light_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
     assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.7]
     assert star.signals[0].transit.depth == pytest.approx(1e-3, rel=0.08)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from simulated import curve as simulated
+from simulated import light_curve
 
 from exo_assets.lightcurves.clean import CleanError, cdpp_ppm, cleaned, stitched
 from exo_assets.lightcurves.curve import LightCurve, near_dump, usable
@@ -19,26 +19,10 @@ from exo_assets.lightcurves.search import SearchSettings, signals
 PLACE = Ephemeris(6.78901, 102.345, 0.25)
 
 
-def _curve(time: NDArray[np.float64], flux: NDArray[np.float64], segment: int = 1) -> LightCurve:
-    n = time.size
-    return LightCurve(
-        target="KIC 1",
-        mission="kepler",
-        flux_kind="PDCSAP_FLUX",
-        time_bjd=time,
-        flux=flux,
-        flux_err=np.full(n, 1e-4),
-        quality=np.zeros(n, np.int64),
-        segment=np.full(n, segment, np.int32),
-        column=np.full(n, np.nan),
-        row=np.full(n, np.nan),
-    )
-
-
 def _two_segments() -> list[LightCurve]:
     time, flux, _ = simulated((PLACE, 3e-3), noise=1e-4)
     first = time < 132
-    return [_curve(time[first], 5000 * flux[first], 1), _curve(time[~first], 9000 * flux[~first], 2)]
+    return [light_curve(time[first], 5000 * flux[first], 1), light_curve(time[~first], 9000 * flux[~first], 2)]
 
 
 def test_segments_of_different_brightness_join_and_keep_their_gap() -> None:
@@ -67,7 +51,7 @@ def test_a_star_that_varies_is_followed_and_its_transits_stay(rotation_days: flo
     """A crest every few days, thirty times as high as the transits are deep."""
     place = Ephemeris(3.7, 101.0, 0.14)
     time, flux, _ = simulated((place, 1e-3), noise=1e-4)
-    clean = cleaned([_curve(time, flux + 0.03 * np.sin(2 * np.pi * time / rotation_days))], [place])
+    clean = cleaned([light_curve(time, flux + 0.03 * np.sin(2 * np.pi * time / rotation_days))], [place])
     assert clean.is_curved and clean.n_outliers < 0.01 * time.size
     assert clean.flux_err.max() < 1.5e-4
     inside = np.abs(phase_days(clean.time_bjd, place.period_days, place.t0)) < 0.3 * place.duration_days
@@ -76,7 +60,7 @@ def test_a_star_that_varies_is_followed_and_its_transits_stay(rotation_days: flo
 
 def test_a_star_that_varies_too_fast_to_be_followed_is_not_cut_to_half() -> None:
     time, flux, _ = simulated(noise=1e-4)
-    clean = cleaned([_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 0.2))])
+    clean = cleaned([light_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 0.2))])
     assert clean.n_outliers < 0.01 * time.size and clean.flux_err.min() > 5e-3
 
 

@@ -31,7 +31,7 @@ from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime, WorkerLost
 from exo_resources.star_tables import StarEntry, StarRows, StarTables
 from tests.lightcurves.ray_tasks import dies_always, dies_once, slow_square
-from tests.lightcurves.simulated import curve
+from tests.lightcurves.simulated import curve, light_curve
 
 pytestmark = pytest.mark.ray
 
@@ -47,22 +47,10 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayRuntime]:
     made.shutdown()
 
 
-def light_curve(star: str, seed: int = 0) -> LightCurve:
+def of_star(star: str, seed: int = 0) -> LightCurve:
     planet = STARS.get(star)
-    time, flux, error = curve(*([planet] if planet else []), seed=seed)
-    n = time.size
-    return LightCurve(
-        target=star,
-        mission="kepler",
-        flux_kind="PDCSAP_FLUX",
-        time_bjd=time + 2_454_833,
-        flux=flux * 1e4,
-        flux_err=error * 1e4,
-        quality=np.zeros(n, np.int64),
-        segment=np.ones(n, np.int32),
-        column=np.full(n, np.nan),
-        row=np.full(n, np.nan),
-    )
+    time, flux, _ = curve(*([planet] if planet else []), seed=seed)
+    return light_curve(time + 2_454_833, flux * 1e4, target=star)
 
 
 def store(lake: Lake, files: dict[str, bytes]) -> None:
@@ -101,7 +89,7 @@ def stored(tmp_path: Path) -> Lake:
     lake = Lake(str(tmp_path / "lake"))
     lake.write("core_signals", catalogue())
     lake.write("raw_user__light_curves", RAW_USER__LIGHT_CURVES.empty())
-    store(lake, {star: to_parquet(light_curve(star)) for star in STARS})
+    store(lake, {star: to_parquet(of_star(star)) for star in STARS})
     return lake
 
 
@@ -144,7 +132,7 @@ def test_a_night_finds_the_planets_and_the_next_one_has_nothing_to_do(stored: La
         assert worked_on(second) == {"core_light_curves": 0, "core_search": 0}
         store(
             stored,
-            {**{s: to_parquet(light_curve(s)) for s in STARS}, "KIC 1001": to_parquet(light_curve("KIC 1001", 7))},
+            {**{s: to_parquet(of_star(s)) for s in STARS}, "KIC 1001": to_parquet(of_star("KIC 1001", 7))},
         )
         assert worked_on(night(stored, runtime, instance)) == {"core_light_curves": 1, "core_search": 1}
         forced = night(stored, runtime, instance, force=True)
@@ -152,13 +140,13 @@ def test_a_night_finds_the_planets_and_the_next_one_has_nothing_to_do(stored: La
 
 
 def test_a_star_that_cannot_be_read_is_lost_alone(stored: Lake, runtime: RayRuntime) -> None:
-    short = light_curve("KIC 1064").where(np.arange(40))
+    short = of_star("KIC 1064").where(np.arange(40))
     store(
         stored,
         {
             "KIC 1000": b"SIMPLE  = cut off",
             "KIC 1064": to_parquet(short),
-            "KIC 1001": to_parquet(light_curve("KIC 1001")),
+            "KIC 1001": to_parquet(of_star("KIC 1001")),
         },
     )
     with dg.DagsterInstance.ephemeral() as instance:

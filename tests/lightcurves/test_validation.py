@@ -8,7 +8,7 @@ from hashlib import sha256
 import numpy as np
 import polars as pl
 from simulated import curve as simulated
-from test_clean import _curve
+from simulated import light_curve
 
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.injection import Host, planned
@@ -53,7 +53,7 @@ class Blobs:
 
     def __init__(self) -> None:
         time, flux, _ = simulated((Ephemeris(6.1, 102.0, 0.2), 4e-3), noise=2e-4)
-        self.data = to_parquet(_curve(time + ZERO, 1000 * flux))
+        self.data = to_parquet(light_curve(time + ZERO, 1000 * flux))
 
     def get(self, key: str) -> bytes:
         assert key == "k"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from exo_resources.lake import DamagedTableError, Lake, TableMissingError
+from tests.s3_server import s3_bucket
 
 FRAME = pl.DataFrame({"signal_id": ["a", "b"], "depth_ppm": [1.5, None], "reasons": [[{"x": 1.0}], []]})
 
@@ -24,16 +24,8 @@ FRAME = pl.DataFrame({"signal_id": ["a", "b"], "depth_ppm": [1.5, None], "reason
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """URL of a bucket on a real S3 server on this machine."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="lake")
-    yield f"s3://lake/exo?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    server.stop()
+    with s3_bucket("lake") as (_, query):
+        yield f"s3://lake/exo?{query}"
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -22,6 +22,7 @@ from exo_resources.mast.live import ROWS_PER_PAGE, STARS_PER_QUESTION
 from exo_resources.settings import Settings
 from tests.resources.mast_files import at_archive, contents, kepler_name
 from tests.resources.mast_server import MastServer
+from tests.s3_server import s3_bucket
 
 KEPLER = [kepler_name(11442793, quarter) for quarter in (1, 2, 3)]
 TWO_MINUTES = "tess2020186164531-s0027-0000000149603524-0189-s_lc.fits"
@@ -218,24 +219,12 @@ def _deep(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of a mirror in a bucket on a real S3 server on this machine."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in keys.items():
-            patch.setenv(name, value)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        client = boto3.client("s3", endpoint_url=f"http://{host}:{port}")
-        client.create_bucket(Bucket="nasa")
+    with s3_bucket("nasa") as (client, query):
         folder = _deep(tmp_path_factory.mktemp("bucket"))
         for path in folder.rglob("*"):
             if path.is_file():
                 client.upload_file(str(path), "nasa", f"mirror/{path.relative_to(folder)}")
-        yield f"s3://nasa/mirror?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-        server.stop()
+        yield f"s3://nasa/mirror?{query}"
 
 
 @pytest.fixture(params=["flat", "deep", "file_url", "s3", "apache", "nginx", "python"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import signal
 import subprocess
@@ -20,6 +19,7 @@ from polars.testing import assert_frame_equal
 
 from exo_resources.lake import DamagedTableError, Lake
 from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables
+from tests.s3_server import s3_bucket
 
 SCHEMA = pl.Schema({"star_id": pl.String, "flux": pl.List(pl.Float32), "view": pl.Array(pl.Float32, 2)})
 
@@ -42,16 +42,8 @@ def tables(request: pytest.FixtureRequest, tmp_path: Path) -> StarTables:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
     """URL of a bucket on a real S3 server on this machine."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    os.environ.update(AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1")
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket="stars")
-    yield f"s3://stars/exo?endpoint_override={host}:{port}&scheme=http&region=us-east-1"
-    server.stop()
+    with s3_bucket("stars") as (_, query):
+        yield f"s3://stars/exo?{query}"
 
 
 def test_stars_come_back_as_they_were_written(tables: StarTables) -> None:
