@@ -36,7 +36,7 @@ from exo_assets.features.diagnostics import COLUMNS, as_row, diagnose
 from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX
 from exo_assets.features.registry import FEATURES
 from exo_assets.features.tabular import build_features, count_signals
-from exo_assets.lightcurves.buckets import all_buckets
+from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.detrend import pieces, point_to_point_sigma, robust_sigma
 from exo_assets.lightcurves.planning import UNKNOWN, KnownStar, known_stars
@@ -126,7 +126,7 @@ def measured(curves: pl.DataFrame, stars: Mapping[str, KnownStar]) -> Iterator[d
 def diagnosed(curves: pl.DataFrame, signals: pl.DataFrame) -> pl.DataFrame:
     """The diagnostics of the catalogue's signals on stars that have a curve."""
     stars: dict[str, KnownStar] = {}
-    for bucket in all_buckets("kepler"):
+    for bucket in sorted({bucket_of(f"KIC {kepid}") for kepid in curves["kepid"]}):
         stars |= known_stars(signals, bucket)
     schema = {"signal_id": pl.String, **dict.fromkeys(EVERY, pl.Float64)}
     return pl.DataFrame(list(measured(curves, stars)), schema=schema)
