@@ -15,8 +15,9 @@ from exo_resources.settings import CHECKOUT
 ASSETS = CHECKOUT / "exo_assets"
 GLUE = {"assets.py", "checks.py", "table_asset.py", "star_asset.py", "partitions.py", "validation_assets.py"}
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
-KERNELS = sorted(ASSETS.rglob("*_kernels.py"))
-"""What Numba compiles: the only modules that import it at their top, and heavy themselves for that."""
+KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])
+"""What Numba compiles, and torch's layers and loops: the only modules that import them at their top, and heavy
+themselves for that."""
 HEAVY = {
     *("ray", "torch", "lightgbm", "shap", "mlflow", "sklearn", "llama_index", "optuna", "imblearn", "matplotlib"),
     *("numba", "scipy", "astropy", "batman"),

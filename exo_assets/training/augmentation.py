@@ -93,12 +93,13 @@ def hide_at_random(signals: pl.DataFrame, chance: float, rng: np.random.Generato
 @dataclass(frozen=True)
 class Copies:
     """Stacked model input: `row` says which training signal a copy is of, `weight` its share, `plain` whether nothing
-    but the block is hidden in it."""
+    but the block is hidden in it, `shows` whether it shows the signal's light curve."""
 
     x: Matrix
     row: np.ndarray
     weight: np.ndarray
     plain: np.ndarray
+    shows: np.ndarray
 
 
 def masked_copies(
@@ -130,20 +131,21 @@ def masked_copies(
     ]
     seen = curve_weight(signals, transformer)
     parts = [
-        (shown, weight * share, number < 2)
+        (shown, weight * share, number < 2, with_curve)
         for number, (frame, weight) in enumerate(plan)
-        for shown, share in ((hide_curves(frame), 1 - seen), (frame, seen))
+        for shown, share, with_curve in ((hide_curves(frame), 1 - seen, False), (frame, seen, True))
         if share.any()
     ]
-    xs, rows, weights, plains = [], [], [], []
-    for frame, weight, is_plain in parts:
+    xs, rows, weights, plains, shows = [], [], [], [], []
+    for frame, weight, is_plain, with_curve in parts:
         chosen = np.flatnonzero(weight > 0)
         # Features are built on the whole frame, so that a signal keeps its neighbours, then cut.
         xs.append(transformer.matrix(transformer.features(frame, star_counts))[chosen])
         rows.append(chosen)
         weights.append(weight[chosen])
         plains.append(np.full(chosen.size, is_plain))
-    return Copies(np.vstack(xs), np.concatenate(rows), np.concatenate(weights), np.concatenate(plains))
+        shows.append(np.full(chosen.size, with_curve))
+    return Copies(np.vstack(xs), *(np.concatenate(part) for part in (rows, weights, plains, shows)))
 
 
 def curve_weight(signals: pl.DataFrame, transformer: SignalTransformer) -> np.ndarray:
