@@ -37,6 +37,11 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return StarTables(Lake(settings.lake))
 
+    def signal_views() -> object:
+        from exo_resources.signal_views import SignalViews
+
+        return SignalViews(settings.lake, settings.home / "tmp" / "views")
+
     def ray_runtime() -> object:
         from exo_resources.ray_runtime import RayRuntime
 
@@ -68,6 +73,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "archive": _lazy(archive, "NASA Exoplanet Archive, live, mirrored or shipped"),
         "light_curves": _lazy(light_curves, "MAST's light curves, live, mirrored or shipped"),
         "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
+        "signal_views": _lazy(signal_views, "Folded views of signals, mapped from the lake"),
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -22,6 +23,8 @@ from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 EXPERIMENT = "exo-vetter"
 CHAMPION, PREVIOUS = "champion", "previous"
 _MODEL, _FILES = "model", "vetter"
+MOST_AT_ONCE = 1000
+"""Metrics that MLflow takes in one call."""
 _LOADER = "exo_assets.training.pyfunc"
 
 
@@ -103,8 +106,10 @@ class ModelRegistry:
         metrics: Mapping[str, float],
         tags: Mapping[str, str],
         plots: Mapping[str, bytes],
+        series: Sequence[tuple[str, float, int]] = (),
     ) -> ModelRef:
-        """Log the vetter in `folder` as a run and a version of `exo-vetter`; `plots` are PNG files by name.
+        """Log the vetter in `folder` as a run and a version of `exo-vetter`; `plots` are PNG files by name, `series`
+        metrics with a step (name, value, step).
 
         A version with the same digest is returned as it is, and nothing is logged. The version is registered last:
         killed before that, an unfinished run is all that is left.
@@ -120,6 +125,7 @@ class ModelRegistry:
                 client.log_param(run_id, name, value)
             for name, number in metrics.items():
                 client.log_metric(run_id, name, float(number))
+            _log_series(client, run_id, series)
             with tempfile.TemporaryDirectory() as temporary:
                 for name, png in plots.items():
                     path = Path(temporary) / "plots" / name
@@ -261,6 +267,15 @@ def _shown(url: str) -> str:
     """`url` without a password."""
     parsed = urlparse(url)
     return url.replace(f":{parsed.password}@", ":***@") if parsed.password else url
+
+
+def _log_series(client: Any, run_id: str, series: Sequence[tuple[str, float, int]]) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    logged = [Metric(name, value, now, step) for name, value, step in series]
+    for begin in range(0, len(logged), MOST_AT_ONCE):
+        client.log_batch(run_id, metrics=logged[begin : begin + MOST_AT_ONCE])
 
 
 def _package(folder: Path, target: Path) -> None:

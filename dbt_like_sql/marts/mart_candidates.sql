@@ -25,6 +25,7 @@ columns:
     description: What people are told; candidate means unsure
     tests:
       - accepted_values: [planet, candidate, false positive]
+  prediction_set: "What the candidate can be at 95 % coverage of planets and of false positives alike; unsure: either"
   reasons: "Strongest reasons first: feature = value (contribution in log-odds, positive towards planet)"
   disposition_archive: Label of the archive
   also_known_as: Signals that are the same planet under another name
@@ -58,6 +59,7 @@ SELECT
     signals.tic_id,
     scores.probability_planet,
     scores.verdict,
+    scores.prediction_set,
     scores.reasons_text AS reasons,
     signals.disposition_archive,
     identity.counterparts AS also_known_as,

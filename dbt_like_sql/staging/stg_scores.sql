@@ -16,6 +16,11 @@ columns:
     tests:
       - not_null
       - accepted_values: [planet, candidate, false positive]
+  prediction_set:
+    description: "What the signal can be at 95 % coverage of planets and of false positives alike; unsure: either"
+    tests:
+      - not_null
+      - accepted_values: [planet, false positive, unsure]
   reasons_text: "Strongest reasons first: feature = value (contribution in log-odds, positive towards planet)"
   strongest_feature: Feature that moved the probability most
   strongest_contribution: {description: "Its contribution, positive towards planet", unit: log-odds, type: DOUBLE}
@@ -34,6 +39,7 @@ SELECT
     disposition_candidate,
     disposition_false_positive,
     verdict,
+    prediction_set,
     array_to_string(
         list_transform(
             reasons,

@@ -49,6 +49,7 @@ def _reply(signal: dict[str, Any], row: dict[str, Any], loaded: Loaded) -> dict[
         "disposition_candidate": row["disposition_candidate"],
         "disposition_false_positive": row["disposition_false_positive"],
         "verdict": row["verdict"],
+        "prediction_set": row["prediction_set"],
         "reasons": row["reasons"],
         "missing": [name for name in USED if signal[name] is None],
         "caution": loaded.vetter.unfamiliar(signal["mission"]),

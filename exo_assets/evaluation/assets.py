@@ -6,6 +6,7 @@ Belongs here: what is read, which model is fetched, what is shown in the UI. Doe
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -13,12 +14,14 @@ import polars as pl
 
 from exo_assets.evaluation import champion as rules
 from exo_assets.evaluation.contracts import (
+    ML_CONTINUAL_LEARNING,
     ML_FORWARD_TEST,
     ML_LEAKAGE_PROBE,
     ML_PERFORMANCE_HISTORY,
     ML_VETTER_CHAMPION,
     ML_VETTER_GATES,
     ML_VETTER_METRICS,
+    ML_VETTER_PARTS,
     ML_VETTER_PREDICTIONS,
 )
 from exo_assets.features.from_light_curves import with_diagnostics
@@ -46,6 +49,8 @@ def ml_vetter_predictions(
     ml_vetter_oof: pl.DataFrame,
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
+    signal_views: Any,
     registry: Any,
     lake: Any,
 ) -> Table:
@@ -53,7 +58,7 @@ def ml_vetter_predictions(
     from exo_assets.evaluation.predictions import predictions
 
     candidate = candidate_of(ml_vetter_candidate)
-    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    signals = signal_views.beside(with_diagnostics(core_signals, feat_signal_diagnostics), feat_view_index)
     frame = predictions(candidate, _load(registry, candidate), signals, ml_vetter_oof)
     # Kept by digest: a later candidate is compared with these when this model can no longer be loaded.
     kept = io.BytesIO()
@@ -74,6 +79,8 @@ def ml_vetter_metrics(
     ml_vetter_predictions: pl.DataFrame,
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
+    signal_views: Any,
     ml_vetter_candidate: pl.DataFrame,
     registry: Any,
     settings: Any,
@@ -83,20 +90,79 @@ def ml_vetter_metrics(
     from exo_assets.evaluation.predictions import held_out
     from exo_assets.evaluation.report import headline, metrics_table
     from exo_assets.evaluation.threads import in_threads
-    from exo_assets.features.registry import FEATURE_NAMES
 
     frame = metrics_table(ml_vetter_predictions, core_signals, seed=settings.seed, map_=in_threads)
     tested = ml_vetter_predictions.filter(split="test", inputs="as_archived")
     vetter = _load(registry, candidate_of(ml_vetter_candidate))
-    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    signals = signal_views.beside(with_diagnostics(core_signals, feat_signal_diagnostics), feat_view_index)
     strength = vetter.contributions(held_out(signals).sort("signal_id").head(400))[:, :-1]
     pictures = {
         "precision, recall and ROC": plots.ranking(tested),
         "calibration": plots.calibration(tested),
         "dispositions": plots.confusion(tested),
-        "feature importance": plots.importance(strength, FEATURE_NAMES),
+        "what moves the score": plots.importance(strength, vetter.contributing),
     }
     return Table(frame, metadata=_shown(pictures), notes=headline(frame))
+
+
+@table_asset(
+    ML_VETTER_PARTS,
+    group=GROUP,
+    code=[f"evaluation/{name}.py" for name in ("contracts", "parts", "report", "metrics", "bootstrap")],
+    salt=_seed,
+)
+def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, settings: Any) -> Table:
+    """Features, network and blend beside each other."""
+    from exo_assets.evaluation.parts import parts_table
+
+    frame = parts_table(ml_vetter_predictions, seed=settings.seed)
+    told = frame.filter(split="test", population="overall", metric="average_precision")
+    return Table(frame, notes={r["model"]: r["value"] for r in told.iter_rows(named=True)})
+
+
+@table_asset(
+    ML_CONTINUAL_LEARNING,
+    group=GROUP,
+    code=[f"evaluation/{n}.py" for n in ("contracts", "continual", "report", "metrics", "bootstrap")] + [*MODEL_CODE],
+    kinds=("ray", "pytorch", "parquet"),
+    salt=_seed,
+)
+def ml_continual_learning(
+    context: dg.AssetExecutionContext,
+    *,
+    core_signals: pl.DataFrame,
+    ml_training_set: pl.DataFrame,
+    neural_training: Any,
+    settings: Any,
+) -> Table:
+    """TESS after Kepler in several ways; empty when one of them has too few resolved signals."""
+    from exo_assets.evaluation.continual import PAIR, continual_table, is_judged, teachable
+    from exo_assets.evaluation.predictions import held_out
+    from exo_assets.training.continual import compare_ways
+    from exo_assets.training.neural_inputs import without_views
+    from exo_assets.training.settings import TrainingSettings
+    from exo_assets.training.vetter_training import prepare
+
+    plan = TrainingSettings(seed=settings.seed)
+    folds = ml_training_set.filter(split="train").select("signal_id", "fold")
+    rows = core_signals.join(folds, on="signal_id", how="inner").filter(pl.col("mission").is_in(PAIR)).sort("signal_id")
+    if absent := teachable(rows, plan.least_per_class):
+        return Table(ML_CONTINUAL_LEARNING.empty(), notes={"absent": absent})
+    transformer, data = prepare(rows, None, plan)
+    tested = held_out(core_signals).with_row_index("at").filter(is_judged())
+    matrix = transformer.matrix(transformer.features(held_out(core_signals)))[tested["at"].to_numpy()]
+    learnt = compare_ways(
+        without_views(rows, data),
+        data.mission,
+        PAIR,
+        matrix,
+        plan.neural,
+        seed=plan.seed,
+        run=partial(neural_training.run, progress=lambda epoch: context.log.info("%s", epoch)),
+    )
+    frame = continual_table(learnt, tested, seed=settings.seed)
+    told = frame.filter(metric="roc_auc")
+    return Table(frame, notes={f"{r['way']}, {r['mission']}": r["value"] for r in told.iter_rows(named=True)})
 
 
 @table_asset(
@@ -191,6 +257,8 @@ def ml_vetter_gates(
     ml_leakage_probe: pl.DataFrame,
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
+    signal_views: Any,
     registry: Any,
     lake: Any,
     settings: Any,
@@ -201,7 +269,7 @@ def ml_vetter_gates(
 
     candidate = candidate_of(ml_vetter_candidate)
     rival = rules.reference(registry, lake, candidate)
-    signals = with_diagnostics(core_signals, feat_signal_diagnostics)
+    signals = signal_views.beside(with_diagnostics(core_signals, feat_signal_diagnostics), feat_view_index)
     exhibits = Exhibits(
         candidate=candidate,
         model=_load(registry, candidate),
@@ -303,6 +371,8 @@ def _shown(pictures: dict[str, bytes]) -> dict[str, dg.MetadataValue[Any]]:
 ASSETS: list[dg.AssetsDefinition] = [
     ml_vetter_predictions,
     ml_vetter_metrics,
+    ml_vetter_parts,
+    ml_continual_learning,
     ml_forward_test,
     ml_leakage_probe,
     ml_vetter_gates,

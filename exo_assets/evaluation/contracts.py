@@ -9,6 +9,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
 from exo_assets.contracts import Column, TableContract
+from exo_assets.training.conformal import SETS
 
 F, N, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
 
@@ -52,6 +53,9 @@ ML_VETTER_PREDICTIONS = TableContract(
         Column("disposition_confirmed", F, "Probability that the archive would say CONFIRMED", low=0, high=1),
         Column("disposition_candidate", F, "Probability that the archive would say CANDIDATE", low=0, high=1),
         Column("disposition_false_positive", F, "Probability that the archive would say FALSE POSITIVE", low=0, high=1),
+        Column("prediction_set", S, "Conformal prediction set; of training stars only as archived", allowed=SETS),
+        Column("log_odds_features", F, "Log-odds of a planet by the features' models, before the blend"),
+        Column("log_odds_network", F, "Log-odds of a planet by the network, before the blend; null when there is none"),
     ),
     key=("signal_id", "inputs"),
 )
@@ -83,6 +87,38 @@ ML_VETTER_METRICS = TableContract(
         Column("baseline_source", S, "Where the figure to beat comes from"),
     ),
     key=("head", "population", "split", "inputs", "metric"),
+)
+
+ML_VETTER_PARTS = TableContract(
+    "ml_vetter_parts",
+    "The features' models, the network and their blend on the same unseen stars, their differences in pairs, and the figures of published vetters with what differs.",
+    (
+        Column("model", S, "features, network, blend, a difference of two, or a published vetter", nullable=False),
+        Column("population", S, "overall, a mission, or published", nullable=False),
+        Column("split", S, "test, unseen (training stars out of fold too), or published", nullable=False),
+        Column("metric", S, "Name of the figure", nullable=False),
+        *_INTERVAL,
+        Column("n_signals", N, "Signals that the figure rests on", low=0),
+        Column("n_stars", N, "Stars that they belong to", low=0),
+        Column("prevalence", F, "Share of planets among them", low=0, high=1),
+        Column("note", S, "What differs from our task, for a published figure"),
+    ),
+    key=("model", "population", "split", "metric"),
+)
+
+ML_CONTINUAL_LEARNING = TableContract(
+    "ml_continual_learning",
+    "Learning TESS after Kepler with the network: what is gained on the new mission and forgotten of the old one by fine-tuning, elastic weight consolidation, rehearsal and full retraining, on frozen test stars; 'old mission only' on the new one is the shift between them.",
+    (
+        Column("way", S, "How the network learned", nullable=False),
+        Column("description", S, "In words", nullable=False),
+        Column("role", S, "old or new mission", nullable=False, allowed=("old", "new")),
+        Column("mission", S, "Mission that is judged", nullable=False, allowed=MISSIONS),
+        Column("metric", S, "Name of the figure, of uncalibrated probabilities", nullable=False),
+        *_INTERVAL,
+        *_SIZE,
+    ),
+    key=("way", "mission", "metric"),
 )
 
 ML_FORWARD_TEST = TableContract(
@@ -177,6 +213,8 @@ ML_PERFORMANCE_HISTORY = TableContract(
 CONTRACTS = (
     ML_VETTER_PREDICTIONS,
     ML_VETTER_METRICS,
+    ML_VETTER_PARTS,
+    ML_CONTINUAL_LEARNING,
     ML_FORWARD_TEST,
     ML_LEAKAGE_PROBE,
     ML_VETTER_GATES,

@@ -57,6 +57,21 @@ def binary_metrics(
     }
 
 
+def set_metrics(
+    is_planet: npt.ArrayLike, sets: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> dict[str, Array]:
+    """Figures of prediction sets (conformal.py): the share of the planets, and of the false positives, whose set holds
+    what they are (unsure holds both), and the share of all that are unsure."""
+    truth, given = np.asarray(is_planet, dtype=bool), np.asarray(sets)
+    weight = _weights(weights, truth.size)
+    unsure = (given == "unsure").astype(float)
+    return {
+        "set_coverage_planet": _mean((unsure + (given == "planet"))[truth], weight[:, truth]),
+        "set_coverage_false_positive": _mean((unsure + (given == "false positive"))[~truth], weight[:, ~truth]),
+        "set_unsure_share": _mean(unsure, weight),
+    }
+
+
 def multiclass_metrics(
     label: npt.ArrayLike, probabilities: npt.ArrayLike, weights: npt.ArrayLike | None = None
 ) -> dict[str, Array]:

@@ -17,11 +17,14 @@ from exo_assets.training.augmentation import hide_block
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.splits import assign_splits
 
-_PROBABILITIES = (
+_JUDGEMENT = (
     "probability_planet",
     "disposition_confirmed",
     "disposition_candidate",
     "disposition_false_positive",
+    "prediction_set",
+    "log_odds_features",
+    "log_odds_network",
 )
 
 
@@ -87,4 +90,4 @@ def _bare(vetter: Judge, signals: pl.DataFrame, missions: pl.Series) -> list[pl.
 
 def _labelled(stars: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     who = stars.select("signal_id", "mission", "star_id", "disposition")
-    return pl.concat([who, scores.select(_PROBABILITIES)], how="horizontal").filter(pl.col("disposition").is_not_null())
+    return pl.concat([who, scores.select(_JUDGEMENT)], how="horizontal").filter(pl.col("disposition").is_not_null())

@@ -15,7 +15,7 @@ import polars as pl
 from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
 from exo_assets.evaluation.bootstrap import Interval, bootstrap_by_star, paired_difference
 from exo_assets.evaluation.contracts import INPUTS, ML_PERFORMANCE_HISTORY, ML_VETTER_METRICS, SPLITS
-from exo_assets.evaluation.metrics import binary_metrics, multiclass_metrics
+from exo_assets.evaluation.metrics import binary_metrics, multiclass_metrics, set_metrics
 from exo_assets.evaluation.threads import Map, in_turn
 from exo_assets.features.transformer import PIPELINE_BLOCK
 
@@ -191,6 +191,9 @@ def _figures(head: str, part: pl.DataFrame, seed: int) -> dict[str, Interval]:
     if head == "planet":
         truth, score = part["is_planet"].to_numpy(), part["probability_planet"].to_numpy()
         found = bootstrap_by_star(stars, lambda w: binary_metrics(truth, score, w), seed=seed)
+        if part["prediction_set"].null_count() == 0:
+            sets = part["prediction_set"].to_numpy()
+            found |= bootstrap_by_star(stars, lambda w: set_metrics(truth, sets, w), seed=seed)
         if "bare" not in part.columns:
             return found
         bare = part["bare"].to_numpy()

@@ -12,6 +12,7 @@ import polars as pl
 
 from exo_assets.contracts import Column
 from exo_assets.features.diagnostics import COLUMNS
+from exo_assets.features.seen_views import VIEWS
 
 PREFIX = "lc_"
 NOT_SEEN = (
@@ -54,4 +55,4 @@ def has_curve(signals: pl.DataFrame) -> pl.Series:
 
 def hide_curves(signals: pl.DataFrame) -> pl.DataFrame:
     """`signals` as if they had no light curves."""
-    return signals.drop(name for name in CURVE_NAMES if name in signals.columns)
+    return signals.drop(name for name in (*CURVE_NAMES, VIEWS) if name in signals.columns)

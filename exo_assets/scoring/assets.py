@@ -17,7 +17,11 @@ from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
 
 GROUP = "scoring"
-CODE = ("scoring", "features", "training/vetter.py", "training/calibration.py")
+CODE = (
+    "scoring",
+    "features",
+    *(f"training/{name}.py" for name in ("vetter", "calibration", "blend", "conformal", "network", "neural", "forest")),
+)
 BATCH_ROWS = 2000
 """Rows per task: half a second of explanations, well above what sending it costs."""
 
@@ -27,10 +31,12 @@ def out_scores_all(
     *,
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
     ml_vetter_champion: pl.DataFrame,
     lake: Any,
     registry: Any,
     ray_runtime: Any,
+    signal_views: Any,
 ) -> Table:
     """Judge every signal with the champion; a signal that fails is a row with the reason."""
     from exo_assets.scoring.batch import FAILURE, load_model, model_files
@@ -41,6 +47,7 @@ def out_scores_all(
     files = model_files(registry.fetch(ref))
     vetter = load_model(files)
     signals = with_diagnostics(core_signals, feat_signal_diagnostics).sort("signal_id")
+    signals = signal_views.beside(signals, feat_view_index)
     prepared = prepare(signals, vetter)
     results = _in_batches(prepared.features, files, ray_runtime)
     unusable, failed = prepared.rows["unusable"], results[FAILURE]

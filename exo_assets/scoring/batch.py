@@ -24,10 +24,11 @@ MOST_FAILURES = 50
 """Rows of one batch that may fail one by one before the rest of it is given up with the same reason."""
 
 FAILURE = "reason"
+_TYPES: dict[str, Any] = {"reasons": REASONS, "verdict": pl.String, "prediction_set": pl.String}
 RESULT = pl.Schema(
     {
         "signal_id": pl.String,
-        **{n: REASONS if n == "reasons" else pl.String if n == "verdict" else pl.Float64 for n in JUDGEMENT},
+        **{n: _TYPES.get(n, pl.Float64) for n in JUDGEMENT},
         FAILURE: pl.String,
     }
 )

@@ -6,6 +6,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
+from exo_assets.training.conformal import SETS
 
 F, S = pl.Float64, pl.String
 
@@ -55,7 +56,18 @@ def _judgement(nullable: bool) -> tuple[Column, ...]:
             high=1,
         ),
         Column("verdict", S, "What people are told; candidate means unsure", nullable=nullable, allowed=VERDICTS),
-        Column("reasons", REASONS, "Features that moved the probability most: value and contribution in log-odds"),
+        Column(
+            "prediction_set",
+            S,
+            "What the signal can be at 95 % coverage of planets and of false positives alike; unsure: either",
+            nullable=nullable,
+            allowed=SETS,
+        ),
+        Column(
+            "reasons",
+            REASONS,
+            "Features and views that moved the probability most: value (null for views) and contribution in log-odds",
+        ),
     )
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS, MEASURED_COLUMNS, MISSIONS
 from exo_assets.features.from_light_curves import CURVE_NAMES
+from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.contracts import JUDGEMENT
 
 MEASURED = {c.name: c for c in CORE_SIGNALS.columns if c.name in MEASURED_COLUMNS}
@@ -81,8 +82,8 @@ def prepare(
 ) -> Prepared:
     """Features of the rows that can be scored, and what is wrong with any row.
 
-    `signals` has `mission`, any of MEASURED_COLUMNS in the contract's units, and any of CURVE_NAMES, passed on as they
-    are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart; every other
+    `signals` has `mission`, any of MEASURED_COLUMNS in the contract's units, and any of CURVE_NAMES and VIEWS, passed
+    on as they are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart; every other
     column, labels included, is ignored. A value that its contract does not allow counts as unknown and is named in
     `problems`. A row that carries no measured quantity is not scored: `unusable` says why. Rows with the same
     `signal_id` are judged each by itself, never as companions of one another. `checked` says that the caller has held
@@ -135,6 +136,7 @@ def _passed_on(signals: pl.DataFrame, checked: bool) -> pl.DataFrame:
         pl.row_index("row").cast(pl.String),
         *(_text(name, signals.columns) for name in ("signal_id", "mission", "mission_star_id")),
         *(pl.col(name).cast(pl.Float64) for name in (*present, *(n for n in CURVE_NAMES if n in signals.columns))),
+        *(name for name in (VIEWS,) if name in signals.columns),
     )
     if checked:
         frame = frame.with_columns(problems=pl.lit(None, pl.String))

@@ -10,6 +10,7 @@ import io
 import tempfile
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,19 @@ import polars as pl
 
 from exo_assets.code_version import code_version
 from exo_assets.features.from_light_curves import with_diagnostics
+from exo_assets.features.seen_views import view_rows
 from exo_assets.features.tabular import count_signals
+from exo_assets.features.transformer import SignalTransformer
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
 from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
+from exo_assets.training.network_training import learn_network
+from exo_assets.training.neural import Epoch
+from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.tuning import SPACE, Search, objective
-from exo_assets.training.vetter_training import HEADS, Trained, learnable, prepare, train_vetter
+from exo_assets.training.vetter_training import HEADS, Data, Networked, Trained, learnable, prepare, train_vetter
 
 GROUP = "training"
 CODE = ("features", "training", "catalogs/contracts.py", "evaluation/metrics.py")
@@ -73,15 +79,18 @@ def ml_training_comparison(
     )
 
 
-@table_asset(ML_VETTER_CANDIDATE, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "mlflow"), salt=_salt)
+@table_asset(ML_VETTER_CANDIDATE, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "pytorch", "mlflow"), salt=_salt)
 def ml_vetter_candidate(
     context: dg.AssetExecutionContext,
     *,
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
     ml_training_set: pl.DataFrame,
     ml_training_comparison: pl.DataFrame,
     ray_runtime: Any,
+    neural_training: Any,
+    signal_views: Any,
     registry: Any,
     settings: Any,
     lake: Any,
@@ -92,7 +101,19 @@ def ml_vetter_candidate(
     plan = replace(training_settings(settings), balance=ml_training_comparison.filter("is_kept")["method"][0])
     if settings.profile == "full":
         plan = _searched(rows, counts, plan, ray_runtime, context)
-    trained = train_vetter(rows, plan, counts, ray_runtime.map, {"seed": plan.seed, "signals": rows.height})
+    epochs: list[Epoch] = []
+
+    def told(epoch: Epoch) -> None:
+        context.log.info("network %s", epoch)
+        epochs.append(epoch)
+
+    def learn(transformer: SignalTransformer, data: Data) -> Networked:
+        views = signal_views.arrays(feat_view_index)
+        seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, feat_view_index), views)
+        return learn_network(seen, plan.neural, plan.seed, partial(neural_training.run, progress=told))
+
+    facts = {"seed": plan.seed, "signals": rows.height}
+    trained = train_vetter(rows, plan, counts, ray_runtime.map, facts=facts, learn=learn)
     vetter, figures = trained.vetter, report.metrics(trained.out_of_fold)
     lake.put(OOF_KEY.format(digest=vetter.digest), _parquet(trained.out_of_fold))
     data_digest = lake.version("ml_training_set").digest
@@ -110,6 +131,7 @@ def ml_vetter_candidate(
                 "profile": settings.profile,
             },
             plots=report.plots(trained, vetter, rows, counts),
+            series=report.series(epochs),
         )
     context.log.info("%s: %s", ref, {k: round(v, 4) for k, v in figures.items() if k.endswith("roc_auc")})
     row = {
@@ -160,16 +182,19 @@ def _searched(
         objective, search, space=SPACE, start=plan.planet, trials=plan.trials, seed=plan.seed
     )
     context.log.info("search: log loss %.5f with %s", loss, best)
-    return replace(plan, planet={**plan.planet, **best}, bags=plan.full_bags)
+    many = replace(plan.neural, members=plan.full_members)
+    return replace(plan, planet={**plan.planet, **best}, bags=plan.full_bags, neural=many)
 
 
 def _parameters(plan: TrainingSettings, trained: Trained) -> dict[str, Any]:
-    flat = {k: v for k, v in asdict(plan).items() if k not in HEADS}
+    flat = {k: v for k, v in asdict(plan).items() if k not in (*HEADS, "neural")}
+    flat |= {f"neural_{k}": v for k, v in asdict(plan.neural).items()}
     flat |= {f"{head}_{k}": v for head in HEADS for k, v in getattr(plan, head).items()}
     for mission, expert in trained.vetter.experts.items():
         flat[f"{mission}_other_missions"] = expert.other_missions
         flat[f"{mission}_thresholds"] = f"{expert.low:.4f} {expert.high:.4f}"
         flat |= {f"{mission}_{layout}_calibration": c.kind for layout, c in expert.calibration.items()}
+        flat |= {f"{mission}_{layout}_blend": f"{b.features:.4f} {b.network:.4f}" for layout, b in expert.blend.items()}
     return flat
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exo_assets.training.neural import Floats, Ints, Matrix, NeuralData, NeuralJob, NeuralSettings, stacked_views
+from exo_assets.features.seen_views import Floats, stacked_views
+from exo_assets.training.neural import Ints, Matrix, NeuralData, NeuralJob, NeuralSettings
 from exo_assets.training.vetter_training import balancing
 from exo_assets.training.view_jitter import jittered
 

@@ -78,11 +78,11 @@ class Calibrator:
         if kind == "identity":
             return cls(kind)
         if kind == "platt":
-            a, c = _logistic(np.column_stack([score, np.ones_like(score)]), y, positive=1)
+            a, c = logistic(np.column_stack([score, np.ones_like(score)]), y, positive=1)
             return cls(kind, (a, c))
         if kind == "beta":
             design = np.column_stack([-np.logaddexp(0, -score), np.logaddexp(0, score), np.ones_like(score)])
-            a, b, c = _logistic(design, y, positive=2)
+            a, b, c = logistic(design, y, positive=2)
             return cls(kind, (a, b, c))
         if kind == "isotonic":
             return _isotonic(score, y)
@@ -109,8 +109,9 @@ def choose(score: Array, y: Array, fold: npt.NDArray[np.int64], kinds: Sequence[
     return Calibrator.fit(min(losses, key=lambda k: (losses[k], kinds.index(k))), score, y)
 
 
-def _logistic(design: Array, y: Array, positive: int) -> tuple[float, ...]:
-    """Maximum-likelihood logistic regression, the first `positive` coefficients kept above 1e-3."""
+def logistic(design: Array, y: Array, positive: int) -> tuple[float, ...]:
+    """Coefficients of the columns of `design` with the highest likelihood of `y` (0 or 1), the first `positive` of them
+    kept above 1e-3."""
     from scipy.optimize import minimize
 
     def negative(w: Array) -> tuple[float, Array]:
@@ -142,17 +143,6 @@ def softmax(z: Array) -> Array:
     """Row-wise softmax."""
     e = np.exp(z - z.max(axis=1, keepdims=True))
     return np.asarray(e / e.sum(axis=1, keepdims=True))
-
-
-def fit_temperature(z: Array, label: npt.NDArray[np.int64]) -> float:
-    """Temperature T (Guo et al. 2017) that minimises the log loss of softmax(z / T)."""
-    from scipy.optimize import minimize_scalar
-
-    def loss(log_t: float) -> float:
-        p = softmax(z / np.exp(log_t))[np.arange(len(label)), label]
-        return float(-np.log(np.clip(p, CLIP, None)).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
 
 def threshold(p: Array, hit: npt.NDArray[np.bool_], precision: float, least: int = 30) -> float | None:

@@ -6,6 +6,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
 from exo_assets.contracts import Column, TableContract
+from exo_assets.training.conformal import SETS
 
 F, N, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
 
@@ -91,9 +92,21 @@ ML_VETTER_OOF = TableContract(
         ),
         Column("as_archived", B, "Whether this is the layout that the signal has in the catalogue", nullable=False),
         Column("probability_planet", F, _P, nullable=False, low=0, high=1),
+        Column(
+            "prediction_set",
+            S,
+            "Conformal prediction set, from limits that never saw the star; of signals as archived",
+            allowed=SETS,
+        ),
         Column("disposition_confirmed", F, _P, nullable=False, low=0, high=1),
         Column("disposition_candidate", F, _P, nullable=False, low=0, high=1),
         Column("disposition_false_positive", F, _P, nullable=False, low=0, high=1),
+        Column(
+            "log_odds_features", F, "Log-odds of a planet by the features' models, before the blend", nullable=False
+        ),
+        Column(
+            "log_odds_network", F, "Log-odds of a planet by the network, before the blend; null when none was trained"
+        ),
     ),
     key=("signal_id", "layout"),
 )

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from exo_assets.evaluation.metrics import binary_metrics, point
+from exo_assets.features.seen_views import Floats
 from exo_assets.training.batches import Batch, Rows, Shown, batches, rows_of, shown
 from exo_assets.training.continual_torch import fisher, penalty
 from exo_assets.training.network_torch import VetterNetwork
 from exo_assets.training.neural import (
     Epoch,
-    Floats,
     Ints,
     Matrix,
     NeuralData,

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from exo_assets.training.neural import BINS, BRANCHES, NeuralSettings, branch_slices
+from exo_assets.features.seen_views import BINS, BRANCHES, branch_slices
+from exo_assets.training.neural import NeuralSettings
 
 CLASSES = 3
 POOLED: dict[str, int] = {"global": 8, "local": 3, "odd_even": 3, "secondary": 3}

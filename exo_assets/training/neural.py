@@ -15,25 +15,10 @@ import numpy.typing as npt
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.features.registry import FEATURE_NAMES
-from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS
+from exo_assets.features.seen_views import BRANCHES, Floats
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Matrix = npt.NDArray[np.float64]
-
-BRANCHES: Mapping[str, tuple[str, ...]] = {
-    "global": ("global_view",),
-    "local": ("local_view",),
-    "odd_even": ("odd_view", "even_view"),
-    "secondary": ("secondary_view",),
-}
-"""Branches of the network and the views that each looks at, as channels."""
-BINS: Mapping[str, int] = {"global": GLOBAL_BINS, "local": LOCAL_BINS, "odd_even": LOCAL_BINS, "secondary": LOCAL_BINS}
-SEEN_VIEWS = tuple(name for names in BRANCHES.values() for name in names)
-VIEWS_WIDTH = sum(BINS[branch] * len(names) for branch, names in BRANCHES.items())
-"""Numbers in all views of a signal, one after the other in the order of `SEEN_VIEWS`."""
-CLIP = 3.0
-"""Views are cut to this many depths: a flare or a secondary deeper than that says no more."""
 
 _MISSION = FEATURE_NAMES.index("mission")
 KNOTS = 33
@@ -180,6 +165,13 @@ class Epoch:
     waited: float
     is_best: bool
 
+    def __str__(self) -> str:
+        return (
+            f"{self.job} epoch {self.epoch}: loss {self.loss:.4f}, validation {self.validation_loss:.4f}"
+            f"{' (best)' if self.is_best else ''}, AP {self.ap:.4f}, {self.samples_per_s:,.0f} samples/s, "
+            f"{self.waited:.1%} waited for data"
+        )
+
 
 Weights = Mapping[str, npt.NDArray[Any]]
 """Parameters by name."""
@@ -206,20 +198,3 @@ class NeuralFit:
     logits: Mapping[str, Matrix]
     fisher: Weights = field(default_factory=dict)
     history: Sequence[Epoch] = ()
-
-
-def stacked_views(views: Mapping[str, npt.NDArray[Any]], rows: Ints) -> Floats:
-    """The views of `rows`, one signal a row (rows, VIEWS_WIDTH), cut to CLIP depths; unknown bins are flat (0)."""
-    parts = [np.asarray(views[name][rows], dtype=np.float32) for name in SEEN_VIEWS]
-    stacked = np.concatenate(parts, axis=1) if parts else np.zeros((len(rows), 0), dtype=np.float32)
-    return np.clip(np.nan_to_num(stacked, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP)
-
-
-def branch_slices() -> dict[str, slice]:
-    """Where each branch's views lie in a row of `stacked_views`."""
-    out, at = {}, 0
-    for branch, names in BRANCHES.items():
-        width = BINS[branch] * len(names)
-        out[branch] = slice(at, at + width)
-        at += width
-    return out

@@ -13,7 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from exo_assets.features.from_light_curves import has_curve
-from exo_assets.training.neural import Floats, NeuralData
+from exo_assets.features.seen_views import Floats
+from exo_assets.training.neural import NeuralData
 from exo_assets.training.splits import unit_hash
 from exo_assets.training.vetter_training import NO_CURVE, Data
 
@@ -48,3 +49,8 @@ def neural_data(
         judged=data.x,
         judged_shows={layout: nothing if layout == NO_CURVE else seen for layout in data.x},
     )
+
+
+def without_views(signals: pl.DataFrame, data: Data) -> NeuralData:
+    """As `neural_data`, of features alone."""
+    return neural_data(signals, data, (), np.full(signals.height, -1), {})

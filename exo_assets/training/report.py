@@ -5,14 +5,14 @@ Belongs here: turning predictions into flat metrics and PNG files. Does not belo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import polars as pl
 
 from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
-from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import PIPELINE_BLOCK
+from exo_assets.training.neural import Epoch
 from exo_assets.training.vetter import DISPOSITION_COLUMNS, LAYOUTS, Vetter
 from exo_assets.training.vetter_training import Trained
 
@@ -38,6 +38,15 @@ def metrics(out_of_fold: pl.DataFrame) -> dict[str, float]:
     return {k: v for k, v in out.items() if np.isfinite(v)}
 
 
+def series(epochs: Iterable[Epoch]) -> list[tuple[str, float, int]]:
+    """Name, value and step of each figure of each epoch of the networks."""
+    return [
+        (f"network_{epoch.job}_{figure}", float(getattr(epoch, figure)), epoch.epoch)
+        for epoch in epochs
+        for figure in ("loss", "validation_loss", "ap", "samples_per_s")
+    ]
+
+
 def _parts(out_of_fold: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     yield "all_as_archived", out_of_fold.filter("as_archived")
     for mission in MISSIONS:
@@ -60,5 +69,5 @@ def plots(trained: Trained, vetter: Vetter, signals: pl.DataFrame, star_counts: 
         "precision_recall_and_roc.png": draw.ranking(rows),
         "reliability.png": draw.calibration(rows),
         "confusion.png": draw.confusion(rows),
-        "contributions.png": draw.importance(contributions, FEATURE_NAMES),
+        "contributions.png": draw.importance(contributions, vetter.contributing),
     }

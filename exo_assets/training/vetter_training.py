@@ -21,7 +21,10 @@ from exo_assets.features.from_light_curves import has_curve, hide_curves
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
 from exo_assets.training.augmentation import Copies, hide_block, masked_copies
-from exo_assets.training.calibration import Calibrator, choose, fit_temperature, log_loss, softmax, threshold
+from exo_assets.training.blend import Blend, fit_blend, fit_class_weights
+from exo_assets.training.calibration import Calibrator, choose, log_loss, softmax, threshold
+from exo_assets.training.conformal import SETS, fit_limits
+from exo_assets.training.network import Network
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.vetter import CLASSES, DISPOSITION_COLUMNS, LAYOUTS, Expert, Vetter
 
@@ -139,9 +142,17 @@ def balancing(label: Ints, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.fl
 
 
 @dataclass(frozen=True)
+class Networked:
+    """A trained network and, by layout, the out-of-fold logits (rows of Data, 3) of the networks of its folds."""
+
+    network: Network
+    logits: Mapping[str, Matrix]
+
+
+@dataclass(frozen=True)
 class Trained:
-    """A vetter, its out-of-fold predictions [signal_id, mission, label, probability_planet, disposition_*, fold,
-    layout], and what was tried on the way."""
+    """A vetter, its out-of-fold predictions [signal_id, mission, label, probability_planet, prediction_set,
+    disposition_*, log_odds_*, fold, layout], and what was tried on the way."""
 
     vetter: Vetter
     out_of_fold: pl.DataFrame
@@ -176,10 +187,13 @@ def train_vetter(
     settings: TrainingSettings,
     star_counts: pl.DataFrame | None = None,
     run: Runner = serial,
+    *,
     facts: Mapping[str, Any] | None = None,
+    learn: Callable[[SignalTransformer, Data], Networked] | None = None,
 ) -> Trained:
     """Train on `signals`: columns of `core_signals` with a disposition and `fold`, training stars only.
 
+    `learn` trains the network beside the features' models, on rows sorted by signal_id; without it there is none.
     ValueError when no mission has `least_per_class` planets and false positives.
     """
     signals = signals.sort("signal_id")
@@ -191,6 +205,7 @@ def train_vetter(
             f"no mission has {settings.least_per_class} planets and as many false positives to learn from: "
             + ", ".join(f"{m} {_class_counts(data, m)}" for m in MISSIONS)
         )
+    networked = learn(transformer, data) if learn else None
     others, tried = _choose_others(data, missions, settings, run)
     tasks = [t for m in missions for t in _tasks(m, others[m], settings)]
     fits = run(fit_task, data, tasks)
@@ -207,29 +222,43 @@ def train_vetter(
                 else:
                     z[layout][fit.rows] += fit.raw[layout] / settings.archive_bags
 
-    experts, probability = {}, {layout: np.full(len(data.label), np.nan) for layout in data.x}
+    logits = networked.logits if networked else None
+    odds = {layout: z_[:, 0] - z_[:, 2] for layout, z_ in logits.items()} if logits else None
+    experts: dict[str, Expert] = {}
+    found = Predicted(
+        probability={layout: np.full(len(data.label), np.nan) for layout in data.x},
+        sets=np.full(len(data.label), SETS[2], dtype=object),
+        archive={},
+        forest=raw,
+        network=odds,
+    )
     for m in missions:
         here = data.mission == m
         made = {h: tuple(f.model for t, f in done if (t.head, t.target, t.holdout) == (h, m, None)) for h in HEADS}
-        verdict, p = _calibrate(data, raw, block, m, settings)
-        temperature = fit_temperature(z["full"][here], data.label[here])
+        parts = [z["full"][here], *([logits["full"][here]] if logits else [])]
+        archive_blend = Blend(*fit_class_weights(parts, data.label[here]))
         experts[m] = Expert(
-            made["planet"], made["archive"], temperature=temperature, other_missions=others[m], **verdict
+            made["planet"],
+            made["archive"],
+            archive_blend=archive_blend,
+            other_missions=others[m],
+            **_calibrate(data, found, block, m, settings),
         )
         for layout in data.x:
-            probability[layout][here] = p[layout]
-            z[layout][here] /= temperature
+            z[layout][here] = archive_blend(z[layout][here], logits[layout][here] if logits else None)
+    found.archive.update({layout: softmax(z[layout]) for layout in data.x})
     vetter = Vetter(
         transformer=transformer,
         experts=experts,
         fallback=max(missions, key=lambda m: (sum(_class_counts(data, m)), m)),
         facts=dict(facts or {}),
+        network=networked.network if networked else None,
     )
     judged = np.isin(data.mission, missions)
     rows = {"full": judged & block, "basic": judged}
     if NO_CURVE in data.x:
         rows[NO_CURVE] = judged & np.isin(data.mission, transformer.curves_of) & has_curve(signals).to_numpy()
-    return Trained(vetter, _out_of_fold(signals, rows, block, probability, z), tried)
+    return Trained(vetter, _out_of_fold(signals, rows, block, found), tried)
 
 
 def learnable(data: Data, settings: TrainingSettings) -> list[str]:
@@ -292,65 +321,105 @@ def _choose_others(
     return best, tried
 
 
-def _calibrate(
-    data: Data, raw: Mapping[str, Matrix], block: npt.NDArray[np.bool_], mission: str, s: TrainingSettings
-) -> tuple[dict[str, Any], dict[str, Matrix]]:
-    """Calibration and verdict thresholds of a mission, and the calibrated out-of-fold probabilities by layout.
+@dataclass(frozen=True)
+class Predicted:
+    """Out-of-fold predictions of all rows, by layout but for `sets`: calibrated probability of a planet, prediction
+    set as archived, probabilities of the dispositions, and the log-odds that the probability is blended from."""
 
-    The probabilities come from calibrations that did not see the fold; the expert's are fitted on all of it.
+    probability: Mapping[str, Matrix]
+    sets: npt.NDArray[np.object_]
+    archive: dict[str, Matrix]
+    forest: Mapping[str, Matrix]
+    network: Mapping[str, Matrix] | None
+
+
+def _calibrate(
+    data: Data, found: Predicted, block: npt.NDArray[np.bool_], mission: str, s: TrainingSettings
+) -> dict[str, Any]:
+    """Blend, calibration, verdict thresholds and set limits of a mission's expert; fills in the mission's rows of
+    `found.probability` and `found.sets`.
+
+    What is filled in comes from blends, calibrations and limits that did not see the fold; the expert's are fitted on
+    all of it.
     """
-    here = data.mission == mission
-    resolved, fold = data.label[here] != 1, data.fold[here]
+    here = np.flatnonzero(data.mission == mission)
+    resolved, fold, with_block = data.label[here] != 1, data.fold[here], block[here]
     y = (data.label[here] == 0).astype(np.float64)
-    with_block = block[here]
-    calibration, honest = {}, {layout: np.empty(len(y)) for layout in raw}
+
+    def scores(layout: str, rows: Ints) -> tuple[Matrix, Matrix | None]:
+        return found.forest[layout][here[rows]], None if found.network is None else found.network[layout][here[rows]]
+
+    blend: dict[str, Blend] = {}
+    calibration: dict[str, Calibrator] = {}
     for layout in LAYOUTS:
-        score = raw[layout][here]
-        fitted = resolved & with_block if layout == "full" and mission in PIPELINE_BLOCK else resolved
+        fitted, source = resolved, layout
+        if layout == "full" and mission in PIPELINE_BLOCK:
+            fitted = resolved & with_block
         if min((y[fitted] == c).sum() for c in (0, 1)) < s.least_per_class:
-            fitted, score = resolved, raw["basic"][here]
-        calibration[layout] = choose(score[fitted], y[fitted], fold[fitted])
+            fitted, source = resolved, "basic"
+        rows = np.flatnonzero(fitted)
+        blend[layout] = fit_blend(*scores(source, rows), y[rows])
+        calibration[layout] = choose(blend[layout](*scores(source, rows)), y[rows], fold[rows])
         for f in np.unique(fold):
-            rest = fitted & (fold != f)
+            rest, inside = np.flatnonzero(fitted & (fold != f)), np.flatnonzero(fold == f)
+            mix = fit_blend(*scores(source, rest), y[rest])
             two = len(np.unique(y[rest])) == 2
-            map_ = Calibrator.fit(calibration[layout].kind, score[rest], y[rest]) if two else Calibrator("identity")
-            honest[layout][fold == f] = map_(raw[layout][here][fold == f])
-            if NO_CURVE in raw:
-                alike = (fold == f) & (with_block == (layout == "full"))
-                honest[NO_CURVE][alike] = map_(raw[NO_CURVE][here][alike])
-    as_is = np.where(with_block, honest["full"], honest["basic"])[resolved]
-    planet = y[resolved] == 1
+            map_ = Calibrator("identity")
+            if two:
+                map_ = Calibrator.fit(calibration[layout].kind, mix(*scores(source, rest)), y[rest])
+            found.probability[layout][here[inside]] = map_(mix(*scores(layout, inside)))
+            if NO_CURVE in found.probability:
+                alike = inside[with_block[inside] == (layout == "full")]
+                found.probability[NO_CURVE][here[alike]] = map_(mix(*scores(NO_CURVE, alike)))
+    honest = np.where(with_block, found.probability["full"][here], found.probability["basic"][here])
+    planet = y == 1
+    for f in np.unique(fold):
+        rest = resolved & (fold != f)
+        found.sets[here[fold == f]] = fit_limits(honest[rest], planet[rest], s.coverage).sets(honest[fold == f])
+    as_is, planet = honest[resolved], planet[resolved]
     high = threshold(as_is, planet, s.precision)
     low = threshold(1 - as_is, ~planet, s.precision)
-    verdict = {
+    return {
+        "blend": blend,
         "calibration": calibration,
         "low": 1 - max(s.certainty, low if low is not None else s.precision),
         "high": max(s.certainty, high if high is not None else s.precision),
+        "limits": fit_limits(as_is, planet, s.coverage),
     }
-    return verdict, honest
 
 
 def _out_of_fold(
     signals: pl.DataFrame,
     judged: Mapping[str, npt.NDArray[np.bool_]],
     block: npt.NDArray[np.bool_],
-    probability: Mapping[str, Matrix],
-    z: Mapping[str, Matrix],
+    found: Predicted,
 ) -> pl.DataFrame:
     """Out-of-fold predictions of the judged: each signal in the layout it has and, where that is full, in basic too;
-    where its light curve is seen, also without it."""
+    where its light curve is seen, also without it. Prediction sets are of signals as archived, null otherwise."""
     frames = []
     for layout, chosen in judged.items():
         rows = np.flatnonzero(chosen)
-        archive = softmax(z[layout][rows])
+        as_archived = (layout != NO_CURVE) & (block[rows] == (layout == "full"))
+        sets = [s if told else None for s, told in zip(found.sets[rows], as_archived, strict=True)]
         frames.append(
             signals[rows]
             .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")
             .with_columns(
                 pl.Series("layout", [layout] * len(rows), dtype=pl.String),
-                pl.Series("as_archived", (layout != NO_CURVE) & (block[rows] == (layout == "full"))),
-                pl.Series("probability_planet", probability[layout][rows]),
-                *(pl.Series(name, archive[:, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
+                pl.Series("as_archived", as_archived),
+                pl.Series("probability_planet", found.probability[layout][rows]),
+                pl.Series(
+                    "prediction_set",
+                    [s if kept else None for s, kept in zip(found.sets[rows], as_archived, strict=True)],
+                    dtype=pl.String,
+                ),
+                *(pl.Series(name, found.archive[layout][rows, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
+                pl.Series("log_odds_features", found.forest[layout][rows], dtype=pl.Float64),
+                pl.Series(
+                    "log_odds_network",
+                    found.network[layout][rows] if found.network else [None] * len(rows),
+                    dtype=pl.Float64,
+                ),
             )
         )
     return pl.concat(frames)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from exo_assets.features.seen_views import BINS, BRANCHES, Floats, branch_slices
 from exo_assets.features.views import LOCAL_DURATIONS
-from exo_assets.training.neural import BINS, BRANCHES, Floats, NeuralSettings, branch_slices
+from exo_assets.training.neural import NeuralSettings
 
 
 def jittered(views: Floats, settings: NeuralSettings, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,78 @@
+"""Learning from a new mission: what is gained on it, and what is forgotten of the old one, by several ways of learning.
+
+Belongs here: the ways, side by side on the same data. Does not belong here: the penalty itself (continual_torch.py),
+figures with intervals (evaluation), or where networks are trained.
+
+The network alone is compared, on the features without views: few signals of a second mission have any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from exo_assets.features.seen_views import VIEWS_WIDTH
+from exo_assets.training.network import Network
+from exo_assets.training.network_training import RunJobs
+from exo_assets.training.neural import Ints, Matrix, NeuralData, NeuralFit, NeuralJob, NeuralSettings, Start
+
+REHEARSED = 0.1
+"""Share of the old signals that rehearsal shows again."""
+STRENGTHS = (1.0, 10.0, 100.0)
+"""Of the penalty, in units of the number of old signals over that of new ones: 1 is the posterior of Bayes' theorem."""
+
+OLD_ONLY = "old mission only"
+WAYS: Mapping[str, str] = {
+    OLD_ONLY: "never saw the new mission: the shift between the missions",
+    "new mission only": "never saw the old mission",
+    "fine-tuned": "goes on from the old network on the new mission alone",
+    **{f"EWC x{s:g}": "fine-tuned with elastic weight consolidation" for s in STRENGTHS},
+    "rehearsal": f"fine-tuned on the new mission and {REHEARSED:.0%} of the old one's signals",
+    "full retraining": "both missions, from nothing",
+}
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """By way of learning, the log-odds (rows,) of a planet of the judged signals."""
+
+    log_odds: Mapping[str, Matrix]
+
+
+def compare_ways(
+    data: NeuralData,
+    mission: npt.NDArray[np.str_],
+    pair: tuple[str, str],
+    judged: Matrix,
+    settings: NeuralSettings,
+    *,
+    seed: int,
+    run: RunJobs,
+) -> Learnt:
+    """Learn the old and the new mission of `pair` in every one of WAYS. `mission` is that of each signal of `data`
+    (without views); `judged` are rows of the transformer's matrix of test signals."""
+    old, new = (np.flatnonzero(mission == m) for m in pair)
+    some = np.random.default_rng(seed).permutation(old)[: round(REHEARSED * len(old))]
+
+    def job(name: str, rows: Ints) -> NeuralJob:
+        return NeuralJob(name, seed, None, tuple(int(r) for r in rows))
+
+    first = run(data, settings, [job(OLD_ONLY, old)])[0]
+    start = Start(first.scaler, first.weights, first.fisher)
+    fits = [first, *run(data, settings, [job("new mission only", new), job("full retraining", np.r_[old, new])])]
+    fits += run(data, settings, [job("fine-tuned", new), job("rehearsal", np.r_[some, new])], start=start)
+    for strength in STRENGTHS:
+        held = replace(settings, ewc=strength * len(old) / len(new))
+        fits += run(data, held, [job(f"EWC x{strength:g}", new)], start=start)
+    found = {fit.job.name: _judged(fit, settings, judged) for fit in fits}
+    return Learnt({way: found[way] for way in WAYS})
+
+
+def _judged(fit: NeuralFit, settings: NeuralSettings, judged: Matrix) -> Matrix:
+    from exo_assets.training.export_torch import network_of
+
+    network: Network = network_of([fit], settings)
+    return network.log_odds(judged, np.zeros((0, VIEWS_WIDTH), dtype=np.float32), np.empty(0, dtype=np.int64))

@@ -1,0 +1,58 @@
+"""The network's part in training a vetter: which networks are trained, and what becomes of them.
+
+Belongs here: jobs from settings, their out-of-fold logits, the network that is served. Does not belong here: where the
+jobs are done (`run`), or the blend with the features' models (vetter_training.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from exo_assets.training.neural import NeuralData, NeuralFit, NeuralJob, NeuralSettings, Start
+from exo_assets.training.vetter_training import Networked
+
+
+class RunJobs(Protocol):
+    """Trains one network for each job; here or on a cluster."""
+
+    def __call__(
+        self, data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], *, start: Start | None = None
+    ) -> list[NeuralFit]:
+        """Fits in the order of `jobs`."""
+        ...
+
+
+def serial_jobs(
+    data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], *, start: Start | None = None
+) -> list[NeuralFit]:
+    """The runner that trains here, one network after the other."""
+    from exo_assets.training.fit_torch import fit
+
+    return [fit(data, settings, job, start=start) for job in jobs]
+
+
+def jobs_of(settings: NeuralSettings, folds: Sequence[int], seed: int) -> list[NeuralJob]:
+    """Each fold left out, then none; for every member, with a seed of its own."""
+    return [
+        NeuralJob(f"member{member}_{'all' if fold is None else f'fold{fold}'}", seed + 1000 * member, fold)
+        for member in range(settings.members)
+        for fold in (*folds, None)
+    ]
+
+
+def learn_network(
+    data: NeuralData, settings: NeuralSettings, seed: int, run: RunJobs = serial_jobs, start: Start | None = None
+) -> Networked:
+    """Train the networks of all folds and the one that is served; logits are averaged over the members."""
+    from exo_assets.training.export_torch import network_of
+
+    folds = [int(f) for f in np.unique(data.fold)]
+    fits = run(data, settings, jobs_of(settings, folds, seed), start=start)
+    logits = {layout: np.zeros((len(data.label), 3)) for layout in data.judged}
+    for fit in fits:
+        for layout, found in fit.logits.items():
+            logits[layout][fit.rows] += found / settings.members
+    return Networked(network_of([fit for fit in fits if fit.job.holdout is None], settings), logits)
