@@ -1,0 +1,253 @@
+"""The trained network as plain files, scored without torch: ONNX graphs, the scaler's knots and the settings.
+
+Belongs here: logits, reasons and files. Does not belong here: training, export (export_torch.py) or calibration.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.training.attribution import Occlusion, Windows, completed, integrated, occluded
+from exo_assets.training.neural import KNOTS, VIEWS_WIDTH, Floats, Ints, Matrix, NeuralSettings, Scaler, Start
+
+HEAD_INPUTS = ("scalars", "embeddings", "known")
+HEAD_OUTPUTS = ("logits", *(f"gradient_{name}" for name in HEAD_INPUTS))
+FORMAT = 1
+MANIFEST = "network.json"
+JUDGED, EXPLAINED = 1024, 128
+"""Rows that are judged, and explained, at once."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network: its scaler, two graphs (ONNX), and what a later training may start from."""
+
+    scaler: Scaler
+    head: bytes
+    branches: bytes
+    start: Start
+
+    @cached_property
+    def _sessions(self) -> tuple[Any, Any]:
+        return _session(self.head), _session(self.branches)
+
+    def inputs(self, x: Matrix, views: Floats, where: Ints, n_branches: int) -> tuple[Floats, Floats, Floats]:
+        """What the head takes: scalars, embeddings and what is known of `x`, whose rows `where` have `views`."""
+        branches = self._sessions[1]
+        known = np.zeros((len(x), n_branches), dtype=np.float32)
+        known[where] = 1.0
+        embeddings = np.zeros((len(x), branches.get_outputs()[0].shape[1]), dtype=np.float32)
+        if len(where):
+            embeddings[where] = branches.run(None, {"views": np.ascontiguousarray(views, dtype=np.float32)})[0]
+        return self.scaler(x), embeddings, known
+
+    def head_outputs(self, inputs: tuple[Floats, ...], outputs: tuple[str, ...]) -> list[Floats]:
+        """What the head says of them; nothing is computed that is not among `outputs`."""
+        import onnxruntime
+
+        only = onnxruntime.RunOptions()
+        only.only_execute_path_to_fetches = True
+        fed = dict(zip(HEAD_INPUTS, inputs, strict=True))
+        return list(self._sessions[0].run(list(outputs), fed, only))
+
+
+@dataclass(frozen=True)
+class Network:
+    """Networks of one architecture whose logits are averaged; scored in one thread.
+
+    `precision` is float32, or int8 after `quantize.quantized`.
+    """
+
+    settings: NeuralSettings
+    members: tuple[Member, ...]
+    precision: str = "float32"
+
+    # -- judging ---------------------------------------------------------------------------------------------------
+
+    def logits(self, x: Matrix, views: Floats, where: Ints) -> Matrix:
+        """Logits (rows, 3) of rows `x` of the transformer's matrix. `views` (m, VIEWS_WIDTH), as `stacked_views` makes
+        them, are those of the rows `where` (m); branches are run for these alone. ValueError on other shapes."""
+        _check(x, views, where)
+        out = np.zeros((len(x), 3))
+        for part, seen, at in _parts(len(x), where, JUDGED):
+            for member in self.members:
+                inputs = member.inputs(x[part], views[seen], at, len(self.settings.branches))
+                out[part] += member.head_outputs(inputs, HEAD_OUTPUTS[:1])[0]
+        return out / len(self.members)
+
+    def log_odds(self, x: Matrix, views: Floats, where: Ints) -> Matrix:
+        """Log-odds (rows,) of planet against false positive, before calibration."""
+        logits = self.logits(x, views, where)
+        return np.asarray(logits[:, 0] - logits[:, 2])
+
+    # -- reasons ---------------------------------------------------------------------------------------------------
+
+    @property
+    def reason_names(self) -> tuple[str, ...]:
+        """What each column of `contributions` stands for, but the last."""
+        return (*FEATURE_NAMES, *self.settings.branches)
+
+    def contributions(self, x: Matrix, views: Floats, where: Ints) -> Matrix:
+        """What each feature and each branch adds to the log-odds of a planet: (rows, features + branches + 1).
+
+        Integrated gradients from a signal of which nothing is known; its log-odds are the last column, and rows sum to
+        `log_odds`. A feature's column is that of its value and of its mask, a branch's that of its embedding and of its
+        being known; a feature that the network does not see adds nothing.
+        """
+        _check(x, views, where)
+        width = len(self.reason_names)
+        out = np.zeros((len(x), width + 1))
+        for part, seen, at in _parts(len(x), where, EXPLAINED):
+            for member in self.members:
+                out[part] += self._explained(member, x[part], views[seen], at)
+        return out / len(self.members)
+
+    def _explained(self, member: Member, x: Matrix, views: Floats, where: Ints) -> Matrix:
+        n, n_features = len(self.settings.branches), len(FEATURE_NAMES)
+        inputs = member.inputs(x, views, where, n)
+        scalars, embeddings, known = integrated(lambda at: tuple(member.head_outputs(at, HEAD_OUTPUTS[1:])), inputs)
+        parts = np.zeros((len(x), n_features + n))
+        feature = np.array([FEATURE_NAMES.index(name) for name in member.scaler.names])
+        np.add.at(parts.T, feature, scalars.T)
+        parts[:, n_features:] = embeddings.reshape(len(x), n, -1).sum(axis=2) + known
+        nothing = tuple(np.zeros_like(values[:1]) for values in inputs)
+        judged, base = (_odds(member.head_outputs(rows, HEAD_OUTPUTS[:1])[0]) for rows in (inputs, nothing))
+        return np.column_stack([completed(parts, judged - base), np.full(len(x), base[0])])
+
+    def occlusion(self, x_row: Matrix, views_row: Floats, windows: Windows | None = None) -> dict[str, Occlusion]:
+        """Which part of the light curve argued for a planet or against it, by name of a view.
+
+        `x_row` (features,) and `views_row` (VIEWS_WIDTH,) are one signal's; log-odds that it loses when a window over
+        phase is set flat, everything else as it is.
+        """
+
+        def judge(views: Floats) -> Matrix:
+            return self.log_odds(np.repeat(x_row[None], len(views), axis=0), views, np.arange(len(views)))
+
+        return occluded(judge, np.asarray(views_row, dtype=np.float32), self.settings.branches, windows or Windows())
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def start(self, member: int = 0) -> Start:
+        """What a training starts from that goes on with this network: float32 weights and their Fisher information."""
+        return self.members[member].start
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the manifest, which holds those of all other files."""
+        return hashlib.sha256(self.files()[MANIFEST]).hexdigest()
+
+    def files(self) -> dict[str, bytes]:
+        """The network's files by name; the same network always gives the same bytes."""
+        files: dict[str, bytes] = {}
+        for number, member in enumerate(self.members):
+            files |= {
+                f"head-{number}.onnx": member.head,
+                f"branches-{number}.onnx": member.branches,
+                f"start-{number}.npz": _packed(member.start),
+            }
+        body = {
+            "format": FORMAT,
+            "precision": self.precision,
+            "settings": asdict(self.settings),
+            "features": list(FEATURE_NAMES),
+            "views": VIEWS_WIDTH,
+            "knots": [member.scaler.knots.tolist() for member in self.members],
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        }
+        return files | {MANIFEST: json.dumps({"sha256": _body_digest(body), **body}, sort_keys=True).encode()}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, bytes]) -> Network:
+        """The network of `files`; others among them are left alone. FileNotFoundError when one is missing, ValueError
+        when one is damaged or was made for other features or views."""
+        if MANIFEST not in files:
+            raise FileNotFoundError(f"there is no network: {MANIFEST} is missing")
+        body = _body(files[MANIFEST])
+        for name, digest in body["files"].items():
+            if name not in files:
+                raise FileNotFoundError(f"the network's file {name} is missing")
+            if hashlib.sha256(files[name]).hexdigest() != digest:
+                raise ValueError(f"the network's file {name} is damaged: its SHA-256 is not the manifest's")
+        known = {k: tuple(v) if isinstance(v, list) else v for k, v in body["settings"].items()}
+        members = []
+        for number, stored in enumerate(body["knots"]):
+            scaler = Scaler(np.asarray(stored, dtype=np.float64).reshape(KNOTS, -1))
+            start = _unpacked(files[f"start-{number}.npz"], scaler)
+            members.append(Member(scaler, files[f"head-{number}.onnx"], files[f"branches-{number}.onnx"], start))
+        return cls(NeuralSettings(**known), tuple(members), body["precision"])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Network.from_files, (self.files(),)
+
+
+def _body(manifest: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(manifest)
+        digest = body.pop("sha256")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise ValueError(f"the network's file {MANIFEST} is damaged: it is no manifest") from None
+    if digest != _body_digest(body):
+        raise ValueError(f"the network's file {MANIFEST} is damaged: its SHA-256 is another")
+    if body["format"] != FORMAT:
+        raise ValueError(f"the network's files are of format {body['format']}; this version reads {FORMAT}")
+    if body["features"] != list(FEATURE_NAMES) or body["views"] != VIEWS_WIDTH:
+        raise ValueError("the network was trained on other features or views than there are now")
+    return dict(body)
+
+
+def _body_digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _packed(start: Start) -> bytes:
+    out = io.BytesIO()
+    parts = {"weights": start.weights, "fisher": start.fisher}
+    arrays: dict[str, Any] = {f"{kind}/{name}": v for kind, part in parts.items() for name, v in sorted(part.items())}
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def _unpacked(stored: bytes, scaler: Scaler) -> Start:
+    parts: dict[str, dict[str, Any]] = {"weights": {}, "fisher": {}}
+    with np.load(io.BytesIO(stored), allow_pickle=False) as read:
+        for key in read.files:
+            kind, _, name = key.partition("/")
+            parts[kind][name] = read[key]
+    return Start(scaler, parts["weights"], parts["fisher"])
+
+
+def _session(graph: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _check(x: Matrix, views: Floats, where: Ints) -> None:
+    if x.ndim != 2 or x.shape[1] != len(FEATURE_NAMES):
+        raise ValueError(f"the network takes rows of {len(FEATURE_NAMES)} features, not an array of shape {x.shape}")
+    if views.shape != (len(where), VIEWS_WIDTH):
+        raise ValueError(f"views of {len(where)} rows are ({len(where)}, {VIEWS_WIDTH}), not {views.shape}")
+
+
+def _parts(rows: int, where: Ints, size: int) -> Any:
+    """Slices of `rows`, which of the views lie in each, and the rows of the slice that they belong to."""
+    for begin in range(0, rows, size):
+        seen = np.flatnonzero((where >= begin) & (where < begin + size))
+        yield slice(begin, min(begin + size, rows)), seen, where[seen] - begin
+
+
+def _odds(logits: Floats) -> Matrix:
+    return logits[:, 0].astype(np.float64) - logits[:, 2]

@@ -1,0 +1,74 @@
+"""Graphs in int8, and how far they are from those in float32.
+
+Belongs here: the conversion and the comparison. Does not belong here: what a difference leads to (the gate before
+promotion).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exo_assets.training.calibration import softmax
+from exo_assets.training.network import Network
+from exo_assets.training.neural import Floats, Ints, Matrix
+
+INT8_TOLERANCE = 0.01
+"""Largest difference of a probability, between int8 and float32, with which int8 may be served."""
+
+
+def quantized(network: Network) -> Network:
+    """The same network with the weights of its matrix products in int8 and their inputs quantised as they come
+    (`onnxruntime.quantization.quantize_dynamic`); convolutions stay in float32.
+
+    The scale of the inputs is taken over all rows that are judged together: in int8, but not in float32, what a row
+    gets depends on its company.
+    """
+    members = tuple(replace(m, head=_int8(m.head), branches=_int8(m.branches)) for m in network.members)
+    return replace(network, members=members, precision="int8")
+
+
+def largest_difference(one: Network, other: Network, x: Matrix, views: Floats, where: Ints) -> float:
+    """The largest difference of a probability between two networks over the rows: of the three classes, and of planet
+    against false positive."""
+    a, b = one.logits(x, views, where), other.logits(x, views, where)
+    if not len(a):
+        return 0.0
+    odds = [0.5 * (1 + np.tanh((z[:, 0] - z[:, 2]) / 2)) for z in (a, b)]
+    return float(max(np.abs(softmax(a) - softmax(b)).max(), np.abs(odds[0] - odds[1]).max()))
+
+
+def _int8(graph: bytes) -> bytes:
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+    model: Any = onnx.load_from_string(graph)
+    _unshared(model.graph)
+    # The exporter has folded constants already; without this mark the quantiser asks for that on stderr.
+    add_pre_process_metadata(model)
+    with tempfile.TemporaryDirectory() as folder:
+        to = Path(folder) / "int8.onnx"
+        quantize_dynamic(model, to, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8)
+        return to.read_bytes()
+
+
+def _unshared(graph: Any) -> None:
+    """Give each Gemm weights of its own: the quantiser turns them round in place, and the head's gradient uses them the
+    other way about."""
+    import onnx
+
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    for number, node in enumerate(graph.node):
+        if node.op_type == "Gemm" and node.input[1] in stored:
+            own = onnx.TensorProto()
+            own.CopyFrom(stored[node.input[1]])
+            own.name = node.input[1] = f"{own.name}.{number}"
+            graph.initializer.append(own)
+    used = {name for node in graph.node for name in node.input}
+    for name in stored.keys() - used:
+        graph.initializer.remove(stored[name])
