@@ -38,6 +38,9 @@ class Model(Judge, Protocol):
     def raw_score(self, signals: pl.DataFrame) -> npt.NDArray[np.float64]:
         """Log-odds before calibration."""
 
+    def network_gap(self, signals: pl.DataFrame) -> float | None:
+        """Largest difference between the network's files and its weights; None without a network."""
+
 
 @dataclass(frozen=True)
 class Exhibits:
@@ -68,6 +71,7 @@ def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
         "labels_change_nothing": labels_change_nothing(exhibits.model, sample),
         "test_stars_disjoint": learned_test_stars(exhibits.signals, exhibits.learned),
         "explanations_add_up": explanations_add_up(exhibits.model, sample),
+        "network_as_trained": network_as_trained(exhibits.model, sample),
         "probabilities_sound": _sound(exhibits.predictions),
         "digest_matches": _digest(exhibits),
     }
@@ -119,6 +123,14 @@ def explanations_add_up(model: Model, sample: pl.DataFrame) -> Finding:
         return Finding(float("nan"), "no test signal to explain")
     gap = float(np.abs(model.contributions(sample).sum(axis=1) - model.raw_score(sample)).max())
     return Finding(gap, f"largest gap over {sample.height} test signals, log-odds")
+
+
+def network_as_trained(model: Model, sample: pl.DataFrame) -> Finding:
+    """Largest difference of a probability between the network's served files and its trained weights."""
+    gap = model.network_gap(sample)
+    if gap is None:
+        return Finding(None, "not applicable, the model has no network")
+    return Finding(gap, f"largest difference of a probability over {sample.height} test signals")
 
 
 def _tested(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -11,8 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from exo_assets.features.seen_views import BINS, BRANCHES, Floats, branch_slices
 from exo_assets.features.views import LOCAL_DURATIONS
-from exo_assets.training.neural import BINS, BRANCHES, Floats, Matrix, branch_slices
+from exo_assets.training.neural import Matrix
 
 NODES = 12
 """Points of the path at which gradients are taken (Gauss-Legendre)."""

@@ -72,7 +72,7 @@ def compare_ways(
 
 
 def _judged(fit: NeuralFit, settings: NeuralSettings, judged: Matrix) -> Matrix:
-    from exo_assets.training.export_torch import network_of
+    from exo_assets.training.export_torch import export
 
-    network: Network = network_of([fit], settings)
+    network: Network = export([fit], settings)
     return network.log_odds(judged, np.zeros((0, VIEWS_WIDTH), dtype=np.float32), np.empty(0, dtype=np.int64))

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from exo_assets.features.seen_views import VIEWS_WIDTH
 from exo_assets.training.network import HEAD_INPUTS, HEAD_OUTPUTS, Member, Network
 from exo_assets.training.network_torch import Head, VetterNetwork
-from exo_assets.training.neural import VIEWS_WIDTH, NeuralFit, NeuralSettings, Start
+from exo_assets.training.neural import NeuralFit, NeuralSettings, Start
 
 OPSET = 18
 TRACED = 3

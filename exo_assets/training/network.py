@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.features.seen_views import VIEWS_WIDTH, Floats
 from exo_assets.training.attribution import Occlusion, Windows, completed, integrated, occluded
-from exo_assets.training.neural import KNOTS, VIEWS_WIDTH, Floats, Ints, Matrix, NeuralSettings, Scaler, Start
+from exo_assets.training.neural import KNOTS, Ints, Matrix, NeuralSettings, Scaler, Start
 
 HEAD_INPUTS = ("scalars", "embeddings", "known")
 HEAD_OUTPUTS = ("logits", *(f"gradient_{name}" for name in HEAD_INPUTS))

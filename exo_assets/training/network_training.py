@@ -47,7 +47,7 @@ def learn_network(
     data: NeuralData, settings: NeuralSettings, seed: int, run: RunJobs = serial_jobs, start: Start | None = None
 ) -> Networked:
     """Train the networks of all folds and the one that is served; logits are averaged over the members."""
-    from exo_assets.training.export_torch import network_of
+    from exo_assets.training.export_torch import export
 
     folds = [int(f) for f in np.unique(data.fold)]
     fits = run(data, settings, jobs_of(settings, folds, seed), start=start)
@@ -55,4 +55,4 @@ def learn_network(
     for fit in fits:
         for layout, found in fit.logits.items():
             logits[layout][fit.rows] += found / settings.members
-    return Networked(network_of([fit for fit in fits if fit.job.holdout is None], settings), logits)
+    return Networked(export([fit for fit in fits if fit.job.holdout is None], settings), logits)

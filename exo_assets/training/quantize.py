@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from exo_assets.features.seen_views import Floats
 from exo_assets.training.calibration import softmax
 from exo_assets.training.network import Network
-from exo_assets.training.neural import Floats, Ints, Matrix
+from exo_assets.training.neural import Ints, Matrix
 
 INT8_TOLERANCE = 0.01
 """Largest difference of a probability, between int8 and float32, with which int8 may be served."""

@@ -190,6 +190,16 @@ class Vetter:
             out[rows] = self._expert(mission).blend[layout](forest, _at(odds, rows))
         return out
 
+    def network_gap(self, signals: pl.DataFrame) -> float | None:
+        """Largest difference of a probability between the network's served files and its trained weights; None without
+        a network."""
+        if self.network is None:
+            return None
+        from exo_assets.training.network_check_torch import largest_gap
+
+        seen = self._seen(self.features(signals))
+        return largest_gap(self.network, seen.x, seen.views, seen.where)
+
     def _seen(self, features: pl.DataFrame) -> _Seen:
         known = features[VIEWS].is_not_null() if VIEWS in features.columns else None
         where = np.flatnonzero(known.to_numpy()) if known is not None else np.empty(0, dtype=np.int64)

@@ -400,7 +400,6 @@ def _out_of_fold(
     for layout, chosen in judged.items():
         rows = np.flatnonzero(chosen)
         as_archived = (layout != NO_CURVE) & (block[rows] == (layout == "full"))
-        sets = [s if told else None for s, told in zip(found.sets[rows], as_archived, strict=True)]
         frames.append(
             signals[rows]
             .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")

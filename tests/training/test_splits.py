@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+
 import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
