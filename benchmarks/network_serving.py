@@ -1,4 +1,4 @@
-"""What serves the network fastest: torch as it is, ONNX in float32, or ONNX in int8. One thread, one process.
+"""What serves the network fastest: torch as it is, ONNX in float32, or ONNX in int8. One thread, one process, CPU time.
 
 The network has the settings that are trained, and random weights (they do not change the time). Timed is what a
 request needs: rows of the transformer's matrix to logits, the scaler included; alone and 1,024 at once, without views
@@ -55,19 +55,19 @@ def by_torch(fit: NeuralFit) -> Callable[..., Any]:
 
 
 def in_turns(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Median seconds of one call of each, after one that is not counted."""
+    """Median CPU seconds of one call of each, after one that is not counted."""
     repeats, seconds = {}, {name: [] for name in functions}
     for name, function in functions.items():
         function()
-        start = time.perf_counter()
+        start = time.process_time()
         function()
-        repeats[name] = max(1, int(LEAST_S / (time.perf_counter() - start)))
+        repeats[name] = max(1, int(LEAST_S / max(time.process_time() - start, 1e-5)))
     for _ in range(ROUNDS):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(repeats[name]):
                 function()
-            seconds[name].append((time.perf_counter() - start) / repeats[name])
+            seconds[name].append((time.process_time() - start) / repeats[name])
     return {name: float(np.median(each)) for name, each in seconds.items()}
 
 
