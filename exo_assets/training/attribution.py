@@ -15,8 +15,9 @@ from exo_assets.features.seen_views import BINS, BRANCHES, Floats, branch_slices
 from exo_assets.features.views import LOCAL_DURATIONS
 from exo_assets.training.neural import Matrix
 
-NODES = 12
-"""Points of the path at which gradients are taken (Gauss-Legendre)."""
+NODES = 8
+"""Points of the path at which gradients are taken (Gauss-Legendre). On a trained network and 600 Kepler signals the sum
+was off by at most 4e-5 of log-odds that span 20; 20 midpoints, as the paper takes them, by 4e-3."""
 
 Inputs = tuple[Floats, ...]
 
@@ -40,7 +41,7 @@ def integrated(gradient: Callable[[Inputs], Inputs], at: Inputs) -> tuple[Matrix
 def completed(parts: Matrix, total: Matrix) -> Matrix:
     """`parts` (rows, columns) with what their sums lack of `total` spread over them in proportion to their size.
 
-    What is lacking is the error of the integral's sum (and of quantised graphs): under 1 % of the log-odds' range.
+    What is lacking is the error of the integral's sum, and in int8 that of rounded gradients.
     """
     size = np.abs(parts)
     whole = size.sum(axis=1, keepdims=True)

@@ -6,8 +6,8 @@ making them smaller (quantize.py).
 Batch normalisation is folded into the linear layer before it. The head's graph gives the gradient of the planet's
 log-odds beside the logits, written out here (ONNX has no automatic one), so that explanations need no torch either.
 
-The export is torch's TorchScript one: on torch 2.13 it takes 0.3 s and gives the same bytes every time. The one built on
-torch.export takes ten, writes to stderr, and puts the folders of this machine into the file.
+The export is torch's TorchScript one: on torch 2.13 it takes 0.3 s and gives the same bytes every time. The one built
+on torch.export takes ten, writes to stderr, and puts folders of the machine into the file.
 """
 
 from __future__ import annotations

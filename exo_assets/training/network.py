@@ -6,9 +6,7 @@ Belongs here: logits, reasons and files. Does not belong here: training, export 
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -18,12 +16,11 @@ import numpy as np
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import VIEWS_WIDTH, Floats
 from exo_assets.training.attribution import Occlusion, Windows, completed, integrated, occluded
+from exo_assets.training.network_files import MANIFEST, opened, packed, sealed, unpacked
 from exo_assets.training.neural import KNOTS, Ints, Matrix, NeuralSettings, Scaler, Start
 
 HEAD_INPUTS = ("scalars", "embeddings", "known")
 HEAD_OUTPUTS = ("logits", *(f"gradient_{name}" for name in HEAD_INPUTS))
-FORMAT = 1
-MANIFEST = "network.json"
 JUDGED, EXPLAINED = 1024, 128
 """Rows that are judged, and explained, at once."""
 
@@ -154,77 +151,26 @@ class Network:
             files |= {
                 f"head-{number}.onnx": member.head,
                 f"branches-{number}.onnx": member.branches,
-                f"start-{number}.npz": _packed(member.start),
+                f"start-{number}.npz": packed(member.start),
             }
-        body = {
-            "format": FORMAT,
-            "precision": self.precision,
-            "settings": asdict(self.settings),
-            "features": list(FEATURE_NAMES),
-            "views": VIEWS_WIDTH,
-            "knots": [member.scaler.knots.tolist() for member in self.members],
-            "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
-        }
-        return files | {MANIFEST: json.dumps({"sha256": _body_digest(body), **body}, sort_keys=True).encode()}
+        knots = [member.scaler.knots.tolist() for member in self.members]
+        return sealed(files, {"precision": self.precision, "settings": asdict(self.settings), "knots": knots})
 
     @classmethod
     def from_files(cls, files: Mapping[str, bytes]) -> Network:
         """The network of `files`; others among them are left alone. FileNotFoundError when one is missing, ValueError
         when one is damaged or was made for other features or views."""
-        if MANIFEST not in files:
-            raise FileNotFoundError(f"there is no network: {MANIFEST} is missing")
-        body = _body(files[MANIFEST])
-        for name, digest in body["files"].items():
-            if name not in files:
-                raise FileNotFoundError(f"the network's file {name} is missing")
-            if hashlib.sha256(files[name]).hexdigest() != digest:
-                raise ValueError(f"the network's file {name} is damaged: its SHA-256 is not the manifest's")
-        known = {k: tuple(v) if isinstance(v, list) else v for k, v in body["settings"].items()}
+        facts = opened(files)
         members = []
-        for number, stored in enumerate(body["knots"]):
+        for number, stored in enumerate(facts["knots"]):
             scaler = Scaler(np.asarray(stored, dtype=np.float64).reshape(KNOTS, -1))
-            start = _unpacked(files[f"start-{number}.npz"], scaler)
+            start = unpacked(files[f"start-{number}.npz"], scaler)
             members.append(Member(scaler, files[f"head-{number}.onnx"], files[f"branches-{number}.onnx"], start))
-        return cls(NeuralSettings(**known), tuple(members), body["precision"])
+        given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in facts["settings"].items()}
+        return cls(NeuralSettings(**given), tuple(members), facts["precision"])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Network.from_files, (self.files(),)
-
-
-def _body(manifest: bytes) -> dict[str, Any]:
-    try:
-        body = json.loads(manifest)
-        digest = body.pop("sha256")
-    except (ValueError, KeyError, AttributeError, TypeError):
-        raise ValueError(f"the network's file {MANIFEST} is damaged: it is no manifest") from None
-    if digest != _body_digest(body):
-        raise ValueError(f"the network's file {MANIFEST} is damaged: its SHA-256 is another")
-    if body["format"] != FORMAT:
-        raise ValueError(f"the network's files are of format {body['format']}; this version reads {FORMAT}")
-    if body["features"] != list(FEATURE_NAMES) or body["views"] != VIEWS_WIDTH:
-        raise ValueError("the network was trained on other features or views than there are now")
-    return dict(body)
-
-
-def _body_digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _packed(start: Start) -> bytes:
-    out = io.BytesIO()
-    parts = {"weights": start.weights, "fisher": start.fisher}
-    arrays: dict[str, Any] = {f"{kind}/{name}": v for kind, part in parts.items() for name, v in sorted(part.items())}
-    np.savez(out, **arrays)
-    return out.getvalue()
-
-
-def _unpacked(stored: bytes, scaler: Scaler) -> Start:
-    parts: dict[str, dict[str, Any]] = {"weights": {}, "fisher": {}}
-    with np.load(io.BytesIO(stored), allow_pickle=False) as read:
-        for key in read.files:
-            kind, _, name = key.partition("/")
-            parts[kind][name] = read[key]
-    return Start(scaler, parts["weights"], parts["fisher"])
 
 
 def _session(graph: bytes) -> Any:
@@ -241,9 +187,11 @@ def _check(x: Matrix, views: Floats, where: Ints) -> None:
         raise ValueError(f"the network takes rows of {len(FEATURE_NAMES)} features, not an array of shape {x.shape}")
     if views.shape != (len(where), VIEWS_WIDTH):
         raise ValueError(f"views of {len(where)} rows are ({len(where)}, {VIEWS_WIDTH}), not {views.shape}")
+    if len(where) and (where.min() < 0 or where.max() >= len(x)):
+        raise ValueError(f"views are of rows {where.min()} to {where.max()}, but there are {len(x)} rows")
 
 
-def _parts(rows: int, where: Ints, size: int) -> Any:
+def _parts(rows: int, where: Ints, size: int) -> Iterator[tuple[slice, Ints, Ints]]:
     """Slices of `rows`, which of the views lie in each, and the rows of the slice that they belong to."""
     for begin in range(0, rows, size):
         seen = np.flatnonzero((where >= begin) & (where < begin + size))

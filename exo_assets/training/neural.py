@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -103,14 +104,22 @@ class Scaler:
         numbers, kept = np.delete(x, _MISSION, axis=1), np.flatnonzero(self.kept)
         n = len(kept)
         out = np.zeros((len(x), self.width), dtype=np.float32)
-        for i, column in enumerate(kept):
-            # A value that many rows share has one level, the middle of those it spans.
-            values, first, count = np.unique(self.knots[:, column], return_index=True, return_counts=True)
-            out[:, i] = np.interp(numbers[:, column], values, (_LEVELS[first] + _LEVELS[first + count - 1]) / 2)
+        for i, (column, (values, levels)) in enumerate(zip(kept, self._levels, strict=True)):
+            out[:, i] = np.interp(numbers[:, column], values, levels)
         known = np.isfinite(numbers[:, kept])
         out[:, :n][~known] = 0.0
         out[:, n : 2 * n] = known
         out[:, 2 * n :] = x[:, _MISSION, None] == np.arange(len(MISSIONS))
+        return out
+
+    @cached_property
+    def _levels(self) -> list[tuple[Matrix, Matrix]]:
+        """Different knots of each kept feature, and their levels; made once, for a single row it is most of the work.
+        A value that many rows share has one level, the middle of those it spans."""
+        out = []
+        for column in np.flatnonzero(self.kept):
+            values, first, count = np.unique(self.knots[:, column], return_index=True, return_counts=True)
+            out.append((values, (_LEVELS[first] + _LEVELS[first + count - 1]) / 2))
         return out
 
 
