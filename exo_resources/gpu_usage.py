@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import subprocess
 import threading
+from typing import Any
 
 EVERY_MS = 500
 
@@ -20,7 +21,7 @@ class GpuUsage:
         self._samples: list[float] = []
         self._tool = _started(gpu) if gpu is not None else None
         if self._tool is not None:
-            threading.Thread(target=self._read, name="gpu-usage", daemon=True).start()
+            threading.Thread(target=self._read, args=(self._tool.stdout,), name="gpu-usage", daemon=True).start()
 
     def share(self) -> float:
         """Mean share of the time since the last call that the GPU computed in, 0 to 1; nan when it is unknown."""
@@ -34,9 +35,8 @@ class GpuUsage:
             self._tool.terminate()
             self._tool.wait()
 
-    def _read(self) -> None:
-        assert self._tool is not None and self._tool.stdout is not None
-        for line in self._tool.stdout:
+    def _read(self, lines: Any) -> None:
+        for line in lines:
             word = line.strip()
             if word.isdigit():  # "[N/A]" where the GPU does not say
                 with self._lock:

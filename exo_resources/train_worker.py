@@ -50,7 +50,7 @@ class Log:
     def tell(self, told: Told) -> bool:
         """Add an epoch; whether the worker shall stop."""
         self.told.append(told)
-        return self.stopped
+        return self.is_over()
 
     def fail(self, why: str) -> None:
         """A job failed in a way that it would fail again."""
@@ -70,7 +70,7 @@ class Log:
 
 
 class TrainingStopped(Exception):
-    """The driver is gone or wants no more."""
+    """The driver wants no more, or another job failed."""
 
 
 class _Diary:
@@ -90,7 +90,8 @@ class _Diary:
         import ray
 
         self.order.states.save(job, state)
-        assert self.epoch is not None
+        if self.epoch is None:
+            raise ValueError(f"{job}: a state without an epoch")
         told = Told(self.epoch, time.perf_counter() - self.began, self.gpu.share())
         if ray.get(self.order.log.tell.remote(told)):
             raise TrainingStopped
@@ -99,9 +100,9 @@ class _Diary:
 def train(config: dict[str, Order]) -> None:
     """The loop of every worker: its group trains every so many-th job.
 
-    Ray Train starts all workers anew when one dies or raises. What would fail again (all but errors of machines and of
-    the network, which torch raises as RuntimeError) is told to the log first, and the workers that come after have
-    nothing to do.
+    When a worker dies or raises, Ray Train ends all workers and starts them anew. What would fail again (all but errors
+    of machines and of the network, which torch raises as RuntimeError) is told to the log first. Then workers stop
+    after their epoch, and those that are started anew have nothing to do.
     """
     import ray
 
@@ -110,11 +111,13 @@ def train(config: dict[str, Order]) -> None:
         return
     try:
         _train(order)
-    except (TrainingStopped, OSError, RuntimeError, ray.exceptions.RayError):
+    except (OSError, RuntimeError, ray.exceptions.RayError):
         raise
     except Exception as error:
-        ray.get(order.log.fail.remote(f"{type(error).__name__}: {error}"))
-        raise
+        if not isinstance(error, TrainingStopped):
+            ray.get(order.log.fail.remote(f"{type(error).__name__}: {error}"))
+        if order.per_model > 1:
+            raise  # the others of the group would wait for this worker: end them
 
 
 def _train(order: Order) -> None:
