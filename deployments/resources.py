@@ -47,6 +47,18 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return RayRuntime(settings.ray_address, settings.home)
 
+    def neural_training() -> object:
+        from exo_resources.lake import Lake
+        from exo_resources.ray_runtime import RayRuntime
+        from exo_resources.ray_train import NeuralTraining, Workers
+
+        return NeuralTraining(
+            RayRuntime(settings.ray_address, settings.home),
+            Lake(settings.lake),
+            settings.home,
+            Workers(settings.train_workers, settings.train_workers_per_model),
+        )
+
     def registry() -> object:
         from exo_resources.registry import ModelRegistry
 
@@ -75,6 +87,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
         "signal_views": _lazy(signal_views, "Folded views of signals, mapped from the lake"),
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
+        "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),

@@ -89,6 +89,10 @@ class Lake:
         """Full path of a key inside the store."""
         return f"{self._base}/{key}"
 
+    def local_path(self, key: str) -> Path | None:
+        """Where `key` lies on a disk; None when the lake is a bucket."""
+        return Path(self.path(key)) if self._local else None
+
     def put(self, key: str, data: bytes) -> None:
         """Write bytes under `key`, atomically."""
         with self.replacing(key) if self.is_local else self.fs.open_output_stream(self.path(key)) as out:

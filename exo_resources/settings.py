@@ -73,6 +73,14 @@ class Settings(BaseSettings):
     profile: Profile = Field(default="fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
     seed: int = Field(default=20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
     ray_address: str | None = Field(default=None, description="Ray cluster to join; default: a Ray on this machine.")
+    train_workers: int = Field(
+        default=0,
+        ge=0,
+        description="Workers that train networks; 0: as many as Ray has GPUs, else CPUs, but no more than needed.",
+    )
+    train_workers_per_model: int = Field(
+        default=1, ge=1, description="Workers that train one network together (data parallel)."
+    )
     serve_host: str = Field(default="127.0.0.1", description="Interface the endpoint listens on.")
     serve_port: int = Field(default=8100, ge=1, le=65535, description="Port of the endpoint.")
     releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")

@@ -33,6 +33,8 @@ from exo_resources.settings import Settings, unknown_variables
         ("mast_api_url", "s3://mast", "must begin with http"),
         ("mast_at_once", "0", "greater than or equal to 1"),
         ("mast_at_once", "100", "less than or equal to 16"),
+        ("train_workers", "-1", "greater than or equal to 0"),
+        ("train_workers_per_model", "0", "greater than or equal to 1"),
         ("archive_timeout_s", "inf", "finite"),
         ("serve_host", "http://localhost", "no name or address"),
         ("home", "x" * 300, "too long"),

@@ -1,0 +1,179 @@
+"""Networks trained on a real Ray Train: as in one process, through deaths of workers and of the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exo_assets.training.neural import Epoch, NeuralFit, NeuralJob
+from exo_resources.lake import Lake
+from exo_resources.ray_runtime import RayRuntime
+from exo_resources.ray_train import NeuralTraining, NeuralTrainingError, TrainingSummary, Workers
+from exo_resources.train_states import ROOT
+from tests.resources.small_networks import TINY, FatalViews, small_data, small_views
+
+pytestmark = pytest.mark.ray
+FOLDS = [NeuralJob(f"fold {k}", seed=k, holdout=k) for k in range(2)]
+WHOLE = NeuralJob("whole/0", seed=9, holdout=None)
+JOBS = [*FOLDS, WHOLE]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("networks")
+
+
+@pytest.fixture(scope="module")
+def runtime(home: Path) -> Iterator[RayRuntime]:
+    made = RayRuntime(None, home)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def lake(home: Path) -> Lake:
+    return Lake(str(home / "lake"))
+
+
+class BrokenOffError(Exception):
+    pass
+
+
+def test_jobs_side_by_side_give_what_one_process_gives_also_after_the_driver_was_lost(
+    runtime: RayRuntime, lake: Lake, home: Path
+) -> None:
+    import torch
+
+    from exo_assets.training.fit_torch import fit
+
+    training = NeuralTraining(runtime, lake, home, Workers(count=2))
+    data = small_data()
+    before: list[Epoch] = []
+
+    def broken_off(epoch: Epoch) -> None:
+        before.append(epoch)
+        if len(before) == 2:
+            raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        training.run(data, TINY, JOBS, name="side by side", progress=broken_off)
+    after: list[Epoch] = []
+    summaries: list[TrainingSummary] = []
+    fits = training.run(data, TINY, JOBS, name="side by side", progress=after.append, summary=summaries.append)
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for job, found in zip(JOBS, fits, strict=True):
+            assert found.job == job
+            _assert_equal(found, fit(data, TINY, job))
+    finally:
+        torch.set_num_threads(threads)
+    told = [(epoch.job, epoch.epoch) for epoch in before + after]
+    assert len(told) == len(set(told)), "no epoch was trained twice"
+    assert fits[2].fisher and not fits[0].fisher
+    assert [s.at_once for s in summaries] == [2] and summaries[0].device == "cpu"
+    assert lake.keys(ROOT) == [] and not any((home / "train").iterdir())
+    assert _curves(home / "logs" / "tensorboard" / "side%20by%20side" / "whole%2F0") == {
+        name: list(range(1, TINY.epochs + 1))
+        for name in ("loss/training", "loss/validation", "average_precision", "speed/samples_per_s", "speed/waited")
+    }
+
+
+def test_two_workers_on_one_network_go_on_where_one_of_them_was_killed(
+    runtime: RayRuntime, lake: Lake, home: Path, tmp_path: Path
+) -> None:
+    training = NeuralTraining(runtime, lake, home, Workers(count=2, per_model=2))
+    whole = training.run(small_data(), TINY, FOLDS, name="together")
+    mark, epochs = tmp_path / "killed", []
+    # Each worker looks at the views of the first job and then of the second: the latter is under way when one dies.
+    views = FatalViews(small_views(), mark, looks=_looks(training.workers) + _looks(training.workers) // 2)
+    again = training.run(small_data(views), TINY, FOLDS, name="killed", progress=epochs.append)
+    assert mark.exists(), "a worker was killed"
+    for one, other in zip(whole, again, strict=True):
+        _assert_equal(one, other)
+    told = [(epoch.job, epoch.epoch) for epoch in epochs]
+    assert sorted(set(told)) == [(job.name, n) for job in FOLDS for n in range(1, TINY.epochs + 1)]
+    assert told == sorted(told) and len(told) == len(set(told)), "what was trained before is not trained again"
+    assert lake.keys(ROOT) == []
+
+
+def test_an_error_of_the_training_arrives_and_is_not_tried_again(runtime: RayRuntime, lake: Lake, home: Path) -> None:
+    planets = tuple(int(i) for i in np.flatnonzero(small_data().label == 0))
+    bad = NeuralJob("planets only", seed=1, holdout=None, rows=planets)
+    training = NeuralTraining(runtime, lake, home, Workers(count=2))
+    with pytest.raises(
+        NeuralTrainingError, match="ValueError: planets only: no planets or no false positives are left"
+    ):
+        training.run(small_data(), replace(TINY, epochs=2), [FOLDS[0], bad], name="bad")
+
+
+def test_two_jobs_of_one_name_and_too_few_processors_are_named(runtime: RayRuntime, lake: Lake, home: Path) -> None:
+    training = NeuralTraining(runtime, lake, home)
+    with pytest.raises(ValueError, match="same name"):
+        training.run(small_data(), TINY, [WHOLE, WHOLE], name="twice")
+    crowd = NeuralTraining(runtime, lake, home, Workers(per_model=10_000))
+    with pytest.raises(NeuralTrainingError, match="10000 workers are needed and Ray has"):
+        crowd.run(small_data(), TINY, [WHOLE], name="crowd")
+
+
+@pytest.mark.parametrize(
+    ("workers", "jobs", "there", "expected"),
+    [
+        (Workers(), 5, 8, 5),
+        (Workers(), 5, 2, 2),
+        (Workers(3), 5, 8, 3),
+        (Workers(8), 5, 8, 5),
+        (Workers(per_model=2), 5, 7, 6),
+        (Workers(5, per_model=2), 5, 7, 4),
+        (Workers(per_model=4), 1, 64, 4),
+    ],
+)
+def test_workers_fit_the_jobs_and_the_machine(workers: Workers, jobs: int, there: int, expected: int) -> None:
+    assert workers.fitting(jobs, there, can_grow=False) == expected
+
+
+def test_only_a_cluster_that_may_grow_is_asked_for_more_than_it_has() -> None:
+    assert Workers(4).fitting(5, 2, can_grow=True) == 4
+    with pytest.raises(NeuralTrainingError, match="4 workers are needed and Ray has 2"):
+        Workers(4).fitting(5, 2, can_grow=False)
+
+
+def _looks(workers: Workers) -> int:
+    """How often a worker looks at views to train the first job, counted in this process."""
+    from exo_assets.training.fit_torch import fit
+
+    views = FatalViews(small_views(), Path("never"), looks=0)
+    fit(small_data(views), TINY, FOLDS[0])
+    return views.seen
+
+
+def _assert_equal(one: NeuralFit, other: NeuralFit) -> None:
+    np.testing.assert_array_equal(one.scaler.knots, other.scaler.knots)
+    np.testing.assert_array_equal(one.rows, other.rows)
+    for part in ("weights", "logits", "fisher"):
+        left, right = getattr(one, part), getattr(other, part)
+        assert set(left) == set(right)
+        for name in left:
+            np.testing.assert_array_equal(left[name], right[name], err_msg=f"{part} {name}")
+    assert [_learned(e) for e in one.history] == [_learned(e) for e in other.history]
+
+
+def _learned(epoch: Epoch) -> Epoch:
+    return replace(epoch, samples_per_s=0.0, waited=0.0)
+
+
+def _curves(folder: Path) -> dict[str, list[int]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found: dict[str, list[int]] = {}
+    for file in sorted(folder.iterdir()):
+        events = EventAccumulator(str(file))
+        events.Reload()
+        for tag in events.Tags()["scalars"]:
+            found.setdefault(tag, []).extend(e.step for e in events.Scalars(tag))
+    return found
