@@ -158,7 +158,10 @@ def _star(value: object, column: str) -> str:
     """The name that a value stands for, right or not."""
     if isinstance(value, float) and math.isfinite(value) and value == int(value):
         value = int(value)
-    return "no star" if value is None else f"{STAR_COLUMNS[column]}{value}".strip()
+    if value is None or value == "":
+        return "no star"
+    # Star names may be written with a dash: 'KIC -5' would be KIC 5.
+    return f"{STAR_COLUMNS[column]}{value}" if isinstance(value, str) or value >= 0 else f"number {value}"  # type: ignore[operator]
 
 
 def _columns(schema: pa.Schema, name: str) -> dict[str, str]:
