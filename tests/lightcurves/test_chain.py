@@ -46,8 +46,9 @@ def test_unmasked_the_longer_one_would_have_lost_some() -> None:
     assert np.mean(kept) < 0.98
 
 
-def test_a_curve_that_came_flat_is_searched_as_it_is() -> None:
-    time, flux, _ = simulated((INNER, 8e-4), noise=1e-4)
+@pytest.mark.parametrize("cadence_minutes", [30.0, 72.0])
+def test_a_curve_that_came_flat_is_searched_as_it_is(cadence_minutes: float) -> None:
+    time, flux, _ = simulated((INNER, 8e-4), noise=1e-4, span_days=127.0, cadence_minutes=cadence_minutes)
     flat = replace(light_curve(time, flux), flux_kind=as_flat("flux"))
     star = search_star([flat])
     assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.21]
