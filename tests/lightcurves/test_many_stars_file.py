@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -214,3 +215,17 @@ def test_what_is_written_is_read(stars: list[list[tuple[float, float]]]) -> None
         else:
             times = sorted({t + ZERO for t, _ in star})
             assert len(times) < 2 or np.median([b - a for a, b in pairwise(times)]) * 86_400 < 1
+
+
+@pytest.mark.archive
+def test_real_flat_curves_in_bins_of_72_minutes_are_read(archive_mirror: Path) -> None:
+    data = (archive_mirror / "curves" / "kepler_flat_binned.parquet").read_bytes()
+    found = user_curves(data, "kepler_flat_binned.parquet", Told(time_zero_bjd=ZERO, is_flat=True))
+    first = list(islice(found.curves, 100))
+    curves = [row.curve for row in first if isinstance(row, UserCurve)]
+    assert len(curves) == 100 and found.total > 1000 and len({curve.target for curve in curves}) == 100
+    assert all(abs(np.median(curve.flux) - 1) < 2e-3 and curve.flux.min() > 0 for curve in curves)
+    steps = [np.median(np.diff(curve.time_bjd)) * 24 for curve in curves]
+    assert min(steps) == pytest.approx(1.2, abs=0.01) and max(steps) == pytest.approx(2.4, abs=0.01)
+    measured = list(islice(user_curves(data, "x", Told(time_zero_bjd=ZERO)).curves, 100))
+    assert all(isinstance(row, LightCurveFileError) and row.reason == "flux_level" for row in measured)
