@@ -18,7 +18,7 @@ from exo_assets.lightcurves.fits_file import LightCurveFileError
 from exo_assets.lightcurves.mast_names import mission_of, star_of
 from exo_assets.lightcurves.records import Record, records_frame
 from exo_assets.lightcurves.stored import content_digest, notes_of, read_curve, to_parquet
-from exo_assets.lightcurves.user_file import Told, user_curve
+from exo_assets.lightcurves.user_file import Told, user_curve, user_curves
 from exo_resources.archive.copies import now
 from exo_resources.lake import Lake
 
@@ -40,13 +40,36 @@ def import_curve(lake: Lake, data: bytes, name: str, told: Told | None = None) -
     The same points of the same star are kept once, whatever file they come in. LightCurveFileError otherwise.
     """
     curve = user_curve(data, name, told)
+    # A table does not say its segment; that it is 0 in the points means nothing then.
+    segment = "unknown" if told is None or told.segment is None else "told"
+    return _kept(lake, curve, name, "of the file" if data.startswith(b"SIMPLE") else segment)
+
+
+def import_stars(
+    lake: Lake, data: bytes, name: str, told: Told | None = None
+) -> tuple[int, Iterator[Imported | LightCurveFileError]]:
+    """Put the stars of a file that `holds_many` into the lake, as `import_curve` does with one: how many rows there
+    are, and what became of each, told as it is done.
+
+    A row that is no light curve is the error that says why. LightCurveFileError when the file itself is none.
+    """
+    many = user_curves(data, name, told)
+
+    def kept() -> Iterator[Imported | LightCurveFileError]:
+        for found in many.curves:
+            if isinstance(found, LightCurveFileError):
+                yield found
+            else:
+                yield _kept(lake, found.curve, found.name, "told" if found.has_segment else "unknown")
+
+    return many.total, kept()
+
+
+def _kept(lake: Lake, curve: LightCurve, name: str, segment: str) -> Imported:
+    """The curve in the lake, written unless the same points are there."""
     key = f"{RAW}/{curve.target.replace(' ', '')}/{content_digest(curve)[:12]}.parquet"
     if lake.has(key) and _sound(lake.get(key), key, curve.target):
         return Imported(key, curve, is_new=False)
-    # A table does not say its segment; that it is 0 in the points means nothing then.
-    segment = "unknown" if told is None or told.segment is None else "told"
-    if data.startswith(b"SIMPLE"):
-        segment = "of the file"
     lake.put(key, to_parquet(curve, {"name": name, "imported_at": now(), "segment": segment}))
     return Imported(key, curve, is_new=True)
 

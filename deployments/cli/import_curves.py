@@ -6,6 +6,10 @@ Belongs here: files to the lake, and what is printed. Does not belong here: what
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +18,21 @@ import typer
 from deployments.cli.output import USAGE, CliError, err, out, print_json, read_settings, regular_bytes
 
 if TYPE_CHECKING:
+    from exo_assets.lightcurves.user_file import Told
+    from exo_resources.lake import Lake
     from exo_resources.user_curves import Imported
+
+TOLD_EVERY_S = 5.0
+"""Progress of a file of many stars, where there is no terminal to show it on."""
 
 
 def import_curves(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="FITS of Kepler, K2 or TESS, or CSV/Parquet with time and flux."),
+        typer.Argument(
+            metavar="FILE...",
+            help="FITS of Kepler, K2 or TESS; CSV/Parquet with time and flux; Parquet of many stars, one a row.",
+        ),
     ],
     *,
     target: Annotated[str | None, typer.Option(help="The star, unless the files name it: 'EPIC 201367065'.")] = None,
@@ -29,47 +41,119 @@ def import_curves(
     segment: Annotated[
         int | None, typer.Option(min=0, max=9999, help="Kepler quarter, K2 campaign or TESS sector.")
     ] = None,
+    flat: Annotated[
+        bool,
+        typer.Option(
+            "--flat", help="The flux of tables is relative (about one or zero) and detrended: not to be again."
+        ),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="What was imported as a JSON list of objects.")] = False,
 ) -> None:
     """Keep your own light curves in the lake, with those of the archive. A curve that is there already stays.
 
-    A file that cannot be read is named on stderr and the others go on; the exit code is 1 then.
+    A Parquet file may hold many stars, one a row: time and flux are lists, and a column names the star (kepid, epic or
+    tic, numbers; or star_id or target); flux_err, quality and segment may be there.
+
+    A file or a row that cannot be read is named on stderr and the others go on; the exit code is 1 then.
     """
     from exo_assets.catalogs.contracts import MISSIONS
-    from exo_assets.lightcurves.fits_file import LightCurveFileError
     from exo_assets.lightcurves.mast_names import star_of
     from exo_assets.lightcurves.user_file import Told
-    from exo_assets.scoring.read_file import CatalogueFileError
     from exo_resources.lake import Lake
-    from exo_resources.user_curves import import_curve
 
     settings = read_settings()
     if mission is not None and mission not in MISSIONS:
         raise CliError(f"{mission!r} is no mission", f"choose one of {', '.join(MISSIONS)}", USAGE)
     if target is not None and star_of(target) is None:
         raise CliError(f"{target!r} is no star", "write KIC, EPIC or TIC and a number, such as 'EPIC 201367065'", USAGE)
-    lake, told = Lake(settings.lake), Told(target, mission, time_zero, segment)
-    rows: list[dict[str, Any]] = []
-    lost = []
-    for path in files:
-        try:
-            rows.append(_row(path, import_curve(lake, regular_bytes(path), str(path), told)))
-        except (LightCurveFileError, CatalogueFileError) as error:
-            lost.append(str(error))
-        except OSError as error:
-            lost.append(f"{path}: cannot be read or kept ({error.strerror or error})")
+    lake, told = Lake(settings.lake), Told(target, mission, time_zero, segment, flat)
+    done = [_Done(path) for path in files]
+    for of_file in done:
+        _import(lake, of_file, told)
     if json:
-        print_json(rows)
+        print_json([row for of_file in done for row in of_file.rows])
     else:
-        for row in rows:
-            done = "imported" if row["is_new"] else "was there already"
-            out().print(
-                f"{row['file']}: {row['target']}, {row['mission']}, {row['points']:,} points, {done}", markup=False
-            )
-    for said in lost:
-        err().print(said, style="red", markup=False)
-    if lost:
+        for of_file in done:
+            _say(of_file)
+    for of_file in done:
+        for said in of_file.lost:
+            err().print(said, style="red", markup=False)
+    if any(of_file.lost for of_file in done):
         raise typer.Exit(1)
+
+
+@dataclass
+class _Done:
+    """What became of a file: a row for each light curve, and what is wrong with others; `of` rows if of many stars."""
+
+    path: Path
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    of: int | None = None
+
+
+def _import(lake: Lake, done: _Done, told: Told) -> None:
+    """Import a file, or say why it cannot be."""
+    from exo_assets.lightcurves.fits_file import LightCurveFileError
+    from exo_assets.lightcurves.many_stars_file import holds_many
+    from exo_assets.scoring.read_file import CatalogueFileError
+    from exo_resources.user_curves import import_curve
+
+    try:
+        data = regular_bytes(done.path)
+        if holds_many(data):
+            _import_stars(lake, data, done, told)
+        else:
+            done.rows.append(_row(done.path, import_curve(lake, data, str(done.path), told)))
+    except (LightCurveFileError, CatalogueFileError) as error:
+        done.lost.append(str(error))
+    except OSError as error:
+        done.lost.append(f"{done.path}: cannot be read or kept ({error.strerror or error})")
+
+
+def _import_stars(lake: Lake, data: bytes, done: _Done, told: Told) -> None:
+    """Import a file of many stars, with progress told."""
+    from exo_resources.user_curves import Imported, import_stars
+
+    done.of, outcomes = import_stars(lake, data, str(done.path), told)
+    with _progress(f"{done.path}: {{}} of {done.of:,} stars") as tell:
+        for count, outcome in enumerate(outcomes, start=1):
+            if isinstance(outcome, Imported):
+                done.rows.append(_row(done.path, outcome))
+            else:
+                done.lost.append(str(outcome))
+            tell(count)
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[Callable[[int], None]]:
+    """Counts put into `text` as they are told: live on a terminal, elsewhere a line now and then."""
+    console, last = err(), time.monotonic()
+    if console.is_terminal:
+        with console.status(text.format(0)) as status:
+            yield lambda count: status.update(text.format(f"{count:,}"))
+        return
+
+    def tell(count: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > TOLD_EVERY_S:
+            last = time.monotonic()
+            console.print(text.format(f"{count:,}"), markup=False)
+
+    yield tell
+
+
+def _say(done: _Done) -> None:
+    """What became of a file, in a line; nothing of one that could not be read."""
+    if done.of is not None:
+        new = sum(row["is_new"] for row in done.rows)
+        said = f"{done.of:,} stars, {new:,} imported, {len(done.rows) - new:,} were there already"
+        said += f", {len(done.lost):,} could not be" if done.lost else ""
+        out().print(f"{done.path}: {said}", markup=False)
+        return
+    for row in done.rows:
+        what = "imported" if row["is_new"] else "was there already"
+        out().print(f"{done.path}: {row['target']}, {row['mission']}, {row['points']:,} points, {what}", markup=False)
 
 
 def _row(path: Path, imported: Imported) -> dict[str, Any]:
@@ -78,6 +162,7 @@ def _row(path: Path, imported: Imported) -> dict[str, Any]:
         "file": str(path),
         "target": curve.target,
         "mission": curve.mission,
+        "flux_kind": curve.flux_kind,
         "points": len(curve),
         "first_bjd": float(curve.time_bjd[0]),
         "last_bjd": float(curve.time_bjd[-1]),

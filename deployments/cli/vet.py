@@ -121,6 +121,7 @@ def _place(period: float | None, t0: float | None, duration: float | None) -> Ep
 def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str, list[LightCurve]], list[str]]:
     """Light curves by star, and what is wrong with files that are none."""
     from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
+    from exo_assets.lightcurves.flux_level import at_level
     from exo_assets.lightcurves.table_file import read_table
     from exo_assets.scoring.read_file import CatalogueFileError
 
@@ -132,7 +133,7 @@ def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str,
             if data.startswith(b"SIMPLE"):
                 curve = read_fits(data, str(path))
             else:
-                curve = read_table(data, str(path), time_zero_bjd=time_zero, mission=mission)
+                curve = at_level(read_table(data, str(path), time_zero_bjd=time_zero, mission=mission), str(path))
             stars.setdefault(curve.target or str(path), []).append(curve)
         except (LightCurveFileError, CatalogueFileError) as error:
             lost.append(str(error))

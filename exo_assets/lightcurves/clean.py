@@ -3,7 +3,9 @@
 Belongs here: choosing points, joining segments, outliers, noise figures, and the order of these steps. Does not belong
 here: trends (`detrend.py`) and files.
 
-Gaps stay gaps. Outliers are clipped upwards only: downwards they may be a transit. The trend is kept beside the flux.
+A curve that came flat keeps its flux: its trend is one, whatever is masked. A second trend, found in what a first one
+left, would take from the transits. Gaps stay gaps. Outliers are clipped upwards only: downwards they may be a transit.
+The trend is kept beside the flux.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import ARRAYS, LightCurve, near_dump, usable
+from exo_assets.lightcurves.curve import ARRAYS, LightCurve, is_flat, near_dump, usable
 from exo_assets.lightcurves.detrend import (
     WINDOW_DAYS,
     WINDOW_DURATIONS,
@@ -48,8 +50,9 @@ class CleanError(ValueError):
 @dataclass(frozen=True)
 class CleanCurve:
     """A flat light curve: `flux` is relative about one, `flux_err` the noise of its segment, `trend` what was divided
-    out (relative to the segment's median): in a window of `window_days`, by parabolas where it `is_curved`. `column`,
-    `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the noise at 1, 3 and 6 hours."""
+    out (relative to the segment's median): in a window of `window_days`, by parabolas where it `is_curved`; one, and no
+    window (nan), in a curve that came flat. `column`, `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the
+    noise at 1, 3 and 6 hours."""
 
     target: str
     mission: str
@@ -80,12 +83,17 @@ CLEAN_ARRAYS = ("time_bjd", "flux", "flux_err", "trend", "segment", "column", "r
 def stitched(curves: Sequence[LightCurve]) -> LightCurve:
     """The segments of one star as one curve, ascending in time, each divided by the median of its usable points.
 
-    CleanError when they are of several stars, or a segment has no usable points at all (it is left out when others
-    have). A point that two files have in common is kept once.
+    CleanError when they are of several stars, some came flat and others did not, or a segment has no usable points
+    at all (it is left out when others have). A point that two files have in common is kept once.
     """
     stars = {(c.target, c.mission) for c in curves}
     if len(stars) != 1:
         raise CleanError(f"light curves of {len(stars)} stars cannot be joined: {sorted(stars)}")
+    if len({is_flat(c.flux_kind) for c in curves}) != 1:
+        raise CleanError(
+            f"{curves[0].target or 'the star'}: some of its segments came flat and others did not, and no trend fits "
+            "both: import all of them flat, or none"
+        )
     levels = [float(np.median(c.flux[usable(c)])) if usable(c).any() else float("nan") for c in curves]
     sound = [
         replace(c, flux=c.flux / level, flux_err=c.flux_err / level)
@@ -112,7 +120,8 @@ def cleaned(
 ) -> CleanCurve:
     """The flat curve of one star; the transits of `known` signals are masked while the trend is found.
 
-    The window grows to three durations of the longest known transit. CleanError when fewer than 100 points are left.
+    The window grows to three durations of the longest known transit. Curves that came flat have no trend to find.
+    CleanError when fewer than 100 points are left.
     """
     whole = stitched(curves)
     good = usable(whole)
@@ -162,8 +171,11 @@ def _flattened(
     curve: CleanCurve, known: Sequence[Ephemeris], window_days: float, upward_sigma: float = UPWARD_SIGMA
 ) -> CleanCurve:
     """The curve divided by its trend, without the points far above it."""
-    window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
-    trend, window, is_curved = _trend(curve, in_transit(curve.time_bjd, known), window, least=window - window_days)
+    if is_flat(curve.flux_kind):
+        trend, window, is_curved = np.ones(curve.flux.size), float("nan"), False
+    else:
+        window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
+        trend, window, is_curved = _trend(curve, in_transit(curve.time_bjd, known), window, least=window - window_days)
     flat = curve.flux / trend
     noise = _noise(flat, curve.segment)
     outlier = flat > 1 + upward_sigma * noise

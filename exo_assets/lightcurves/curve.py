@@ -55,7 +55,7 @@ class LightCurve:
 
     `time_bjd`: barycentric Julian date, TDB, days. `flux`, `flux_err`: electrons per second, or relative. `segment`:
     Kepler quarter, K2 campaign or TESS sector. `column`, `row`: flux-weighted centroid, pixels, nan where unknown.
-    `flux_kind` says which column of the file the flux is.
+    `flux_kind` says which column of the file the flux is, and whether it came flat (`is_flat`).
     """
 
     target: str
@@ -75,6 +75,20 @@ class LightCurve:
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> LightCurve:
         """The chosen points."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in ARRAYS})
+
+
+FLAT = " (flat)"
+"""Ends the flux kind of a curve whose trend was taken away before Exo had it: no trend is sought in it again."""
+
+
+def as_flat(flux_kind: str) -> str:
+    """The flux kind of a curve that came flat."""
+    return flux_kind if is_flat(flux_kind) else flux_kind + FLAT
+
+
+def is_flat(flux_kind: str) -> bool:
+    """Whether a curve of this flux kind came flat."""
+    return FLAT in flux_kind
 
 
 ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind"))

@@ -32,7 +32,7 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int) -> pl.DataFrame:
         "span_days": float(curve.time_bjd[-1] - curve.time_bjd[0]),
         "n_unusable": curve.n_unusable,
         "n_outliers": curve.n_outliers,
-        "window_days": curve.window_days,
+        "window_days": curve.window_days if np.isfinite(curve.window_days) else None,
         "is_curved": curve.is_curved,
         **known,
         "time_bjd": curve.time_bjd,
@@ -67,7 +67,7 @@ def of_rows(rows: pl.DataFrame) -> CleanCurve:
         is_near_dump=array("is_near_dump", np.bool_),
         n_unusable=row["n_unusable"],
         n_outliers=row["n_outliers"],
-        window_days=row["window_days"],
+        window_days=float("nan") if row["window_days"] is None else row["window_days"],
         is_curved=row["is_curved"],
         cdpp_ppm=tuple(float("nan") if row[name] is None else row[name] for name in _NOISE),
     )

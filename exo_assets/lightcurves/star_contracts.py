@@ -30,7 +30,7 @@ CURVE_FACTS = (
     Column(
         "flux_kind",
         S,
-        "Column of the files that the flux is: PDCSAP_FLUX, SAP_FLUX where that is absent, or a user's",
+        "Column of the files that the flux is: PDCSAP_FLUX, SAP_FLUX where that is absent, or a user's; '(flat)': its trend was taken away before",
         nullable=False,
     ),
     Column("n_files", I, "Files joined", nullable=False, low=1),
@@ -40,7 +40,9 @@ CURVE_FACTS = (
     Column("span_days", F, "Time from the first point to the last", "d", nullable=False, low=0),
     Column("n_unusable", I, "Points left out for their quality flags, or without flux", nullable=False, low=0),
     Column("n_outliers", I, "Points left out because they lie far above the trend", nullable=False, low=0),
-    Column("window_days", F, "Window in which the trend was found", "d", nullable=False, low=0, low_open=True),
+    Column(
+        "window_days", F, "Window in which the trend was found; null: the flux came flat", "d", low=0, low_open=True
+    ),
     Column("is_curved", B, "Parabolas were fitted in the window, because the star varies within it", nullable=False),
     *_NOISE,
 )

@@ -29,7 +29,11 @@ def read_table(data: bytes, name: str, *, time_zero_bjd: float = 0.0, mission: s
     whose time or flux is empty or not finite are left out. `time_zero_bjd` is added to the times, which must be
     barycentric Julian dates then. LightCurveFileError otherwise.
     """
-    frame = _frame(data, name)
+    return curve_in(_frame(data, name), name, time_zero_bjd=time_zero_bjd, mission=mission)
+
+
+def curve_in(frame: pl.DataFrame, name: str, *, time_zero_bjd: float = 0.0, mission: str = "") -> LightCurve:
+    """As `read_table`, of the points in a table."""
     names = [_REPEATED.sub("", c.strip().lower()) for c in frame.columns]
     twice = sorted({c for c in names if c in COLUMNS and names.count(c) > 1})
     if twice:

@@ -14,6 +14,7 @@ import polars as pl
 
 from exo_assets.lightcurves.catalogue_comparison import compare_with_catalogue
 from exo_assets.lightcurves.chain import Star
+from exo_assets.lightcurves.curve import FLAT
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.false_alarms import false_alarm_trial
@@ -81,6 +82,7 @@ def quiet_stars(searched: pl.DataFrame, catalogued: pl.DataFrame, plan: Plan) ->
     rows = searched.join(counts, on="star_id", how="left").with_columns(pl.col("n_known").fill_null(0))
     quiet = rows.filter(
         pl.col("is_searched")
+        & ~pl.col("flux_kind").str.contains(FLAT, literal=True)  # trials are of the trend too
         & ~pl.col("is_varying")
         & (pl.col("n_found") <= SIGNALS_HIDDEN)
         & (pl.col("n_known") <= pl.col("n_catalogued"))

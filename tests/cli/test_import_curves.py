@@ -14,6 +14,7 @@ from deployments.cli.main import app
 from exo_assets.lightcurves.stored import read_curve
 from exo_resources.lake import Lake
 from exo_resources.user_curves import user_files
+from tests.lightcurves.many_stars import TIME, packed, rows
 from tests.lightcurves.test_fits_file import a_file
 
 CSV = "time,flux\n" + "".join(f"{1977.5 + i / 48},1.0\n" for i in range(40))
@@ -57,6 +58,32 @@ def test_one_bad_file_does_not_keep_the_others(tmp_path: Path, lake: Lake) -> No
     assert f"{nameless}: does not say whose light curve it is" in done.stderr and "--target" in done.stderr
     assert f"{tmp_path}: is a folder" in done.stderr and "no.csv: cannot be read or kept" in done.stderr
     assert user_files(lake)["star_id"].to_list() == ["TIC 7"]
+
+
+def test_a_file_of_many_stars_is_summed_up_and_its_broken_rows_are_named(tmp_path: Path, lake: Lake) -> None:
+    path = tmp_path / "many.parquet"
+    path.write_bytes(packed(rows(7, 8, 9, time=[TIME, TIME[:5], TIME])))
+    asked = ("import", str(path), "--time-zero", "2454833", "--flat")
+    done = exo(*asked)
+    assert done.exit_code == 1
+    assert f"{path}: 3 stars, 2 imported, 0 were there already, 1 could not be" in done.stdout
+    assert f"{path}, row 2 (KIC 8): has lists of unequal length: 5 of time, 40 of flux" in " ".join(done.stderr.split())
+    assert user_files(lake)["star_id"].to_list() == ["KIC 7", "KIC 9"]
+    path.write_bytes(packed(rows(7, 9, 10)))
+    again = exo(*asked)
+    assert again.exit_code == 0 and "3 stars, 1 imported, 2 were there already" in again.stdout
+    found = json.loads(exo(*asked, "--json").stdout)
+    assert [(r["target"], r["flux_kind"], r["is_new"]) for r in found] == [
+        (f"KIC {i}", "flux (flat)", False) for i in (7, 9, 10)
+    ]
+
+
+def test_a_flux_about_zero_is_not_taken_unless_it_is_said_to_be_flat(tmp_path: Path, lake: Lake) -> None:
+    path = tmp_path / "many.parquet"
+    path.write_bytes(packed(rows(7)))
+    done = exo("import", str(path), "--time-zero", "2454833")
+    assert done.exit_code == 1 and "about zero" in done.stderr and "--flat" in done.stderr and lake.keys("") == []
+    assert "1 stars, 0 imported, 0 were there already, 1 could not be" in done.stdout
 
 
 def test_times_without_a_zero_point_are_refused_with_the_remedy(tmp_path: Path, lake: Lake) -> None:

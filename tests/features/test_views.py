@@ -16,6 +16,7 @@ from exo_assets.features.views import (
     Bins,
     ViewError,
     folded,
+    local_view,
     median_view,
     normalised,
     views,
@@ -111,6 +112,24 @@ def test_odd_even_and_secondary_are_on_the_scale_of_the_transit() -> None:
 def test_what_cannot_be_shown_is_named(place: Ephemeris, says: str) -> None:
     with pytest.raises(ViewError, match=says):
         views(*_curve(), place)
+
+
+@pytest.mark.parametrize(("period_days", "has_holes"), [(9.3137, False), (9.3, True)])
+def test_points_of_72_minutes_keep_the_dip_and_make_none(period_days: float, *, has_holes: bool) -> None:
+    """A period of 186 steps falls on itself when folded: most bins are empty then, and have the median."""
+    place = Ephemeris(period_days, 101.3, 0.15)
+    time = 100 + np.arange(0, 127, 0.05)
+    inside = np.abs(phase_days(time, place.period_days, place.t0)) < place.duration_days / 2
+    flux = 1 + np.random.default_rng(5).normal(0, 5e-5, time.size) - 1e-3 * inside
+    seen, x = views(time, flux, place), folded(time, place.period_days, place.t0)
+    hole = np.isnan(local_view(x, flux, place, float("nan")))
+    assert hole.any() == has_holes and seen.depth == pytest.approx(1e-3, rel=0.15)
+    offset = np.abs(np.linspace(-3.92, 3.92, LOCAL_BINS))
+    np.testing.assert_allclose(seen.local_view[~hole & (offset < 0.3)], -1, atol=0.15)
+    assert np.abs(seen.local_view[hole | (offset > 0.7)]).max(initial=0) < 0.15
+    bins = Bins(GLOBAL_BINS, place.period_days / GLOBAL_BINS, place.period_days / 2)
+    empty = np.isnan(median_view(x, flux, bins, float("nan")))
+    assert np.abs(seen.global_view[empty]).max(initial=0) < 0.05 and (empty.mean() > 0.9) == has_holes
 
 
 def test_a_flat_view_has_no_depth() -> None:

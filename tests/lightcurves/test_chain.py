@@ -11,7 +11,7 @@ from simulated import light_curve
 
 from exo_assets.lightcurves.chain import search_star
 from exo_assets.lightcurves.clean import cleaned
-from exo_assets.lightcurves.curve import LightCurve
+from exo_assets.lightcurves.curve import LightCurve, as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.search import SearchSettings
 from exo_assets.lightcurves.trapezoid import fit
@@ -44,6 +44,15 @@ def test_unmasked_the_longer_one_would_have_lost_some() -> None:
         clean = cleaned(_star(seed))
         kept.append(fit(clean.time_bjd, clean.flux, clean.flux_err, OUTER).depth / DEPTHS[OUTER.period_days])
     assert np.mean(kept) < 0.98
+
+
+@pytest.mark.parametrize("cadence_minutes", [30.0, 72.0])
+def test_a_curve_that_came_flat_is_searched_as_it_is(cadence_minutes: float) -> None:
+    time, flux, _ = simulated((INNER, 8e-4), noise=1e-4, span_days=127.0, cadence_minutes=cadence_minutes)
+    flat = replace(light_curve(time, flux), flux_kind=as_flat("flux"))
+    star = search_star([flat])
+    assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.21]
+    assert star.signals[0].transit.depth == pytest.approx(8e-4, rel=0.05) and (star.curve.trend == 1).all()
 
 
 def test_known_signals_are_not_found_again() -> None:

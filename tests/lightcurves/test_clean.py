@@ -10,11 +10,13 @@ import pytest
 from simulated import curve as simulated
 from simulated import light_curve
 
-from exo_assets.lightcurves.clean import CleanError, cdpp_ppm, cleaned, stitched
-from exo_assets.lightcurves.curve import LightCurve, near_dump, usable
+from exo_assets.lightcurves.clean import CleanError, cdpp_ppm, cleaned, recleaned, remasked, stitched
+from exo_assets.lightcurves.curve import LightCurve, as_flat, near_dump, usable
+from exo_assets.lightcurves.curve_rows import of_rows, to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
 from exo_assets.lightcurves.fits_file import read_fits
 from exo_assets.lightcurves.search import SearchSettings, signals
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 
 PLACE = Ephemeris(6.78901, 102.345, 0.25)
 
@@ -91,6 +93,40 @@ def test_averages_of_white_noise_fall_with_the_square_root() -> None:
     flat = 1 + np.random.default_rng(1).normal(0, 1e-4, time.size)
     assert cdpp_ppm(time, flat, 6.0) == pytest.approx(100 / np.sqrt(12.5), rel=0.1)
     assert np.isnan(cdpp_ppm(time, flat, 0.2))
+
+
+def test_a_curve_that_came_flat_is_not_detrended_again() -> None:
+    """A slow wave that a trend would take away, and with it some of a transit of half a window."""
+    place = Ephemeris(9.1, 102.0, 0.7)
+    time, flux, _ = simulated((place, 3e-3), noise=1e-4)
+    flux = flux + 1e-3 * np.sin(2 * np.pi * time / 8.0)
+    flux[100] += 0.01
+    raw = light_curve(time, flux)
+    flat = replace(raw, flux_kind=as_flat(raw.flux_kind))
+    clean = cleaned([flat], [place])
+    level = np.median(flux)
+    np.testing.assert_array_equal(clean.flux, (flux / level)[np.isin(time, clean.time_bjd)])
+    assert (clean.trend == 1).all() and np.isnan(clean.window_days) and not clean.is_curved
+    assert clean.n_outliers >= 1 and time[100] not in clean.time_bjd, "outliers go all the same"
+    again = remasked(recleaned(clean, [place]), [])
+    np.testing.assert_array_equal(again.flux, clean.flux)
+    assert np.ptp(cleaned([raw], [place]).trend) > 1e-3, "unless it is said to be flat"
+
+
+def test_a_flat_curve_keeps_its_kind_and_its_trend_in_the_table() -> None:
+    one = _two_segments()[0]
+    clean = cleaned([replace(one, flux_kind=as_flat("flux"), time_bjd=one.time_bjd + 2_454_833)])
+    rows = to_rows(clean, clean.target, 1)
+    assert CORE_LIGHT_CURVES.problems(rows) == [] and rows["window_days"].to_list() == [None]
+    back = of_rows(rows)
+    assert back.flux_kind == "flux (flat)" and np.isnan(back.window_days)
+    np.testing.assert_array_equal(recleaned(back).flux, back.flux)
+
+
+def test_segments_that_came_flat_do_not_join_others() -> None:
+    one, two = _two_segments()
+    with pytest.raises(CleanError, match="KIC 1: some of its segments came flat"):
+        cleaned([one, replace(two, flux_kind=as_flat(two.flux_kind))])
 
 
 @pytest.mark.archive

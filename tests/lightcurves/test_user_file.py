@@ -36,6 +36,13 @@ def test_stars_that_are_none_and_points_that_follow_too_close_are_refused() -> N
         user_curve(close, "x.csv", Told("TIC 7"))
 
 
+def test_a_table_that_came_flat_is_about_one_and_says_so() -> None:
+    about_zero = CSV.replace(b"1.0", b"0.01").replace(b"0.99", b"-0.02")
+    curve = user_curve(about_zero, "x.csv", Told("KIC 7", is_flat=True))
+    assert curve.flux.tolist() == [1.01, 0.98] and curve.flux_kind == "flux (flat)"
+    assert user_curve(CSV, "x.csv", Told("KIC 7", is_flat=True)).flux.tolist() == [1.0, 0.99]
+
+
 def test_a_fits_file_speaks_for_itself() -> None:
     curve = user_curve(a_file(), "x.fits")
     assert (curve.target, curve.mission, set(curve.segment)) == ("KIC 11442793", "kepler", {5})
@@ -53,6 +60,15 @@ def test_a_fits_file_speaks_for_itself() -> None:
         (a_file(), "x.fits", Told(mission="tess"), "wrong_mission", "is of kepler, not tess"),
         (CSV[:25], "x.csv", Told("KIC 7"), "no_light_curve", "two points"),
         (CSV.replace(b"24568", b""), "x.csv", Told("KIC 7"), "time_zero", "2454833"),
+        (CSV.replace(b"1.0", b"0.0").replace(b"0.99", b"-0.01"), "x.csv", Told("KIC 7"), "flux_level", "about zero"),
+        (
+            CSV.replace(b"1.0", b"800").replace(b"0.99", b"799"),
+            "x.csv",
+            Told("KIC 7", is_flat=True),
+            "flux_level",
+            "not rel",
+        ),
+        (a_file(), "x.fits", Told(is_flat=True), "flux_level", "mission's PDCSAP_FLUX, which is not flat"),
         (a_file()[:-100], "x.fits", Told(), "truncated", "cut off"),
     ],
 )

@@ -10,6 +10,7 @@ import polars as pl
 from simulated import curve as simulated
 from simulated import light_curve
 
+from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.injection import Host, planned
 from exo_assets.lightcurves.planet_grid import Cell, Grid
@@ -25,6 +26,7 @@ def searched(**stars: dict[str, object]) -> pl.DataFrame:
     plain = {
         "mission": "kepler", "n_points": 3000, "cdpp_6h_ppm": 50.0, "is_searched": True, "n_found": 0,
         "n_catalogued": 0, "is_varying": False, "first_bjd": ZERO + 100,
+        "flux_kind": "PDCSAP_FLUX",
     }  # fmt: skip
     rows = [plain | {"star_id": name.replace("_", " ")} | more for name, more in stars.items()]
     return CORE_SEARCHED_STARS.conform(pl.DataFrame(rows))
@@ -42,6 +44,7 @@ def test_stars_without_signals_come_first_and_those_that_cannot_be_cleared_never
         KIC_7={"cdpp_6h_ppm": 0.0},
         KIC_8={"n_points": 10**8},
         KIC_9={"n_found": 5},
+        KIC_10={"flux_kind": as_flat("flux"), "cdpp_6h_ppm": 1.0},
     )
     plan = replace(PLANS["fast"], stars=9)
     assert quiet_stars(rows, known, plan)["star_id"].to_list() == ["KIC 2", "KIC 1", "KIC 3"]

@@ -11,7 +11,8 @@ from exo_assets.lightcurves.fits_file import LightCurveFileError
 from exo_assets.lightcurves.stored import read_curve
 from exo_assets.lightcurves.user_file import Told
 from exo_resources.lake import Lake
-from exo_resources.user_curves import import_curve, user_files
+from exo_resources.user_curves import Imported, import_curve, import_stars, user_files
+from tests.lightcurves.many_stars import FLUX, packed, rows
 from tests.lightcurves.test_fits_file import a_file
 
 CSV = b"time,flux,quality\n" + b"".join(b"%.6f,%.3f,8\n" % (56810 + i / 48, 1 + i / 1e4) for i in range(50))
@@ -57,6 +58,28 @@ def test_a_damaged_one_is_listed_as_such_and_can_be_imported_again(lake: Lake) -
     assert first.key in row["message"]
     assert import_curve(lake, CSV, "mine.csv", TOLD).is_new
     assert user_files(lake)["status"].to_list() == ["kept"]
+
+
+def test_many_stars_are_kept_each_as_its_own_and_once(lake: Lake) -> None:
+    told = Told(time_zero_bjd=2_454_833, is_flat=True)
+    data = packed(rows(7, 8, 9, flux=[FLUX, None, FLUX]))
+    total, outcomes = import_stars(lake, data, "many.parquet", told)
+    first, lost, third = outcomes
+    assert total == 3 and isinstance(lost, LightCurveFileError) and "row 2 (KIC 8)" in str(lost)
+    assert isinstance(first, Imported) and isinstance(third, Imported) and first.is_new and third.is_new
+    assert [key.split("/")[2] for key in lake.keys("raw/user")] == ["KIC7", "KIC9"]
+    table = user_files(lake)
+    assert table["url"].to_list() == ["many.parquet, row 1 (KIC 7)", "many.parquet, row 3 (KIC 9)"]
+    assert table["segment"].to_list() == [None, None] and set(table["status"]) == {"kept"}
+    stored = read_curve(lake.get(first.key), first.key, "KIC 7")
+    assert stored.flux_kind == "flux (flat)" and np.median(stored.flux) == pytest.approx(1, abs=1e-12)
+    before = {key: lake.get(key) for key in lake.keys("raw")}
+    again = list(import_stars(lake, data, "other.parquet", told)[1])
+    assert [row.is_new for row in again if isinstance(row, Imported)] == [False, False]
+    assert {key: lake.get(key) for key in lake.keys("raw")} == before
+    (segmented,) = import_stars(lake, packed(rows(7, segment=[3])), "many.parquet", told)[1]
+    assert isinstance(segmented, Imported) and segmented.is_new
+    assert sorted(user_files(lake)["segment"].to_list(), key=str) == [3, None, None]
 
 
 def test_a_lake_without_any_has_none(lake: Lake) -> None:
