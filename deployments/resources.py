@@ -38,14 +38,21 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         return StarTables(Lake(settings.lake))
 
     def signal_views() -> object:
+        from exo_resources.lake import Lake
         from exo_resources.signal_views import SignalViews
 
-        return SignalViews(settings.lake, settings.home / "tmp" / "views")
+        return SignalViews(Lake(settings.lake))
 
     def ray_runtime() -> object:
         from exo_resources.ray_runtime import RayRuntime
 
         return RayRuntime(settings.ray_address, settings.home)
+
+    def networks() -> object:
+        from exo_resources.lake import Lake
+        from exo_resources.network_store import NetworkStore
+
+        return NetworkStore(Lake(settings.lake))
 
     def neural_training() -> object:
         from exo_resources.lake import Lake
@@ -87,6 +94,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
         "signal_views": _lazy(signal_views, "Folded views of signals, mapped from the lake"),
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
+        "networks": _lazy(networks, "Trained networks that a later training may go on from"),
         "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),

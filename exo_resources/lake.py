@@ -81,7 +81,7 @@ class Lake:
             self.fs, self._base = pafs.FileSystem.from_uri(root)
         else:
             self.fs, self._base = pafs.LocalFileSystem(), os.path.abspath(os.path.expanduser(root))
-        self.is_local = isinstance(self.fs, pafs.LocalFileSystem)
+        self._local = isinstance(self.fs, pafs.LocalFileSystem)
 
     # -- blobs -------------------------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Lake:
 
     def put(self, key: str, data: bytes) -> None:
         """Write bytes under `key`, atomically."""
-        with self.replacing(key) if self.is_local else self.fs.open_output_stream(self.path(key)) as out:
+        with self.replacing(key) if self._local else self.fs.open_output_stream(self.path(key)) as out:
             out.write(data)
 
     @contextmanager
@@ -104,7 +104,7 @@ class Lake:
         well."""
         path = self.path(key)
         temporary = f"{path}.{uuid.uuid4().hex}.tmp"
-        if not self.is_local:
+        if not self._local:
             try:
                 # A stream into a bucket makes an object even of what came before an error: hence the other name.
                 with self.fs.open_output_stream(temporary) as out:
@@ -205,7 +205,7 @@ class Lake:
         """Whether `table` was ever written; DamagedTableError when something else is in its place."""
         path = self.path(self.table_key(table))
         kind = self.fs.get_file_info(path).type
-        if kind == pafs.FileType.NotFound and not (self.is_local and Path(path).is_symlink()):
+        if kind == pafs.FileType.NotFound and not (self._local and Path(path).is_symlink()):
             return False
         if kind != pafs.FileType.File:
             raise DamagedTableError(table, path, "it is no file")

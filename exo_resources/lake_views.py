@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from exo_assets.features.seen_views import SEEN_VIEWS, Floats
 from exo_assets.features.view_arrays import array_key
-from exo_assets.training.neural import SEEN_VIEWS, Floats
 from exo_resources.lake import Lake
 
 

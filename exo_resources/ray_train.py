@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 from exo_assets.code_version import code_version
-from exo_assets.training.neural import Epoch, NeuralData, NeuralFit, NeuralJob, NeuralSettings, Start
+from exo_assets.training.neural import Epoch, NeuralData, NeuralFit, NeuralJob, NeuralSettings
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
 from exo_resources.train_board import Board
@@ -90,7 +90,6 @@ class NeuralTraining:
         jobs: Sequence[NeuralJob],
         *,
         name: str,
-        start: Start | None = None,
         progress: Callable[[Epoch], None] = lambda _epoch: None,
         summary: Callable[[TrainingSummary], None] = lambda _summary: None,
     ) -> list[NeuralFit]:
@@ -111,7 +110,7 @@ class NeuralTraining:
         use_gpu = there.get("GPU", 0) >= 1
         device = "cuda" if use_gpu else "cpu"
         versions = (code_version("training"), importlib.metadata.version("torch"))
-        key = content_key(data, settings, jobs, start, self.workers.per_model, device, versions)
+        key = content_key(data, settings, jobs, self.workers.per_model, device, versions)
         states = TrainStates(self.lake, name, key)
         states.forget_others()
         todo = [job for job in jobs if not states.is_finished(job)]
@@ -122,7 +121,6 @@ class NeuralTraining:
             log = _log()
             order = Order(
                 data=ray.put(data),
-                start=None if start is None else ray.put(start),
                 settings=settings,
                 jobs=todo,
                 states=states,

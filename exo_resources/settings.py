@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     profile: Profile = Field(default="fast", description="fast: fixed hyper-parameters; full: Ray Tune search.")
     seed: int = Field(default=20090307, description="Seed of folds, models and bootstraps (Kepler's launch day).")
     ray_address: str | None = Field(default=None, description="Ray cluster to join; default: a Ray on this machine.")
+    retrain: Literal["scratch", "ewc"] = Field(
+        default="scratch",
+        description="ewc: networks go on from the champion's (elastic weight consolidation); scratch: from nothing.",
+    )
     train_workers: int = Field(
         default=0,
         ge=0,

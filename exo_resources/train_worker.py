@@ -18,10 +18,9 @@ from exo_resources.train_states import TrainStates
 
 @dataclass(frozen=True)
 class Order:
-    """What all workers are told. `data` and `start` are references into Ray's object store, `log` an actor of `Log`."""
+    """What all workers are told. `data` is a reference into Ray's object store, `log` an actor of `Log`."""
 
     data: Any
-    start: Any
     settings: NeuralSettings
     jobs: Sequence[NeuralJob]
     states: TrainStates
@@ -140,7 +139,6 @@ def _train(order: Order) -> None:
         group = [torch.distributed.new_group(ranks) for ranks in made][rank // order.per_model]
     place = Place(str(device), rank % order.per_model, order.per_model, group)
     data = ray.get(order.data)
-    start = ray.get(order.start) if order.start is not None else None
     gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
     gpu = GpuUsage(str(gpus[0]) if device.type == "cuda" and gpus and place.rank == 0 else None)
     try:
@@ -148,7 +146,7 @@ def _train(order: Order) -> None:
             if _is_finished(order.states, job, place):
                 continue
             diary = _Diary(order, gpu)
-            made_fit = fit(data, order.settings, job, place=place, start=start, kept=diary, report=diary.report)
+            made_fit = fit(data, order.settings, job, place=place, kept=diary, report=diary.report)
             if place.rank == 0:
                 order.states.finish(made_fit)
     finally:

@@ -158,7 +158,9 @@ def ml_continual_learning(
         matrix,
         plan.neural,
         seed=plan.seed,
-        run=partial(neural_training.run, progress=lambda epoch: context.log.info("%s", epoch)),
+        run=partial(
+            neural_training.run, name="ml_continual_learning", progress=lambda epoch: context.log.info("%s", epoch)
+        ),
     )
     frame = continual_table(learnt, tested, seed=settings.seed)
     told = frame.filter(metric="roc_auc")

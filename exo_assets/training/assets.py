@@ -25,13 +25,15 @@ from exo_assets.features.transformer import SignalTransformer
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
 from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
-from exo_assets.training.network_training import learn_network
-from exo_assets.training.neural import Epoch
+from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.network_training import jobs_of, learn_network
+from exo_assets.training.neural import Epoch, NeuralJob
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.tuning import SPACE, Search, objective
 from exo_assets.training.vetter_training import HEADS, Data, Networked, Trained, learnable, prepare, train_vetter
+from exo_assets.training.warm_start import warm_jobs
 
 GROUP = "training"
 CODE = ("features", "training", "catalogs/contracts.py", "evaluation/metrics.py")
@@ -44,7 +46,7 @@ def training_settings(settings: Any) -> TrainingSettings:
 
 
 def _salt(resources: Any) -> str:
-    return f"{resources.settings.profile}:{resources.settings.seed}"
+    return f"{resources.settings.profile}:{resources.settings.seed}:{resources.settings.retrain}"
 
 
 @table_asset(ML_TRAINING_SET, group=GROUP, code=["training/splits.py", "training/contracts.py", "training/settings.py"])
@@ -91,6 +93,7 @@ def ml_vetter_candidate(
     ray_runtime: Any,
     neural_training: Any,
     signal_views: Any,
+    networks: Any,
     registry: Any,
     settings: Any,
     lake: Any,
@@ -104,17 +107,21 @@ def ml_vetter_candidate(
     epochs: list[Epoch] = []
 
     def told(epoch: Epoch) -> None:
-        context.log.info("network %s", epoch)
+        context.log.info("network: %s", epoch)
         epochs.append(epoch)
 
     def learn(transformer: SignalTransformer, data: Data) -> Networked:
         views = signal_views.arrays(feat_view_index)
         seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, feat_view_index), views)
-        return learn_network(seen, plan.neural, plan.seed, partial(neural_training.run, progress=told))
+        jobs = jobs_of(plan.neural, range(plan.folds), plan.seed)
+        jobs = _warm(jobs, rows, registry.champion(), networks, context) if settings.retrain == "ewc" else jobs
+        run = partial(neural_training.run, name="ml_vetter_candidate", progress=told)
+        return learn_network(seen, plan.neural, jobs, run)
 
     facts = {"seed": plan.seed, "signals": rows.height}
     trained = train_vetter(rows, plan, counts, ray_runtime.map, facts=facts, learn=learn)
     vetter, figures = trained.vetter, report.metrics(trained.out_of_fold)
+    networks.keep(vetter.digest, trained.fits, rows)
     lake.put(OOF_KEY.format(digest=vetter.digest), _parquet(trained.out_of_fold))
     data_digest = lake.version("ml_training_set").digest
     with tempfile.TemporaryDirectory() as folder:
@@ -133,6 +140,7 @@ def ml_vetter_candidate(
             plots=report.plots(trained, vetter, rows, counts),
             series=report.series(epochs),
         )
+    networks.keep_only({r.digest for r in (ref, registry.champion(), registry.previous()) if r})
     context.log.info("%s: %s", ref, {k: round(v, 4) for k, v in figures.items() if k.endswith("roc_auc")})
     row = {
         **ref.as_row(),
@@ -184,6 +192,18 @@ def _searched(
     context.log.info("search: log loss %.5f with %s", loss, best)
     many = replace(plan.neural, members=plan.full_members)
     return replace(plan, planet={**plan.planet, **best}, bags=plan.full_bags, neural=many)
+
+
+def _warm(
+    jobs: list[NeuralJob], rows: pl.DataFrame, champion: ModelRef | None, networks: Any, context: Any
+) -> list[NeuralJob]:
+    """`jobs` that go on from the champion's networks; as they are, and said so, when it has none for them."""
+    before = networks.of(champion.digest, jobs) if champion else None
+    if before is None:
+        context.log.warning("EXO_RETRAIN=ewc, but %s has no networks to go on from: trained from nothing", champion)
+        return jobs
+    context.log.info("networks go on from those of %s", champion)
+    return warm_jobs(jobs, before.fits, rows, before.learned, jobs[0].seed)
 
 
 def _parameters(plan: TrainingSettings, trained: Trained) -> dict[str, Any]:

@@ -18,20 +18,27 @@ from exo_assets.features.seen_views import VIEWS_WIDTH
 from exo_assets.training.network import Network
 from exo_assets.training.network_training import RunJobs
 from exo_assets.training.neural import Ints, Matrix, NeuralData, NeuralFit, NeuralJob, NeuralSettings, Start
+from exo_assets.training.warm_start import REHEARSED, STRENGTH, start_of
 
-REHEARSED = 0.1
-"""Share of the old signals that rehearsal shows again."""
 STRENGTHS = (1.0, 10.0, 100.0)
 """Of the penalty, in units of the number of old signals over that of new ones: 1 is the posterior of Bayes' theorem."""
 
-OLD_ONLY = "old mission only"
+
+def ewc(strength: float) -> str:
+    """Name of elastic weight consolidation with a strength."""
+    return f"EWC x{strength:g}"
+
+
+OLD_ONLY, NEW_ONLY, BOTH = "old mission only", "new mission only", "full retraining"
+TUNED, REHEARSAL, WARM = "fine-tuned", "rehearsal", "EWC and rehearsal"
 WAYS: Mapping[str, str] = {
     OLD_ONLY: "never saw the new mission: the shift between the missions",
-    "new mission only": "never saw the old mission",
-    "fine-tuned": "goes on from the old network on the new mission alone",
-    **{f"EWC x{s:g}": "fine-tuned with elastic weight consolidation" for s in STRENGTHS},
-    "rehearsal": f"fine-tuned on the new mission and {REHEARSED:.0%} of the old one's signals",
-    "full retraining": "both missions, from nothing",
+    NEW_ONLY: "never saw the old mission",
+    TUNED: "goes on from the old network on the new mission alone",
+    **{ewc(s): "as fine-tuned, with elastic weight consolidation" for s in STRENGTHS},
+    REHEARSAL: f"as fine-tuned, and {REHEARSED:.0%} of the old mission's signals again",
+    WARM: "both; what weekly_retrain does with EXO_RETRAIN=ewc",
+    BOTH: "both missions, from nothing",
 }
 
 
@@ -54,20 +61,28 @@ def compare_ways(
 ) -> Learnt:
     """Learn the old and the new mission of `pair` in every one of WAYS. `mission` is that of each signal of `data`
     (without views); `judged` are rows of the transformer's matrix of test signals."""
+    data = replace(data, judged={}, judged_shows={})
     old, new = (np.flatnonzero(mission == m) for m in pair)
     some = np.random.default_rng(seed).permutation(old)[: round(REHEARSED * len(old))]
 
-    def job(name: str, rows: Ints) -> NeuralJob:
-        return NeuralJob(name, seed, None, tuple(int(r) for r in rows))
+    def job(name: str, rows: Ints, start: Start | None = None) -> NeuralJob:
+        return NeuralJob(name, seed, None, tuple(int(r) for r in rows), start)
 
     first = run(data, settings, [job(OLD_ONLY, old)])[0]
-    start = Start(first.scaler, first.weights, first.fisher)
-    fits = [first, *run(data, settings, [job("new mission only", new), job("full retraining", np.r_[old, new])])]
-    fits += run(data, settings, [job("fine-tuned", new), job("rehearsal", np.r_[some, new])], start=start)
-    for strength in STRENGTHS:
-        held = replace(settings, ewc=strength * len(old) / len(new))
-        fits += run(data, held, [job(f"EWC x{strength:g}", new)], start=start)
-    found = {fit.job.name: _judged(fit, settings, judged) for fit in fits}
+
+    def held(strength: float, rows: Ints) -> Start:
+        return start_of(first, strength * len(old) / len(rows))
+
+    shown = np.r_[some, new]
+    jobs = [
+        job(NEW_ONLY, new),
+        job(BOTH, np.r_[old, new]),
+        job(TUNED, new, held(0.0, new)),
+        job(REHEARSAL, shown, held(0.0, shown)),
+        *(job(ewc(s), new, held(s, new)) for s in STRENGTHS),
+        job(WARM, shown, held(STRENGTH, shown)),
+    ]
+    found = {fit.job.name: _judged(fit, settings, judged) for fit in (first, *run(data, settings, jobs))}
     return Learnt({way: found[way] for way in WAYS})
 
 

@@ -55,17 +55,22 @@ def fisher(network: VetterNetwork, rows: Shown, device: str) -> dict[str, np.nda
     return {name: (value / len(rows.scalars)).cpu().numpy() for name, value in total.items()}
 
 
-def penalty(network: nn.Module, start: Start) -> Tensor:
-    """Half the sum of Fisher information times squared distance from the weights that training started from."""
-    device = next(network.parameters()).device
-    parts = [
-        (
-            torch.from_numpy(np.array(start.fisher[name])).to(device)
-            * (p - torch.from_numpy(np.array(start.weights[name])).to(device)).square()
-        ).sum()
-        for name, p in network.named_parameters()
-    ]
-    return 0.5 * torch.stack(parts).sum()
+Anchors = dict[str, tuple[Tensor, Tensor]]
+"""By name of a parameter: half the strength times the Fisher information, and the weight that it is held at."""
+
+
+def anchors(start: Start, device: str) -> Anchors:
+    """What the penalty of `start` is computed from."""
+
+    def there(value: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.array(value)).to(device)
+
+    return {n: (0.5 * start.strength * there(f), there(start.weights[n])) for n, f in start.fisher.items()}
+
+
+def penalty(network: nn.Module, held: Anchors) -> Tensor:
+    """strength / 2 times the sum of Fisher information times the squared distance from the weights of the start."""
+    return torch.stack([(held[n][0] * (p - held[n][1]).square()).sum() for n, p in network.named_parameters()]).sum()
 
 
 def _below(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

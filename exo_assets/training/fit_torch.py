@@ -25,7 +25,7 @@ from torch.nn import functional
 from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.features.seen_views import Floats
 from exo_assets.training.batches import Batch, Rows, Shown, batches, rows_of, shown
-from exo_assets.training.continual_torch import fisher, penalty
+from exo_assets.training.continual_torch import anchors, fisher, penalty
 from exo_assets.training.network_torch import VetterNetwork
 from exo_assets.training.neural import (
     Epoch,
@@ -36,7 +36,6 @@ from exo_assets.training.neural import (
     NeuralJob,
     NeuralSettings,
     Scaler,
-    Start,
     Weights,
 )
 
@@ -81,7 +80,6 @@ def fit(
     job: NeuralJob,
     *,
     place: Place | None = None,
-    start: Start | None = None,
     kept: Checkpoints | None = None,
     report: Callable[[Epoch], None] | None = None,
 ) -> NeuralFit:
@@ -89,16 +87,15 @@ def fit(
 
     ValueError when the job leaves no planets or no false positives to learn from.
     """
-    return _Training(data, settings, job, place or Place(), start).run(kept, report)
+    return _Training(data, settings, job, place or Place()).run(kept, report)
 
 
 class _Training:
     """One job at one place."""
 
-    def __init__(
-        self, data: NeuralData, settings: NeuralSettings, job: NeuralJob, place: Place, start: Start | None
-    ) -> None:
-        self.data, self.settings, self.job, self.place, self.start = data, settings, job, place, start
+    def __init__(self, data: NeuralData, settings: NeuralSettings, job: NeuralJob, place: Place) -> None:
+        self.data, self.settings, self.job, self.place = data, settings, job, place
+        start = job.start
         self.rows: Rows = rows_of(data, settings, job)
         self.scaler = start.scaler if start else Scaler.fit(data.x[self.rows.taught])
         torch.manual_seed(job.seed)
@@ -106,6 +103,7 @@ class _Training:
         if start:
             self.network.load_state_dict(tensors(start.weights))
         self.network.to(place.device)
+        self.anchors = anchors(start, place.device) if start and start.strength else {}
         self.model: nn.Module = self.network
         if place.world > 1:
             self.model = nn.parallel.DistributedDataParallel(self.network, process_group=place.group)
@@ -135,7 +133,7 @@ class _Training:
             )
             for layout, x in self.data.judged.items()
         }
-        information = fisher(self.network, self._sample(), self.place.device) if self.job.holdout is None else {}
+        information = fisher(self.network, self._sample(), self.place.device)
         return NeuralFit(
             self.job, self.scaler, arrays(self.network.state_dict()), held, logits, information, state.history
         )
@@ -181,8 +179,8 @@ class _Training:
             logits = self.model(*self._inputs(batch.shown))
         each = functional.cross_entropy(logits.float(), label, reduction="none")
         loss = (each * weight).sum() / weight.sum().clamp_min(1e-9)
-        if self.start and self.settings.ewc:
-            loss = loss + self.settings.ewc * penalty(self.network, self.start)
+        if self.anchors:
+            loss = loss + penalty(self.network, self.anchors)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip_norm)
@@ -255,7 +253,7 @@ class _Training:
         return _State(**read, history=history)
 
 
-FISHER_ROWS = 1500
+FISHER_ROWS = 512
 """Rows from which the Fisher information is estimated."""
 
 

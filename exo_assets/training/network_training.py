@@ -11,27 +11,23 @@ from typing import Protocol
 
 import numpy as np
 
-from exo_assets.training.neural import NeuralData, NeuralFit, NeuralJob, NeuralSettings, Start
+from exo_assets.training.neural import NeuralData, NeuralFit, NeuralJob, NeuralSettings
 from exo_assets.training.vetter_training import Networked
 
 
 class RunJobs(Protocol):
     """Trains one network for each job; here or on a cluster."""
 
-    def __call__(
-        self, data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], *, start: Start | None = None
-    ) -> list[NeuralFit]:
+    def __call__(self, data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob]) -> list[NeuralFit]:
         """Fits in the order of `jobs`."""
         ...
 
 
-def serial_jobs(
-    data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], *, start: Start | None = None
-) -> list[NeuralFit]:
+def serial_jobs(data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob]) -> list[NeuralFit]:
     """The runner that trains here, one network after the other."""
     from exo_assets.training.fit_torch import fit
 
-    return [fit(data, settings, job, start=start) for job in jobs]
+    return [fit(data, settings, job) for job in jobs]
 
 
 def jobs_of(settings: NeuralSettings, folds: Sequence[int], seed: int) -> list[NeuralJob]:
@@ -43,16 +39,13 @@ def jobs_of(settings: NeuralSettings, folds: Sequence[int], seed: int) -> list[N
     ]
 
 
-def learn_network(
-    data: NeuralData, settings: NeuralSettings, seed: int, run: RunJobs = serial_jobs, start: Start | None = None
-) -> Networked:
-    """Train the networks of all folds and the one that is served; logits are averaged over the members."""
+def learn_network(data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], run: RunJobs) -> Networked:
+    """Train the networks of `jobs_of`; logits are averaged over the members."""
     from exo_assets.training.export_torch import export
 
-    folds = [int(f) for f in np.unique(data.fold)]
-    fits = run(data, settings, jobs_of(settings, folds, seed), start=start)
+    fits = run(data, settings, jobs)
     logits = {layout: np.zeros((len(data.label), 3)) for layout in data.judged}
     for fit in fits:
         for layout, found in fit.logits.items():
             logits[layout][fit.rows] += found / settings.members
-    return Networked(export([fit for fit in fits if fit.job.holdout is None], settings), logits)
+    return Networked(export([fit for fit in fits if fit.job.holdout is None], settings), logits, tuple(fits))

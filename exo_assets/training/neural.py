@@ -33,8 +33,8 @@ class NeuralSettings:
     `members`: networks that are averaged. `validation_share`: stars of each fold's training stars that only decide when
     to stop. `patience`: epochs without a better validation loss after which training ends. `hide_branch`: chance that a
     branch is hidden from a signal that has it. `noise`: of views, in units of their depth; `shift`: largest error of
-    the epoch, in durations; `stretch`: largest relative error of the duration. `ewc`: strength of the penalty on
-    leaving the weights that the training starts from. `balance`: plain, or weights (classes weigh the same).
+    the epoch, in durations; `stretch`: largest relative error of the duration. `balance`: plain, or weights (classes
+    weigh the same).
     """
 
     hidden: int = 256
@@ -59,7 +59,6 @@ class NeuralSettings:
     stretch: float = 0.1
     flip: bool = True
     balance: str = "plain"
-    ewc: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,14 +147,33 @@ class NeuralData:
     judged_shows: Mapping[str, npt.NDArray[np.bool_]]
 
 
+Weights = Mapping[str, npt.NDArray[Any]]
+"""Parameters by name."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training may go on from: another network's scaler, weights and the Fisher information of what it learned.
+
+    `strength` is that of the penalty on leaving those weights (continual_torch.py); 0 is plain fine-tuning.
+    """
+
+    scaler: Scaler
+    weights: Weights
+    fisher: Weights
+    strength: float = 0.0
+
+
 @dataclass(frozen=True)
 class NeuralJob:
-    """One network to train. `holdout` is the fold left out (None: none); `rows` restricts training to these signals."""
+    """One network to train. `holdout` is the fold left out (None: none); `rows` restricts training to these signals;
+    with `start` it goes on from another network."""
 
     name: str
     seed: int
     holdout: int | None
     rows: tuple[int, ...] | None = None
+    start: Start | None = None
 
 
 @dataclass(frozen=True)
@@ -180,19 +198,6 @@ class Epoch:
             f"{' (best)' if self.is_best else ''}, AP {self.ap:.4f}, {self.samples_per_s:,.0f} samples/s, "
             f"{self.waited:.1%} waited for data"
         )
-
-
-Weights = Mapping[str, npt.NDArray[Any]]
-"""Parameters by name."""
-
-
-@dataclass(frozen=True)
-class Start:
-    """What a training may start from: another network's scaler, weights and Fisher information."""
-
-    scaler: Scaler
-    weights: Weights
-    fisher: Weights
 
 
 @dataclass(frozen=True)

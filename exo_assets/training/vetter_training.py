@@ -25,6 +25,7 @@ from exo_assets.training.blend import Blend, fit_blend, fit_class_weights
 from exo_assets.training.calibration import Calibrator, choose, log_loss, softmax, threshold
 from exo_assets.training.conformal import SETS, fit_limits
 from exo_assets.training.network import Network
+from exo_assets.training.neural import NeuralFit
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.vetter import CLASSES, DISPOSITION_COLUMNS, LAYOUTS, Expert, Vetter
 
@@ -143,20 +144,23 @@ def balancing(label: Ints, weight: npt.NDArray[np.float64]) -> npt.NDArray[np.fl
 
 @dataclass(frozen=True)
 class Networked:
-    """A trained network and, by layout, the out-of-fold logits (rows of Data, 3) of the networks of its folds."""
+    """A trained network; by layout, the out-of-fold logits (rows of Data, 3) of the networks of its folds; and all the
+    networks that were trained."""
 
     network: Network
     logits: Mapping[str, Matrix]
+    fits: Sequence[NeuralFit]
 
 
 @dataclass(frozen=True)
 class Trained:
     """A vetter, its out-of-fold predictions [signal_id, mission, label, probability_planet, prediction_set,
-    disposition_*, log_odds_*, fold, layout], and what was tried on the way."""
+    disposition_*, log_odds_*, fold, layout], what was tried on the way, and the networks that were trained."""
 
     vetter: Vetter
     out_of_fold: pl.DataFrame
     tried: pl.DataFrame
+    fits: Sequence[NeuralFit] = ()
 
 
 def prepare(
@@ -258,7 +262,7 @@ def train_vetter(
     rows = {"full": judged & block, "basic": judged}
     if NO_CURVE in data.x:
         rows[NO_CURVE] = judged & np.isin(data.mission, transformer.curves_of) & has_curve(signals).to_numpy()
-    return Trained(vetter, _out_of_fold(signals, rows, block, found), tried)
+    return Trained(vetter, _out_of_fold(signals, rows, block, found), tried, networked.fits if networked else ())
 
 
 def learnable(data: Data, settings: TrainingSettings) -> list[str]:

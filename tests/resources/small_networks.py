@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from exo_assets.features.registry import FEATURE_NAMES
-from exo_assets.training.neural import BINS, BRANCHES, Floats, NeuralData, NeuralSettings
+from exo_assets.features.seen_views import BINS, BRANCHES, Floats
+from exo_assets.training.neural import NeuralData, NeuralSettings
 
 TINY = NeuralSettings(
     hidden=8, layers=1, fused=8, embedding=2, channels=(2, 2), branches=("local", "secondary"), epochs=3, batch=64

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.features.view_arrays import array_key, npy_bytes
-from exo_assets.training.neural import SEEN_VIEWS, Epoch, NeuralFit, NeuralJob, NeuralSettings, Scaler
+from exo_assets.training.neural import Epoch, NeuralFit, NeuralJob, NeuralSettings, Scaler
 from exo_assets.training.stored_fit import fit_bytes, read_fit
 from exo_resources.lake import Lake
 from exo_resources.lake_views import LakeViews
