@@ -53,13 +53,13 @@ def test_arrays_that_are_missing_come_back_as_such(tables: StarTables) -> None:
     mixed = pl.concat([whole, none]).with_columns(star_id=pl.lit("KIC 3"))
     stars = {"KIC 1": whole, "KIC 2": none, "KIC 3": mixed}
     rows = [StarRows(StarEntry(s, "f"), f.to_arrow(compat_level=pl.CompatLevel.oldest())) for s, f in stars.items()]
-    tables.write("feat_views", "kepler-01", SCHEMA, rows)
+    tables.write("feat_sparse", "kepler-01", SCHEMA, rows)
     for star, written in stars.items():
-        assert_frame_equal(tables.star("feat_views", "kepler-01", star), written)
-    assert_frame_equal(tables.read("feat_views"), pl.concat(stars.values()))
-    assert tables.read("feat_views", columns=["view"])["view"].null_count() == 2
-    kept, written_again = tables.rewrite("feat_views", "kepler-01", SCHEMA, {"KIC 2": "f"}, [])
-    assert written_again and list(kept) == ["KIC 2"] and tables.read("feat_views")["view"].to_list() == [None]
+        assert_frame_equal(tables.star("feat_sparse", "kepler-01", star), written)
+    assert_frame_equal(tables.read("feat_sparse"), pl.concat(stars.values()))
+    assert tables.read("feat_sparse", columns=["view"])["view"].null_count() == 2
+    kept, written_again = tables.rewrite("feat_sparse", "kepler-01", SCHEMA, {"KIC 2": "f"}, [])
+    assert written_again and list(kept) == ["KIC 2"] and tables.read("feat_sparse")["view"].to_list() == [None]
 
 
 def test_stars_come_back_as_they_were_written(tables: StarTables) -> None:
