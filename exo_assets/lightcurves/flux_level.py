@@ -29,8 +29,8 @@ def at_level(curve: LightCurve, name: str) -> LightCurve:
         raise LightCurveFileError(
             name,
             "flux_level",
-            f"has a flux about zero (median {level:.3g}, scatter {scatter:.3g}), with no level to be divided by: add one "
-            "to a relative flux, or import it with --flat if its trend was taken away already",
+            f"has a flux about zero (median {level:.3g}, scatter {scatter:.3g}), with no level to be divided by: add "
+            "one to a relative flux, or import it with --flat if its trend was taken away already",
         )
     return curve
 
