@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from exo_resources.lake import DamagedTableError, Lake
 
-_INDEX_KEY, _SEAL_KEY = b"exo_stars", b"exo_stars_seal"
+_INDEX_KEY, _SEAL_KEY, _SIZES_KEY = b"exo_stars", b"exo_stars_seal", b"exo_array_sizes"
 _ROOT = "partitions"
 LEFT_BEHIND_S = 3600
 """Age from which on a half-written file is no writer's any more, seconds."""
@@ -113,21 +113,23 @@ class StarTables:
         """
         key, index = self.key(table, partition), Index()
         arrow = schema.to_frame().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+        stored, sizes = _with_lists(arrow)
         self._sweep(self.lake.path(key))
         with (
             self.lake.replacing(key) as sink,
-            pq.ParquetWriter(sink, arrow, compression="zstd", write_page_checksum=True) as out,
+            pq.ParquetWriter(sink, stored, compression="zstd", write_page_checksum=True) as out,
         ):
             for star in stars:
                 entry = star.entry
                 if star.rows is not None and star.rows.num_rows:
                     rows = star.rows.cast(arrow)
-                    out.write_table(rows, row_group_size=rows.num_rows)
+                    out.write_table(rows.cast(stored), row_group_size=rows.num_rows)
                     entry = replace(entry, rows=rows.num_rows, digest=digest_of(rows))
                 index[entry.star_id] = entry
             kept = json.dumps([asdict(entry) for entry in index.values()])
             seal = hashlib.sha256(kept.encode()).hexdigest()
-            out.add_key_value_metadata({_INDEX_KEY.decode(): kept, _SEAL_KEY.decode(): seal})
+            about = {_INDEX_KEY: kept, _SEAL_KEY: seal, _SIZES_KEY: json.dumps(sizes)}
+            out.add_key_value_metadata({name.decode(): value for name, value in about.items()})
         return index
 
     def rewrite(
@@ -208,6 +210,16 @@ class StarTables:
                 self.lake.fs.delete_file(info.path)
 
 
+def _with_lists(schema: pa.Schema) -> tuple[pa.Schema, dict[str, int]]:
+    """The schema with lists in the place of arrays of a fixed size, and the sizes.
+
+    Arrow writes an array that is missing and then cannot read the file: "Expected all lists to be of size".
+    """
+    sizes = {f.name: f.type.list_size for f in schema if pa.types.is_fixed_size_list(f.type)}
+    fields = [f.with_type(pa.list_(f.type.value_field)) if f.name in sizes else f for f in schema]
+    return pa.schema(fields), sizes
+
+
 def _changed(before: Index, wanted: Mapping[str, str]) -> list[str]:
     return [star for star, mark in wanted.items() if star not in before or before[star].fingerprint != mark]
 
@@ -251,13 +263,14 @@ class _Part:
             stored = metadata[_INDEX_KEY]
             if hashlib.sha256(stored).hexdigest().encode() != metadata.get(_SEAL_KEY):
                 raise ValueError("its index is not the one that was written")
+            self._sizes = json.loads(metadata.get(_SIZES_KEY, b"{}"))
             self.index = {entry["star_id"]: StarEntry(**entry) for entry in json.loads(stored)}
         self.groups = {star: i for i, star in enumerate(s for s, entry in self.index.items() if entry.rows)}
 
     def rows(self, star: str) -> pa.Table:
         """The rows of one star, as they were written."""
         with self._named():
-            rows = self._file.read_row_group(self.groups[star])
+            rows = self._arrays(self._file.read_row_group(self.groups[star]))
             if digest_of(rows) != self.index[star].digest:
                 raise ValueError(f"the rows of {star} are not those that were written")
             return rows
@@ -265,7 +278,16 @@ class _Part:
     def all(self, columns: Sequence[str] | None) -> pl.DataFrame:
         """The columns of all stars."""
         with self._named():
-            return pl.DataFrame(pl.from_arrow(self._file.read(columns=list(columns) if columns else None)))
+            rows = self._arrays(self._file.read(columns=list(columns) if columns else None))
+            return pl.DataFrame(pl.from_arrow(rows))
+
+    def _arrays(self, rows: pa.Table) -> pa.Table:
+        """The rows with arrays where they had them before they were written."""
+        fields = [
+            f.with_type(pa.list_(f.type.value_field, self._sizes[f.name])) if f.name in self._sizes else f
+            for f in rows.schema
+        ]
+        return rows.cast(pa.schema(fields, rows.schema.metadata))
 
     @contextmanager
     def _named(self) -> Iterator[None]:

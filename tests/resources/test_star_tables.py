@@ -46,6 +46,22 @@ def bucket() -> Iterator[str]:
         yield f"s3://stars/exo?{query}"
 
 
+def test_arrays_that_are_missing_come_back_as_such(tables: StarTables) -> None:
+    """Arrow writes them, and then cannot read its file."""
+    whole = frame("KIC 1", [1.0])
+    none = whole.with_columns(star_id=pl.lit("KIC 2"), view=pl.lit(None, SCHEMA["view"]))
+    mixed = pl.concat([whole, none]).with_columns(star_id=pl.lit("KIC 3"))
+    stars = {"KIC 1": whole, "KIC 2": none, "KIC 3": mixed}
+    rows = [StarRows(StarEntry(s, "f"), f.to_arrow(compat_level=pl.CompatLevel.oldest())) for s, f in stars.items()]
+    tables.write("feat_sparse", "kepler-01", SCHEMA, rows)
+    for star, written in stars.items():
+        assert_frame_equal(tables.star("feat_sparse", "kepler-01", star), written)
+    assert_frame_equal(tables.read("feat_sparse"), pl.concat(stars.values()))
+    assert tables.read("feat_sparse", columns=["view"])["view"].null_count() == 2
+    kept, written_again = tables.rewrite("feat_sparse", "kepler-01", SCHEMA, {"KIC 2": "f"}, [])
+    assert written_again and list(kept) == ["KIC 2"] and tables.read("feat_sparse")["view"].to_list() == [None]
+
+
 def test_stars_come_back_as_they_were_written(tables: StarTables) -> None:
     rows = [made("KIC 1", "f", [1.0, 2.0]), made("KIC 2", "f", None), made("KIC 3", "f", [])]
     index, written = tables.rewrite(
