@@ -70,12 +70,12 @@ def test_weights_of_other_settings_are_refused():
 def test_int8_is_near_float32_and_smaller():
     # As wide as the real one, and as calm: the graphs of the tiny one are mostly names.
     wide = replace(TINY, hidden=128)
-    network = export([tiny_fit(2, wide, gain=1.0)], wide)
+    network = export([tiny_fit(3, wide, gain=1.5)], wide)
     small = quantized(network)
     rng = np.random.default_rng(5)
     given = matrix(rng, 300), views(rng, 150), np.arange(0, 300, 2)
     assert 0 < largest_difference(small.logits(*given), network.logits(*given)) < INT8_TOLERANCE
-    assert np.ptp(network.log_odds(*given)) > 1
+    assert np.ptp(network.log_odds(*given)) > 0.5
     assert len(small.members[0].head) < 0.6 * len(network.members[0].head)
     read = Network.from_files(small.files())
     assert read.precision == "int8"
@@ -107,4 +107,5 @@ def test_int8_of_a_row_depends_on_its_company_and_float32_does_not():
     for one in (network, quantized(network)):
         alone = np.concatenate([one.logits(x[i : i + 1], *none) for i in range(len(x))])
         off.append(np.abs(alone - one.logits(x, *none)).max())
-    assert off[0] < 1e-5 < 1e-4 < off[1]
+    assert off[0] < 1e-5
+    assert off[1] > 1e-4
