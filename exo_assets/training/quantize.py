@@ -23,7 +23,7 @@ INT8_TOLERANCE = 0.01
 """Largest difference of a probability, between int8 and float32, with which int8 may be served.
 
 A network of the default settings, trained on the archive, does not keep to it: 0.013 for 99 % of 13,586 signals, 0.046
-at worst. Nor is it faster on a processor with AVX2 (benchmarks/network_serving.py): float32 is what to serve there.
+at worst. Nor is it clearly faster with AVX2 (benchmarks/network_serving.py): float32 is what to serve there.
 """
 
 
