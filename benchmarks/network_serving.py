@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import VIEWS_WIDTH
-from exo_assets.training.export_torch import export, trained_network
+from exo_assets.training.export_torch import export, torch_logits, trained_network
 from exo_assets.training.fit_torch import arrays
 from exo_assets.training.network import Network
 from exo_assets.training.network_torch import VetterNetwork
@@ -39,20 +40,6 @@ def random_fit(x: Any) -> NeuralFit:
     torch.manual_seed(0)
     weights = arrays(VetterNetwork(scaler.width, SETTINGS).state_dict())
     return NeuralFit(NeuralJob("random", 0, None), scaler, weights, np.empty(0, dtype=np.int64), {})
-
-
-def by_torch(fit: NeuralFit) -> Callable[..., Any]:
-    """Logits by torch, from the same inputs as `Network.logits`."""
-    network = trained_network(fit, SETTINGS)
-
-    def logits(x: Any, views: Any, where: Any) -> Any:
-        known = torch.zeros(len(x), len(SETTINGS.branches))
-        known[where] = 1.0
-        with torch.inference_mode():
-            given = (torch.from_numpy(fit.scaler(x)), torch.from_numpy(views), torch.from_numpy(where), known)
-            return network(*given).numpy()
-
-    return logits
 
 
 def in_turns(functions: dict[str, Callable[[], Any]]) -> dict[str, float]:
@@ -84,7 +71,12 @@ def main() -> None:
     fit = random_fit(x)
     plain = export([fit], SETTINGS)
     small = quantized(plain)
-    ways = {"torch": by_torch(fit), "ONNX float32": plain.logits, "ONNX int8": small.logits}
+    by_torch = partial(torch_logits, trained_network(fit, SETTINGS), fit.scaler)
+    ways: dict[str, Callable[..., Any]] = {
+        "torch": by_torch,
+        "ONNX float32": plain.logits,
+        "ONNX int8": small.logits,
+    }
     print(f"{fit.scaler.width} scalars, {VIEWS_WIDTH} bins of views; load {os.getloadavg()[0]:.2f}")
     for rows in (1, 1024):
         for seen in (0, rows):

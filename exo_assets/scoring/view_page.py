@@ -100,8 +100,9 @@ def _view(axes: Axes, bins: Floats, occlusion: Occlusion, most: float) -> None:
 
 
 def _effect(axes: Axes, occlusion: Occlusion, most: float) -> None:
-    axes.fill_between(occlusion.centre, occlusion.effect, where=occlusion.effect > 0, color="#2166ac", interpolate=True)
-    axes.fill_between(occlusion.centre, occlusion.effect, where=occlusion.effect < 0, color="#b2182b", interpolate=True)
+    x, effect = occlusion.centre, occlusion.effect
+    for side, colour in ((effect > 0, "#2166ac"), (effect < 0, "#b2182b")):
+        axes.fill_between(x, effect, where=side, color=colour, lw=0, interpolate=True)
     axes.axhline(0, color=_GREY, lw=0.5)
     axes.set_ylim(-most * 1.1, most * 1.1)
     axes.set_xlim(occlusion.centre[0], occlusion.centre[-1])

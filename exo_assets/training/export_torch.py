@@ -17,13 +17,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from exo_assets.features.seen_views import VIEWS_WIDTH
+from exo_assets.features.seen_views import VIEWS_WIDTH, Floats
 from exo_assets.training.network import HEAD_INPUTS, HEAD_OUTPUTS, Member, Network
 from exo_assets.training.network_torch import Head, VetterNetwork
-from exo_assets.training.neural import NeuralFit, NeuralSettings, Start
+from exo_assets.training.neural import Ints, Matrix, NeuralFit, NeuralSettings, Scaler, Start
 
 OPSET = 18
 TRACED = 3
@@ -87,6 +88,15 @@ def trained_network(fit: NeuralFit, settings: NeuralSettings) -> VetterNetwork:
     network = VetterNetwork(fit.scaler.width, settings)
     network.load_state_dict({name: torch.tensor(value) for name, value in fit.weights.items()})
     return network.eval()
+
+
+def torch_logits(network: VetterNetwork, scaler: Scaler, x: Matrix, views: Floats, where: Ints) -> Matrix:
+    """What torch itself says of the rows: to be compared with `Network.logits`, whose inputs these are."""
+    known = torch.zeros(len(x), len(network.settings.branches))
+    known[where] = 1.0
+    with torch.inference_mode():
+        given = (torch.from_numpy(scaler(x)), torch.from_numpy(views), torch.from_numpy(where), known)
+        return np.asarray(network(*given).double().numpy())
 
 
 def export(fits: Sequence[NeuralFit], settings: NeuralSettings) -> Network:

@@ -35,8 +35,8 @@ def views(rng: np.random.Generator, rows: int) -> Any:
     return np.clip(rng.normal(0, 0.5, (rows, VIEWS_WIDTH)), -3, 3).astype(np.float32)
 
 
-def tiny_fit(seed: int = 0, settings: NeuralSettings = TINY) -> NeuralFit:
-    """What a training could have given."""
+def tiny_fit(seed: int = 0, settings: NeuralSettings = TINY, gain: float = 2.0) -> NeuralFit:
+    """What a training could have given; `gain` makes weights larger, and what the network says wilder."""
     rng = np.random.default_rng(seed)
     scaler = Scaler.fit(matrix(rng, 200))
     torch.manual_seed(seed)
@@ -47,7 +47,7 @@ def tiny_fit(seed: int = 0, settings: NeuralSettings = TINY) -> NeuralFit:
         elif name.endswith("running_var"):
             value.uniform_(0.3, 2)
         elif name.endswith("weight"):
-            value.mul_(2)
+            value.mul_(gain)
     weights = arrays(network.state_dict())
     fisher = {name: np.square(weights[name]) for name, _ in network.named_parameters()}
     return NeuralFit(NeuralJob("tiny", seed, None), scaler, weights, np.empty(0, dtype=np.int64), {}, fisher)
