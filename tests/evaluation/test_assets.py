@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,11 +20,19 @@ from exo_assets.evaluation.champion import rollback_champion
 from exo_assets.evaluation.checks import CHECKS, check_result
 from exo_assets.evaluation.contracts import CONTRACTS
 from exo_assets.evaluation.gates import GATES, Finding, judge
-from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
-from exo_assets.training.contracts import ML_VETTER_CANDIDATE, ML_VETTER_OOF
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
+from exo_assets.training.contracts import ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
 from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.network_training import serial_jobs
+from exo_assets.training.neural import NeuralData, NeuralFit, NeuralJob, NeuralSettings
 from exo_assets.training.vetter_training import Trained
 from exo_resources.lake import Lake
+from exo_resources.signal_views import SignalViews
+
+
+def quickly(data: NeuralData, settings: NeuralSettings, jobs: Sequence[NeuralJob], **_told: object) -> list[NeuralFit]:
+    """Networks of one epoch, trained here."""
+    return serial_jobs(data, replace(settings, epochs=1, hidden=16, fused=8), jobs)
 
 
 @dg.asset(name="after_champion", deps=["ml_vetter_champion"])
@@ -39,6 +49,8 @@ class World:
         self.instance = dg.DagsterInstance.ephemeral()
         lake.write("core_signals", signals)
         lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
+        lake.write(FEAT_VIEW_INDEX.name, FEAT_VIEW_INDEX.empty())
+        lake.write("ml_training_set", ML_TRAINING_SET.conform(signals.rename({"disposition": "label"})))
         lake.write("core_disposition_history", CORE_DISPOSITION_HISTORY.empty())
         lake.write("raw_nea__q1_q17_dr25_koi", pl.DataFrame(schema={"kepoi_name": pl.String, "koi_score": pl.String}))
         lake.write("ml_vetter_oof", ML_VETTER_OOF.conform(trained.out_of_fold))
@@ -59,7 +71,13 @@ class World:
         definitions = dg.Definitions(
             assets=[*ASSETS, after_champion],
             asset_checks=CHECKS,
-            resources={"lake": self.lake, "registry": self.registry, "settings": settings},
+            resources={
+                "lake": self.lake,
+                "registry": self.registry,
+                "settings": settings,
+                "signal_views": SignalViews(self.lake),
+                "neural_training": SimpleNamespace(run=quickly),
+            },
             jobs=[dg.define_asset_job("night", selection)],
             executor=dg.in_process_executor,
         )

@@ -15,7 +15,7 @@ from tiny_vetter import koi_diagnostics, koi_signals, tiny_vetter
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
 from exo_assets.features.from_light_curves import with_diagnostics
-from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
 from exo_assets.scoring import assets
 from exo_assets.scoring.assets import ASSETS
 from exo_assets.scoring.batch import score_resilient
@@ -25,6 +25,7 @@ from exo_assets.scoring.score import judge
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
+from exo_resources.signal_views import SignalViews
 
 ROWS = 1200
 
@@ -57,9 +58,15 @@ def resources(lake: Lake, tmp_path: Path) -> dict[str, Any]:
     signals = signals.with_columns(pl.when(~first).then(pl.col(c)).alias(c) for c in blind)
     lake.write("core_signals", CORE_SIGNALS.conform(signals.sample(fraction=1, shuffle=True, seed=1)))
     lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
+    lake.write(FEAT_VIEW_INDEX.name, FEAT_VIEW_INDEX.empty())
     ref = ModelRef(MODEL_NAME, "7", "run", tiny_vetter().digest)
     lake.write("ml_vetter_champion", ML_VETTER_CHAMPION.conform(pl.DataFrame([ref.as_row()])))
-    return {"lake": lake, "registry": _Folder(tmp_path / "model"), "ray_runtime": None}
+    return {
+        "lake": lake,
+        "registry": _Folder(tmp_path / "model"),
+        "ray_runtime": None,
+        "signal_views": SignalViews(lake),
+    }
 
 
 def _run(resources: dict[str, Any]) -> dg.ExecuteInProcessResult:

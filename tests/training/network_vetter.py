@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -12,7 +11,7 @@ from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.seen_views import VIEW_BINS, view_rows, with_views
 from exo_assets.features.tabular import count_signals
 from exo_assets.features.transformer import SignalTransformer
-from exo_assets.training.network_training import learn_network
+from exo_assets.training.network_training import jobs_of, learn_network, serial_jobs
 from exo_assets.training.neural import NeuralData, NeuralSettings
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
@@ -40,7 +39,7 @@ def signals() -> pl.DataFrame:
 @cache
 def index() -> pl.DataFrame:
     """Which signals have views, and in which row."""
-    chosen = signals().filter(pl.col("lc_snr_white").is_not_null()).select("signal_id").sort("signal_id")
+    chosen = signals().filter(pl.col("lc_snr_red").is_not_null()).select("signal_id").sort("signal_id")
     return chosen.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64), digest=pl.lit("invented"))
 
 
@@ -69,23 +68,13 @@ def network_data(rows: pl.DataFrame, transformer: SignalTransformer, data: Data)
     return neural_data(rows, data, transformer.curves_of, view_rows(rows, index()), arrays())
 
 
-def trained(settings: TrainingSettings = SMALL) -> Trained:
-    """A vetter with its network."""
+@cache
+def small() -> Trained:
+    """A vetter with its network, made once."""
     rows = signals().filter(split="train").sort("signal_id")
 
     def learn(transformer: SignalTransformer, data: Data) -> Networked:
-        return learn_network(network_data(rows, transformer, data), settings.neural, settings.seed)
+        seen_data = network_data(rows, transformer, data)
+        return learn_network(seen_data, NEURAL, jobs_of(NEURAL, range(SMALL.folds), SMALL.seed), serial_jobs)
 
-    return train_vetter(rows, settings, count_signals(signals()), learn=learn)
-
-
-@cache
-def small() -> Trained:
-    """The vetter, made once."""
-    return trained()
-
-
-def without_network() -> Trained:
-    """The same settings without a network."""
-    rows = signals().filter(split="train").sort("signal_id")
-    return train_vetter(rows, replace(SMALL), count_signals(signals()))
+    return train_vetter(rows, SMALL, count_signals(signals()), learn=learn)

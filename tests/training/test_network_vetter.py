@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import polars as pl
 from exo_assets.features.from_light_curves import hide_curves
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.tabular import count_signals
-from exo_assets.training.splits import assign_folds
+from exo_assets.training.fit_torch import fit
+from exo_assets.training.neural import NeuralJob
 from exo_assets.training.vetter import SCORE_SCHEMA, Vetter, digest_of_folder
-from exo_assets.training.vetter_training import NO_CURVE
+from exo_assets.training.vetter_training import NO_CURVE, prepare
 from tests.training import network_vetter as made
 
 
@@ -78,15 +80,22 @@ def test_rows_do_not_depend_on_their_company() -> None:
     assert np.allclose(apart.select(numbers).to_numpy(), together.select(numbers).to_numpy(), rtol=0, atol=1e-5)
 
 
-def test_out_of_fold_networks_never_saw_the_star() -> None:
-    """Labels of one fold are turned round: what its own networks are taught is the same, so is what they say of it."""
+def test_a_fold_network_does_not_know_the_labels_of_its_fold() -> None:
     rows = made.signals().filter(split="train").sort("signal_id")
-    fold = assign_folds(rows, made.SMALL.folds)
-    assert rows.select("star_id", "fold").unique().sort("star_id").equals(fold)
+    transformer, data = prepare(rows, count_signals(made.signals()), made.SMALL)
+    told = made.network_data(rows, transformer, data)
+    turned = replace(told, label=np.where(told.fold == 0, 2 - told.label, told.label))
+    job = NeuralJob("fold0", 3, 0)
+    one, other = (fit(d, replace(made.NEURAL, epochs=1), job) for d in (told, turned))
+    assert all(np.array_equal(one.logits[layout], other.logits[layout]) for layout in one.logits)
+    assert {rows["fold"][int(r)] for r in one.rows} == {0}
+
+
+def test_out_of_fold_predictions_are_whole() -> None:
     found = made.small().out_of_fold
     assert found["log_odds_network"].null_count() == 0
-    bare = found.filter(layout=NO_CURVE)
-    assert 0 < bare.height <= made.index().height
+    assert 0 < found.filter(layout=NO_CURVE).height <= made.index().height
+    assert found.filter("as_archived")["prediction_set"].null_count() == 0
 
 
 def test_hidden_curves_hide_views() -> None:

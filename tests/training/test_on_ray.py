@@ -10,22 +10,27 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.assets import feat_signals
-from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
 from exo_assets.features.tabular import count_signals
 from exo_assets.training import assets
 from exo_assets.training.tuning import SPACE
 from exo_assets.training.vetter import Vetter
 from exo_assets.training.vetter_training import Trained, train_vetter
 from exo_resources.lake import Lake
+from exo_resources.network_store import NetworkStore
 from exo_resources.ray_runtime import RayRuntime
+from exo_resources.ray_train import NeuralTraining
 from exo_resources.registry import ModelRegistry
 from exo_resources.settings import Settings
+from exo_resources.signal_views import SignalViews
 from tests.training.conftest import SMALL
+from tests.training.network_vetter import NEURAL
 from tests.training.ray_tasks import add, fails_on_three, parabola, threads
 
 pytestmark = pytest.mark.ray
@@ -74,8 +79,8 @@ def test_the_full_profile_searches_the_planet_head(
     rows = train.with_columns(pl.col("fold") % 2)
     context = SimpleNamespace(log=logging.getLogger("search"))
     found = assets._searched(rows, count_signals(signals), plan, runtime, context)
-    assert replace(found, planet=plan.planet, bags=plan.bags) == plan
-    assert found.bags == plan.full_bags
+    assert replace(found, planet=plan.planet, bags=plan.bags, neural=plan.neural) == plan
+    assert found.bags == plan.full_bags and found.neural.members == plan.full_members
     for name, (low, high, _kind) in SPACE.items():
         assert low <= found.planet[name] <= high
     assert found.planet["extra_trees"] is True
@@ -84,13 +89,22 @@ def test_the_full_profile_searches_the_planet_head(
 def test_from_signals_to_a_registered_candidate(
     runtime: RayRuntime, signals: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "training_settings", lambda _settings: SMALL)
+    monkeypatch.setattr(assets, "training_settings", lambda _settings: replace(SMALL, neural=NEURAL))
     settings = Settings(home=tmp_path)
     lake = Lake(settings.lake)
     registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
     lake.write("core_signals", CORE_SIGNALS.conform(signals))
     lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
-    resources = {"lake": lake, "settings": settings, "registry": registry, "ray_runtime": runtime}
+    lake.write(FEAT_VIEW_INDEX.name, FEAT_VIEW_INDEX.empty())
+    resources = {
+        "lake": lake,
+        "settings": settings,
+        "registry": registry,
+        "ray_runtime": runtime,
+        "neural_training": NeuralTraining(runtime, lake, tmp_path),
+        "networks": NetworkStore(lake),
+        "signal_views": SignalViews(lake),
+    }
 
     def materialise(force: bool = False) -> dict[str, bool]:
         config = {"ops": {t: {"config": {"force": force}} for t in TABLES}}
@@ -109,6 +123,7 @@ def test_from_signals_to_a_registered_candidate(
     assert ref is not None and ref.version == "1"
     vetter = Vetter.load(registry.fetch(ref))
     oof, training_set = lake.read("ml_vetter_oof"), lake.read("ml_training_set")
+    assert vetter.network is not None and oof["log_odds_network"].null_count() == 0
     test_stars = set(training_set.filter(split="test")["signal_id"])
     assert test_stars and not test_stars & set(oof["signal_id"])
     assert candidate["n_signals"][0] == training_set.filter(split="train").height == vetter.facts["signals"]
@@ -117,6 +132,15 @@ def test_from_signals_to_a_registered_candidate(
 
     materialise(force=True)
     assert lake.read("ml_vetter_candidate").equals(candidate), "the same model is not registered twice"
+
+    # Its networks are there to go on from.
+    registry.promote(ref)
+    resources["settings"] = Settings(home=tmp_path, retrain="ewc")
+    materialise()
+    again = Vetter.load(registry.fetch(registry.find(lake.read("ml_vetter_candidate")["digest"][0])))
+    assert again.network is not None and vetter.network is not None and again.digest != vetter.digest
+    assert np.array_equal(again.network.start().scaler.knots, vetter.network.start().scaler.knots)
+    assert len({key.split("/")[2] for key in lake.keys("training/networks")}) == 2
 
 
 def _metadata(event: Any) -> Any:
