@@ -53,6 +53,7 @@ ML_EVENT_PREDICTIONS = TableContract(
         _STAR,
         _DIGEST,
         Column("label", S, _LABEL, nullable=False, allowed=LABELS),
+        Column("label_source", S, "Where the label comes from", nullable=False, allowed=SOURCES),
         Column("label_join", S, "Label by the join to the DR25 KOI table", allowed=LABELS),
         Column("split", S, "Where the star stands", nullable=False, allowed=("test", "oof")),
         Column("fold", N, "Fold that was left out; null for test stars", low=0),

@@ -48,7 +48,9 @@ def core_events(raw: pl.DataFrame, dr25: pl.DataFrame, cumulative: pl.DataFrame)
     )
     kois = _kois(dr25, cumulative)
     events = events.join(kois, on=["kepid", "planet_number"], how="left", maintain_order="left")
-    joined = join_rule(pl.col("koi_disposition"), pl.col("not_transit_like")) if kois.height else pl.lit(None, pl.String)
+    joined = (
+        join_rule(pl.col("koi_disposition"), pl.col("not_transit_like")) if kois.height else pl.lit(None, pl.String)
+    )
     events = events.with_columns(label_join=joined).with_columns(
         # A copy that labels events labels those it wants labelled: no other rule fills in what it leaves out.
         source=pl.lit("published" if events["published"].null_count() < events.height else "join")
