@@ -82,7 +82,7 @@ def metrics_table(
     if published.height:
         parts.append(Part("event_vetter", "published_folds", source, published))
     tables = map_(lambda part: _figures(part, seed), [p for p in parts if p.rows.height])
-    return ML_EVENT_METRICS.conform(pl.concat([*tables, _from_papers()], how="diagonal")).sort(ML_EVENT_METRICS.key)
+    return pl.concat(ML_EVENT_METRICS.conform(t) for t in (*tables, _from_papers())).sort(ML_EVENT_METRICS.key)
 
 
 def headline(metrics: pl.DataFrame) -> dict[str, float | None]:
