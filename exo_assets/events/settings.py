@@ -49,5 +49,5 @@ def event_settings(profile: str, seed: int) -> EventSettings:
     fast = EventSettings(seed)
     if profile != "full":
         return fast
-    slow = {**fast.params, "learning_rate": 0.05, "max_bin": 255}
-    return replace(fast, bags=4, rounds=400, params=slow, plain_rounds=300, published_folds=True)
+    slow = {**fast.params, "learning_rate": 0.05}
+    return replace(fast, bags=3, rounds=400, params=slow, plain_rounds=200, published_folds=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from exo_assets.archive.contracts import CUMULATIVE, DR25_KOI, DR25_TCE
 from exo_assets.events.assets import ASSETS
 from exo_assets.events.contracts import CONTRACTS
 from exo_assets.training.vetter_training import serial
 from exo_resources.lake import Lake
+from tests.events.conftest import SMALL
 from tests.events.synthetic_events import raw_events, raw_kois
 
 PUBLISHED = {"exominer_2022", "best_before_exominer"}
@@ -42,7 +43,8 @@ def test_without_the_archives_table_everything_is_empty_and_says_why(lake: Lake)
     assert all("why_empty" in n for n in notes.values())
 
 
-def test_with_it_there_are_scores_and_figures(lake: Lake, tmp_path: Path) -> None:
+def test_with_it_there_are_scores_and_figures(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exo_assets.events.settings.event_settings", lambda *_: SMALL)
     raw = raw_events(700)
     _write(lake, raw)
     tables = _materialise(lake)
