@@ -19,6 +19,7 @@ from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
+from exo_assets.events import assets as events
 from exo_assets.features import assets as features
 from exo_assets.lightcurves import assets as lightcurves
 from exo_assets.lightcurves import validation_assets as validation
@@ -41,6 +42,7 @@ ASSETS = (
     *features.ASSETS,
     *training.ASSETS,
     *evaluation.ASSETS,
+    *events.ASSETS,
     *scoring.ASSETS,
     *warehouse.ASSETS,
     *serving.ASSETS,

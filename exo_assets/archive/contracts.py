@@ -7,8 +7,8 @@ Does not belong here: what the columns become (`catalogs/layouts.py`), or where 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -49,6 +49,9 @@ FILLED = frozenset(
         "disposition",
         "ra",
         "dec",
+        "tce_period",
+        "tce_duration",
+        "tce_max_mult_ev",
     )
 )
 """Contract columns that have a value in nearly every row of the archive."""
@@ -58,16 +61,29 @@ EMPTIED_SHARE = 0.5
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """A Parquet file of a mirror that holds a table of the archive under other names, and maybe more columns.
+
+    `path` is its place in the mirror; `renamed` gives columns of the file the archive's names.
+    """
+
+    path: str
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class RawContract(TableContract):
     """A table as the archive publishes it: the contract's columns at least, every column text.
 
     `archive_table` is the archive's name of it. `as_of_column` dates a copy by its newest row, where the rows say when
-    they were last updated. `updated_column` is asked for its maximum to see whether the table changed.
+    they were last updated. `updated_column` is asked for its maximum to see whether the table changed. `stand_in` is
+    what a mirror may hold in its place.
     """
 
     archive_table: str = ""
     as_of_column: str | None = None
     updated_column: str | None = None
+    stand_in: StandIn | None = None
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Required columns that are not among `columns`."""
@@ -240,6 +256,63 @@ _PLANETS = (
 )
 
 
+def _fitted(name: str, description: str, unit: str = "") -> tuple[Column, ...]:
+    """A quantity of an event with its one uncertainty, -1 where the fit failed."""
+    return (
+        Column(name, pl.String, description, unit),
+        Column(f"{name}_err", pl.String, f"{description}: uncertainty", unit),
+    )
+
+
+_TCE = (
+    *_text("kepid", "Kepler Input Catalog number", nullable=False),
+    *_text("tce_plnt_num", "Number of the event on its star, in the order of detection", nullable=False),
+    *_text("tce_rogue_flag", "1 for an event that fails the pipeline's own three-transit check"),
+    *_fitted("tce_period", "Orbital period", "d"),
+    *_fitted("tce_time0bk", "Mid-transit time, BJD - 2454833", "d"),
+    *_fitted("tce_duration", "Transit duration", "h"),
+    *_fitted("tce_ingress", "Duration of ingress", "h"),
+    *_fitted("tce_depth", "Transit depth", "ppm"),
+    *_fitted("tce_impact", "Impact parameter"),
+    *_fitted("tce_ror", "Planet radius over star radius"),
+    *_fitted("tce_dor", "Planet-star distance over star radius"),
+    *_fitted("tce_incl", "Inclination", "deg"),
+    *_fitted("tce_prad", "Planet radius", "R_Earth"),
+    *_fitted("tce_sma", "Semi-major axis", "au"),
+    *_fitted("tce_eqt", "Equilibrium temperature", "K"),
+    *_fitted("tce_insol", "Insolation", "S_Earth"),
+    *_fitted("tce_albedo", "Geometric albedo that the weak secondary would need"),
+    *_fitted("tce_ptemp", "Temperature that the weak secondary would need", "K"),
+    *_fitted("tce_steff", "Effective temperature of the star", "K"),
+    *_fitted("tce_slogg", "Surface gravity of the star, log10", "cm/s2"),
+    *_fitted("tce_smet", "Metallicity of the star", "dex"),
+    *_fitted("tce_sradius", "Radius of the star", "R_Sun"),
+    *_text("tce_num_transits", "Number of transits expected in the data"),
+    *_text("tce_rb_tcount0", "Number of transits free of rolling bands"),
+    *_text("tce_model_snr", "Signal to noise of the transit model"),
+    *_text("tce_max_mult_ev", "Maximum multiple-event statistic"),
+    *_text("tce_max_sngle_ev", "Maximum single-event statistic"),
+    *_text("tce_robstat", "Robust statistic"),
+    *_text("tce_bin_oedp_stat", "Odd-even depth comparison statistic"),
+    *_text("tce_maxmes", "Multiple-event statistic of the weak secondary"),
+    *_text("tce_maxmesd", "Time from transit to the weak secondary", "d"),
+    *_text("wst_depth", "Depth of the weak secondary", "ppm"),
+    *_text("wst_robstat", "Robust statistic of the weak secondary"),
+    *_text("tce_albedo_stat", "Significance of the albedo's excess over 1"),
+    *_text("tce_ptemp_stat", "Significance of the temperature's excess over equilibrium"),
+    *_text("boot_fap", "Bootstrap probability of a false alarm"),
+    *_text("tce_cap_stat", "Ghost diagnostic of the core aperture"),
+    *_text("tce_hap_stat", "Ghost diagnostic of the halo aperture"),
+    *_text("tce_fwm_stat", "Flux-weighted centroid motion statistic"),
+    *_fitted("tce_fwm_srao", "Flux-weighted source offset in right ascension", "arcsec"),
+    *_fitted("tce_fwm_sdeco", "Flux-weighted source offset in declination", "arcsec"),
+    *_fitted("tce_fwm_prao", "Flux-weighted peak offset in right ascension", "arcsec"),
+    *_fitted("tce_fwm_pdeco", "Flux-weighted peak offset in declination", "arcsec"),
+    *_fitted("tce_dicco_msky", "Difference-image offset from the out-of-transit centroid", "arcsec"),
+    *_fitted("tce_dikco_msky", "Difference-image offset from the KIC position", "arcsec"),
+)
+
+
 def _raw(
     archive_table: str,
     description: str,
@@ -248,6 +321,7 @@ def _raw(
     *,
     as_of_column: str | None = None,
     updated_column: str | None = None,
+    stand_in: StandIn | None = None,
 ) -> RawContract:
     return RawContract(
         f"raw_nea__{archive_table}",
@@ -257,6 +331,7 @@ def _raw(
         archive_table=archive_table,
         as_of_column=as_of_column,
         updated_column=updated_column or as_of_column,
+        stand_in=stand_in,
     )
 
 
@@ -277,7 +352,26 @@ DR25_KOI = _raw(
     as_of_column="koi_vet_date",
 )
 
-CONTRACTS: tuple[RawContract, ...] = (CUMULATIVE, TOI, K2PANDC, PSCOMPPARS, DR25_KOI)
+# Where the compilers of the labelled file wrote over a diagnostic, they kept the archive's value as `<name>_original`.
+_OVERWRITTEN = (
+    *("wst_depth", "tce_maxmes", "tce_albedo", "tce_ptemp", "tce_albedo_stat", "tce_ptemp_stat"),
+)  # fmt: skip
+DR25_TCE = _raw(
+    "q1_q17_dr25_tce",
+    "Threshold-crossing events of Data Release 25: everything that the pipeline tripped on",
+    _TCE,
+    ("kepid", "tce_plnt_num"),
+    stand_in=StandIn(
+        "labels/q1_q17_dr25_tce_labelled.parquet",
+        {
+            "transit_depth": "tce_depth",
+            **{f"{name}_original": name for name in _OVERWRITTEN},
+            **{name: f"{name}_overwritten" for name in _OVERWRITTEN},
+        },
+    ),
+)
+
+CONTRACTS: tuple[RawContract, ...] = (CUMULATIVE, TOI, K2PANDC, PSCOMPPARS, DR25_KOI, DR25_TCE)
 
 RAW_CONTRACTS: dict[str, RawContract] = {contract.archive_table: contract for contract in CONTRACTS}
 """Contract by the archive's table name."""

@@ -23,7 +23,7 @@ from exo_assets.warehouse import contracts as own
 from exo_assets.warehouse.models import Project, load_project
 
 SQL_ROOT = Path(__file__).resolve().parents[2] / "dbt_like_sql"
-STAGES = ("archive", "catalogs", "lightcurves", "features", "training", "evaluation", "scoring")
+STAGES = ("archive", "catalogs", "lightcurves", "features", "training", "evaluation", "events", "scoring")
 """Stages whose tables the warehouse builds on and releases."""
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import gzip
 import html
+import io
 import re
 import zlib
 
 import polars as pl
 
-from exo_assets.archive.contracts import RawContract
-from exo_assets.archive.parse import CsvEncodingError, CsvError, parse_csv
+from exo_assets.archive.contracts import RawContract, StandIn
+from exo_assets.archive.parse import CsvEncodingError, CsvError, parse_csv, to_csv
 from exo_resources.archive.errors import (
     ArchiveDuplicateRowsError,
     ArchiveEmptyError,
@@ -41,6 +42,19 @@ def plain_bytes(table: str, data: bytes, origin: str) -> bytes:
         return gzip.decompress(data)
     except (OSError, EOFError, zlib.error) as error:
         raise ArchiveGzipError(table, f"{origin} is damaged gzip ({error})") from error
+
+
+def stand_in_csv(table: str, stand_in: StandIn, data: bytes, origin: str) -> bytes:
+    """The rows of a Parquet file as CSV under the archive's names; ArchiveMalformedError when it is no such file.
+
+    Numbers are written so that they read back as the same; what stands for nothing in them stays as it is.
+    """
+    try:
+        frame = pl.read_parquet(io.BytesIO(data))
+        renamed = frame.rename(dict(stand_in.renamed))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ArchiveMalformedError(table, f"{origin} is not the Parquet file it should be ({error})") from error
+    return to_csv(renamed.cast(pl.String))
 
 
 def checked_rows(

@@ -1,6 +1,7 @@
 """Mirrors of the archive: a folder, a bucket or a web server that holds tap/<table>.csv.gz (or .csv).
 
-Belongs here: finding and reading a table there. Does not belong here: what the bytes must be (`content.py`).
+Belongs here: finding and reading a table there, or what stands in for it. Does not belong here: what the bytes must be
+(`content.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
-from exo_resources.archive.content import checked_rows, plain_bytes
+from exo_resources.archive.content import checked_rows, plain_bytes, stand_in_csv
 from exo_resources.archive.copies import Copy, date_of
 from exo_resources.archive.errors import (
     ArchiveMirrorError,
@@ -74,8 +75,8 @@ class HttpMirror:
             limits.scratch.mkdir(parents=True, exist_ok=True)
             target = limits.scratch / f"{table}.{uuid.uuid4().hex}.part"
             try:
-                answer = self._first(table, deadline, lambda url, client: download(client, url, target, deadline))
-                data = plain_bytes(table, target.read_bytes(), answer.url)
+                path, answer = self._first(contract, deadline, lambda u, client: download(client, u, target, deadline))
+                data = _csv(contract, path, target.read_bytes(), answer.url)
             finally:
                 target.unlink(missing_ok=True)
             frame = checked_rows(contract, data, content_type=answer.content_type)
@@ -88,21 +89,24 @@ class HttpMirror:
         deadline = Deadline.after(contract.archive_table, self._limits.timeout_s)
 
         def once() -> str:
-            answer = self._first(contract.archive_table, deadline, lambda url, client: head(client, url, deadline))
+            _, answer = self._first(contract, deadline, lambda url, client: head(client, url, deadline))
             return answer.etag or f"{answer.length}:{answer.last_modified}"
 
         return with_retries(once, attempts=self._limits.attempts, deadline=deadline)
 
-    def _first(self, table: str, deadline: Deadline, ask: Callable[[str, Any], Answer]) -> Answer:
+    def _first(
+        self, contract: RawContract, deadline: Deadline, ask: Callable[[str, Any], Answer]
+    ) -> tuple[str, Answer]:
+        """The first path of the table that the server has, and what it answered."""
         with http_client(self._limits.timeout_s, self._limits.connect_timeout_s) as client:
-            for suffix in SUFFIXES:
+            for path in _paths(contract):
                 try:
-                    return ask(f"{self.url}/tap/{table}{suffix}", client)
+                    return path, ask(f"{self.url}/{path}", client)
                 except ArchiveStatusError as error:
                     if error.status not in (403, 404, 410):
                         raise
-            present = _others(table, lambda url: head(client, f"{self.url}/{url}", deadline), ArchiveStatusError)
-        raise _absent(table, self.url, present)
+            present = _others(contract, lambda path: head(client, f"{self.url}/{path}", deadline), ArchiveStatusError)
+        raise _absent(contract.archive_table, self.url, present)
 
 
 class FileMirror:
@@ -117,37 +121,38 @@ class FileMirror:
         deadline = Deadline.after(table, limits.timeout_s)
 
         def once() -> Copy:
-            fs, info = self._find(table)
-            data = plain_bytes(table, read_whole(fs, info.path, self._address(info), deadline), self._address(info))
+            fs, info, path = self._find(contract)
+            address = f"{self._shown}/{path}"
+            data = _csv(contract, path, read_whole(fs, info.path, address, deadline), address)
             modified = info.mtime.astimezone(UTC).date() if info.mtime else None
-            return Copy(data, checked_rows(contract, data), self._address(info), modified)
+            return Copy(data, checked_rows(contract, data), address, modified)
 
         return with_retries(once, attempts=limits.attempts, deadline=deadline)
 
     def probe(self, contract: RawContract) -> str:
         """Size and modification time of the file."""
-        _, info = self._find(contract.archive_table)
+        _, info, _ = self._find(contract)
         return f"{info.size}:{info.mtime_ns}"
 
-    def _find(self, table: str) -> tuple[Any, Any]:
+    def _find(self, contract: RawContract) -> tuple[Any, Any, str]:
+        """The file system, and the first file of the table that is there with its path in the mirror."""
+        table = contract.archive_table
         fs, base = file_system(self.url, Asked.of(table))
-        names = [f"{base}/tap/{name}{suffix}" for name in (table, *_other_tables(table)) for suffix in SUFFIXES]
+        own = _paths(contract)
+        paths = [*own, *(path for other in _other_tables(contract) for path in _paths(other))]
         try:
-            infos = fs.get_file_info(names)
+            infos = fs.get_file_info([f"{base}/{path}" for path in paths])
         except (pa.ArrowException, OSError) as error:
             raise ArchiveUnreachableError(table, f"the mirror {self._shown} cannot be read ({error})") from error
         there = [info.type == pafs.FileType.File for info in infos]
-        for info, exists in zip(infos[: len(SUFFIXES)], there, strict=False):
+        for path, info, exists in zip(own, infos, there, strict=False):
             if exists:
-                return fs, info
+                return fs, info, path
         raise _absent(table, self.url, any(there))
 
     @property
     def _shown(self) -> str:
         return shown(self.url)
-
-    def _address(self, info: Any) -> str:
-        return f"{self._shown}/tap/{info.base_name}"
 
 
 def shown(url: str) -> str:
@@ -179,15 +184,28 @@ def read_whole(fs: Any, path: str, address: str, deadline: Deadline) -> bytes:
     return bytes(out)
 
 
-def _other_tables(table: str) -> list[str]:
-    return [name for name in RAW_CONTRACTS if name != table]
+def _paths(contract: RawContract) -> list[str]:
+    """Where a mirror may hold the table, the archive's own format first."""
+    tap = [f"tap/{contract.archive_table}{suffix}" for suffix in SUFFIXES]
+    return [*tap, contract.stand_in.path] if contract.stand_in else tap
 
 
-def _others(table: str, ask: Callable[[str], object], absent: type[Exception]) -> bool:
-    for name in _other_tables(table):
-        for suffix in SUFFIXES:
+def _csv(contract: RawContract, path: str, data: bytes, address: str) -> bytes:
+    """The table as CSV, from the file at `path` of the mirror."""
+    if contract.stand_in and path == contract.stand_in.path:
+        return stand_in_csv(contract.archive_table, contract.stand_in, data, address)
+    return plain_bytes(contract.archive_table, data, address)
+
+
+def _other_tables(contract: RawContract) -> list[RawContract]:
+    return [other for other in RAW_CONTRACTS.values() if other.archive_table != contract.archive_table]
+
+
+def _others(contract: RawContract, ask: Callable[[str], object], absent: type[Exception]) -> bool:
+    for other in _other_tables(contract):
+        for path in _paths(other):
             try:
-                ask(f"tap/{name}{suffix}")
+                ask(path)
             except absent:
                 continue
             return True

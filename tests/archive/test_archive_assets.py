@@ -38,6 +38,7 @@ def test_keys_pool_and_schema() -> None:
         "raw_nea__k2pandc",
         "raw_nea__pscomppars",
         "raw_nea__q1_q17_dr25_koi",
+        "raw_nea__q1_q17_dr25_tce",
     ]
     assert {a.op.pool for a in ASSETS} == {POOL}
     assert {k.asset_key for c in CHECKS for k in c.check_keys} == {a.key for a in ASSETS}

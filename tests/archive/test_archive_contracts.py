@@ -22,7 +22,8 @@ def test_a_raw_table_may_have_more_columns_but_only_text(contract: RawContract) 
     assert contract.problems(frame.with_columns(extra=pl.lit("x"))) == []
     assert contract.problems(contract.empty()) == []
     assert contract.problems(frame.with_columns(extra=pl.lit(1.0))) == ["extra is Float64, not String"]
-    assert contract.problems(frame.drop("ra")) == ["missing columns ['ra']"]
+    last = contract.columns[-1].name
+    assert contract.problems(frame.drop(last)) == [f"missing columns ['{last}']"]
 
 
 def test_a_broken_raw_table_is_refused() -> None:
@@ -52,7 +53,7 @@ def test_words_where_numbers_belong_make_a_damaged_copy_unless_they_are_few() ->
 
 
 @pytest.mark.archive
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda c: c.name)
+@pytest.mark.parametrize("contract", [c for c in CONTRACTS if not c.stand_in], ids=lambda c: c.name)
 def test_the_real_tables_keep_their_contract(contract: RawContract, archive_mirror: Path) -> None:
     import gzip
 

@@ -7,9 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
-from exo_assets.archive.contracts import CONTRACTS, TOI
+from exo_assets.archive.contracts import CONTRACTS, DR25_TCE, TOI
+from exo_assets.archive.parse import to_csv
 from exo_assets.archive.snapshot.shipped import shipped_csv, write_mirror
 from exo_assets.archive.snapshots import SnapshotCorruptError, read_snapshot, snapshots
 from exo_resources.archive import errors
@@ -17,6 +19,7 @@ from tests.archive.conftest import TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
 from tests.s3_server import s3_bucket
 
+EVENTS = "q1_q17_dr25_tce"
 NOWHERE = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
 
@@ -73,6 +76,7 @@ def test_auto_offline_from_the_start_runs_on_the_shipped_snapshot(source: MakeSo
     fetched = {c.archive_table: archive.fetch(c.archive_table) for c in CONTRACTS}
     assert {t: f.source for t, f in fetched.items()} == {
         "cumulative": "absent", "toi": "absent", "k2pandc": "absent", "pscomppars": "absent", TABLE: "snapshot",
+        "q1_q17_dr25_tce": "absent",
     }  # fmt: skip
     for contract in CONTRACTS:
         contract.check(fetched[contract.archive_table].frame)
@@ -237,7 +241,7 @@ def test_a_fingerprint_needs_a_source(source: MakeSource, replica: Replica, mirr
 def test_every_table_of_the_real_mirror(source: MakeSource, archive_mirror: Path) -> None:
     archive = source("mirror", archive_mirror=str(archive_mirror))
     rows = {c.archive_table: archive.fetch(c.archive_table).rows for c in CONTRACTS}
-    assert rows == {"cumulative": 8642, "toi": 6943, "k2pandc": 3583, "pscomppars": 5766, TABLE: 7296}
+    assert rows == {"cumulative": 8642, "toi": 6943, "k2pandc": 3583, "pscomppars": 5766, TABLE: 7296, EVENTS: 27_603}
     dated = {c.archive_table: archive.fetch(c.archive_table).as_of for c in CONTRACTS if c.as_of_column}
     assert dated == {"toi": "2025-09-22", "k2pandc": "2025-09-25", TABLE: "2017-05-10"}
 
@@ -246,12 +250,47 @@ def test_every_table_of_the_real_mirror(source: MakeSource, archive_mirror: Path
 def test_every_table_of_the_real_mirror_live(source: MakeSource, archive_mirror: Path) -> None:
     with Replica(archive_mirror) as live:
         archive = source("live", archive_url=live.url)
-        for contract in CONTRACTS:
+        for contract in (c for c in CONTRACTS if not c.stand_in):
             fetched = archive.fetch(contract.archive_table)
             assert fetched.source == "live"
             verbatim = gzip.decompress((archive_mirror / "tap" / f"{contract.archive_table}.csv.gz").read_bytes())
             assert gzip.decompress(archive.lake.get(fetched.key)) == verbatim
         assert archive.fingerprint(TABLE) == "live:7296,2017-05-10"
+
+
+def _events() -> pl.DataFrame:
+    """Three rows of the labelled file: numbers, the archive's values under `_original`, and a label."""
+    names = {new: old for old, new in DR25_TCE.stand_in.renamed.items()} if DR25_TCE.stand_in else {}
+    columns = {names.get(c.name, c.name): [0.1, 1e-34, 3.0] for c in DR25_TCE.columns}
+    own = {"kepid": [1, 1, 2], "tce_plnt_num": [1, 2, 1], "tce_maxmes": [9.0, 9.0, 9.0], "label": ["PC", "NTP", "AFP"]}
+    left = {name: [7.0] * 3 for name in names.values() if name.endswith("_original") or name == "transit_depth"}
+    overwritten = {old: [5.0] * 3 for old, new in DR25_TCE.stand_in.renamed.items() if new.endswith("_overwritten")}  # type: ignore[union-attr]
+    return pl.DataFrame({**columns, **left, **overwritten, **own})
+
+
+@pytest.mark.parametrize("on_the_web", [False, True])
+def test_a_mirror_may_hold_a_stand_in(source: MakeSource, tmp_path: Path, on_the_web: bool) -> None:
+    path = tmp_path / "m" / DR25_TCE.stand_in.path  # type: ignore[union-attr]
+    path.parent.mkdir(parents=True)
+    _events().write_parquet(path)
+    with Replica(tmp_path / "m") as web:
+        archive = source("mirror", archive_mirror=web.url if on_the_web else str(tmp_path / "m"))
+        before = archive.fingerprint(EVENTS)
+        fetched = archive.fetch(EVENTS)
+        assert (fetched.source, fetched.rows) == ("mirror", 3) and fetched.url.endswith(".parquet")
+        assert fetched.frame["label"].to_list() == ["PC", "NTP", "AFP"]
+        assert fetched.frame["tce_period"].cast(pl.Float64).to_list() == [0.1, 1e-34, 3.0]
+        assert fetched.frame["tce_depth"].to_list() == ["7.0"] * 3, "under the archive's name"
+        assert fetched.frame["tce_maxmes"].to_list() == ["7.0"] * 3, "the archive's value, not what was written over it"
+        assert archive.fetch("toi").source == "absent", "it is a mirror, though of this table only"
+        _events().head(2).write_parquet(path)
+        assert archive.fingerprint(EVENTS) != before
+        path.write_bytes(b"PAR1 and then nothing")
+        assert archive.fetch(EVENTS).attempts[0].error == "ArchiveMalformedError"
+        own = tmp_path / "m" / "tap" / f"{EVENTS}.csv"
+        own.parent.mkdir()
+        own.write_bytes(to_csv(fetched.frame.head(2)))
+        assert archive.fetch(EVENTS).url.endswith(".csv"), "the archive's own format comes first"
 
 
 def test_the_shipped_mirror_is_the_shipped_table(mirror_folder: Path) -> None:

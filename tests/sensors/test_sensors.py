@@ -72,9 +72,12 @@ class Ticks:
 # -- archive_changed -------------------------------------------------------------------------------------------------
 
 
+DR25 = ("q1_q17_dr25_koi", "q1_q17_dr25_tce")
+
+
 class Archive:
     def __init__(self) -> None:
-        self.state = dict.fromkeys(["cumulative", "toi", "k2pandc", "pscomppars", "q1_q17_dr25_koi"], "2026-01-01")
+        self.state = dict.fromkeys(["cumulative", "toi", "k2pandc", "pscomppars", *DR25], "2026-01-01")
         self.down: set[str] = set()
 
     def fingerprint(self, table: str) -> str:

@@ -1,0 +1,1 @@
+"""Threshold-crossing events: the table, its labels, features, and the vetter head that tells planets from the rest."""

@@ -1,0 +1,60 @@
+"""The assets of events: with the table, and without it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from exo_assets.archive.contracts import CUMULATIVE, DR25_KOI, DR25_TCE
+from exo_assets.events.assets import ASSETS
+from exo_assets.events.contracts import CONTRACTS
+from exo_assets.training.vetter_training import serial
+from exo_resources.lake import Lake
+from tests.events.conftest import SMALL
+from tests.events.synthetic_events import raw_events, raw_kois
+
+PUBLISHED = {"exominer_2022", "best_before_exominer"}
+
+
+def _materialise(lake: Lake) -> dict[str, pl.DataFrame]:
+    resources = {
+        "lake": lake,
+        "settings": SimpleNamespace(profile="fast", seed=3),
+        "ray_runtime": SimpleNamespace(map=serial),
+    }
+    assert dg.materialize(ASSETS, resources=resources).success
+    return {contract.name: lake.read(contract.name) for contract in CONTRACTS}
+
+
+def _write(lake: Lake, raw: pl.DataFrame) -> None:
+    lake.write(DR25_TCE.name, raw)
+    lake.write(DR25_KOI.name, raw_kois(raw) if raw.height else DR25_KOI.empty())
+    lake.write(CUMULATIVE.name, CUMULATIVE.empty())
+
+
+def test_without_the_archives_table_everything_is_empty_and_says_why(lake: Lake) -> None:
+    _write(lake, DR25_TCE.empty())
+    tables = _materialise(lake)
+    assert {name: frame.height for name, frame in tables.items()} == dict.fromkeys(tables, 0)
+    notes = {name: lake.version(name).notes for name in tables}  # type: ignore[union-attr]
+    assert all("why_empty" in n for n in notes.values())
+
+
+def test_with_it_there_are_scores_and_figures(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exo_assets.events.settings.event_settings", lambda *_: SMALL)
+    raw = raw_events(700)
+    _write(lake, raw)
+    tables = _materialise(lake)
+    assert tables["core_events"].height == tables["out_event_scores"].height == 700
+    assert set(tables["ml_event_metrics"]["model"]) >= PUBLISHED
+    assert set(tables["ml_event_metrics"].filter(model="event_vetter")["labels"]) == {"join"}
+    first = lake.version("ml_event_predictions").notes["model"]  # type: ignore[union-attr]
+    kept = lake.keys("events/vetter")
+    assert kept and all(first in key for key in kept)
+    _write(lake, raw_events(650, seed=5))
+    _materialise(lake)
+    again = lake.keys("events/vetter")
+    assert len(again) == len(kept) and not any(first in key for key in again), "the old model is not left behind"
