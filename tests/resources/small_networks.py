@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -53,21 +54,39 @@ def small_views() -> dict[str, Floats]:
     }
 
 
-class FatalViews(Mapping[str, Floats]):
-    """Views that kill the worker process that looks at them for the `looks`-th time, once in all."""
+class WatchedViews(Mapping[str, Floats]):
+    """Views that do something in the worker process that looks at them for the `looks`-th time."""
 
-    def __init__(self, views: Mapping[str, Floats], mark: Path, looks: int) -> None:
-        self.views, self.mark, self.looks, self.driver, self.seen = dict(views), mark, looks, os.getpid(), 0
+    def __init__(self, mark: Path, looks: int) -> None:
+        self.views, self.mark, self.looks, self.driver, self.seen = small_views(), mark, looks, os.getpid(), 0
 
     def __getitem__(self, name: str) -> Floats:
         self.seen += 1
         if os.getpid() != self.driver and self.seen == self.looks and not self.mark.exists():
-            self.mark.write_text(str(os.getpid()), encoding="utf-8")
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.act()
         return self.views[name]
+
+    def act(self) -> None:
+        raise NotImplementedError
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.views)
 
     def __len__(self) -> int:
         return len(self.views)
+
+
+class FatalViews(WatchedViews):
+    """The worker is killed, once in all: `mark` says so."""
+
+    def act(self) -> None:
+        self.mark.write_text(str(os.getpid()), encoding="utf-8")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class WaitingViews(WatchedViews):
+    """The worker waits until `mark` is there."""
+
+    def act(self) -> None:
+        while not self.mark.exists():
+            time.sleep(0.05)

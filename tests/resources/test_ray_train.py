@@ -14,7 +14,7 @@ from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
 from exo_resources.ray_train import NeuralTraining, NeuralTrainingError, TrainingSummary, Workers
 from exo_resources.train_states import ROOT
-from tests.resources.small_networks import TINY, FatalViews, small_data, small_views
+from tests.resources.small_networks import TINY, FatalViews, WaitingViews, WatchedViews, small_data
 
 pytestmark = pytest.mark.ray
 FOLDS = [NeuralJob(f"fold {k}", seed=k, holdout=k) for k in range(2)]
@@ -44,7 +44,7 @@ class BrokenOffError(Exception):
 
 
 def test_jobs_side_by_side_give_what_one_process_gives_also_after_the_driver_was_lost(
-    runtime: RayRuntime, lake: Lake, home: Path
+    runtime: RayRuntime, lake: Lake, home: Path, tmp_path: Path
 ) -> None:
     import torch
 
@@ -59,8 +59,11 @@ def test_jobs_side_by_side_give_what_one_process_gives_also_after_the_driver_was
         if len(before) == 2:
             raise BrokenOffError
 
+    go_on = tmp_path / "go on"
+    waiting = small_data(WaitingViews(go_on, _looks() // 2))  # in the second epoch
     with pytest.raises(BrokenOffError):
-        training.run(data, TINY, JOBS, name="side by side", progress=broken_off)
+        training.run(waiting, TINY, JOBS, name="side by side", progress=broken_off)
+    go_on.touch()
     after: list[Epoch] = []
     summaries: list[TrainingSummary] = []
     fits = training.run(data, TINY, JOBS, name="side by side", progress=after.append, summary=summaries.append)
@@ -73,8 +76,10 @@ def test_jobs_side_by_side_give_what_one_process_gives_also_after_the_driver_was
             _assert_equal(found, fit(data, TINY, job))
     finally:
         torch.set_num_threads(threads)
-    told = [(epoch.job, epoch.epoch) for epoch in before + after]
-    assert len(told) == len(set(told)), "no epoch was trained twice"
+    assert {(epoch.job, epoch.epoch) for epoch in before} == {("fold 0", 1), ("fold 1", 1)}
+    told = {(epoch.job, epoch.epoch) for epoch in after}
+    assert len(after) == len(told) and not told & {("fold 0", 1), ("fold 1", 1)}, "no epoch was trained twice"
+    assert {(WHOLE.name, n) for n in (1, 2, 3)} <= told
     assert fits[2].fisher and not fits[0].fisher
     assert [s.at_once for s in summaries] == [2] and summaries[0].device == "cpu"
     assert lake.keys(ROOT) == [] and not any((home / "train").iterdir())
@@ -91,7 +96,7 @@ def test_two_workers_on_one_network_go_on_where_one_of_them_was_killed(
     whole = training.run(small_data(), TINY, FOLDS, name="together")
     mark, epochs = tmp_path / "killed", []
     # Each worker looks at the views of the first job and then of the second: the latter is under way when one dies.
-    views = FatalViews(small_views(), mark, looks=_looks(training.workers) + _looks(training.workers) // 2)
+    views = FatalViews(mark, _looks() * 3 // 2)
     again = training.run(small_data(views), TINY, FOLDS, name="killed", progress=epochs.append)
     assert mark.exists(), "a worker was killed"
     for one, other in zip(whole, again, strict=True):
@@ -143,11 +148,11 @@ def test_only_a_cluster_that_may_grow_is_asked_for_more_than_it_has() -> None:
         Workers(4).fitting(5, 2, can_grow=False)
 
 
-def _looks(workers: Workers) -> int:
+def _looks() -> int:
     """How often a worker looks at views to train the first job, counted in this process."""
     from exo_assets.training.fit_torch import fit
 
-    views = FatalViews(small_views(), Path("never"), looks=0)
+    views = WatchedViews(Path("never"), looks=0)
     fit(small_data(views), TINY, FOLDS[0])
     return views.seen
 
