@@ -17,8 +17,9 @@ import numpy as np
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.features.registry import FEATURE_NAMES
+from exo_assets.features.seen_views import BINS, BRANCHES
 from exo_assets.features.view_arrays import array_key, npy_bytes
-from exo_assets.training.neural import BINS, BRANCHES, Epoch, NeuralData, NeuralJob, NeuralSettings
+from exo_assets.training.neural import Epoch, NeuralData, NeuralJob, NeuralSettings
 from exo_resources.lake import Lake
 from exo_resources.lake_views import LakeViews
 from exo_resources.ray_runtime import RayRuntime
