@@ -11,7 +11,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui serve stop lint bench bench-search bench-chain bench-views cost-model soak sample snapshot \
+.PHONY: help install run test ui serve stop lint bench bench-search bench-chain bench-views bench-neural cost-model soak sample snapshot \
   constraints clean
 
 help:  ## this list
@@ -65,6 +65,9 @@ bench-chain: .venv-peers/.installed  ## cleaning and searching a hundred stars o
 
 bench-views: install  ## folded views beside AstroNet's preprocessing
 	python -m benchmarks.views
+
+bench-neural: install  ## speed of training networks, on simulated data (samples/s, waiting, GPU)
+	python -m benchmarks.neural_throughput
 
 cost-model: install  ## docs/cost_model.md anew: what all of Kepler and a TESS sector cost, from measured stars
 	python -m benchmarks.cost_model

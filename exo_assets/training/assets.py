@@ -105,6 +105,7 @@ def ml_vetter_candidate(
     if settings.profile == "full":
         plan = _searched(rows, counts, plan, ray_runtime, context)
     epochs: list[Epoch] = []
+    summaries: list[Any] = []
 
     def told(epoch: Epoch) -> None:
         context.log.info("network: %s", epoch)
@@ -115,7 +116,7 @@ def ml_vetter_candidate(
         seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, feat_view_index), views)
         jobs = jobs_of(plan.neural, range(plan.folds), plan.seed)
         jobs = _warm(jobs, rows, registry.champion(), networks, context) if settings.retrain == "ewc" else jobs
-        run = partial(neural_training.run, name="ml_vetter_candidate", progress=told)
+        run = partial(neural_training.run, name="ml_vetter_candidate", progress=told, summary=summaries.append)
         return learn_network(seen, plan.neural, jobs, run)
 
     facts = {"seed": plan.seed, "signals": rows.height}
@@ -155,7 +156,11 @@ def ml_vetter_candidate(
     }
     return Table(
         ML_VETTER_CANDIDATE.conform(pl.DataFrame([row])),
-        metadata={"model": str(ref), **{k: v for k, v in figures.items() if k.endswith(("roc_auc", "log_loss"))}},
+        metadata={
+            "model": str(ref),
+            "training of networks": dg.MetadataValue.json([asdict(summary) for summary in summaries]),
+            **{k: v for k, v in figures.items() if k.endswith(("roc_auc", "log_loss"))},
+        },
         notes={
             "other_missions": {m: e.other_missions for m, e in vetter.experts.items()},
             "tried": trained.tried.to_dicts(),
