@@ -20,7 +20,6 @@ from exo_assets.evaluation.predictions import Judge, held_out
 from exo_assets.evaluation.report import resolved
 from exo_assets.features.registry import BANNED, FEATURES, Feature
 from exo_assets.training.model_ref import ModelRef
-from exo_assets.training.vetter import DISPOSITION_COLUMNS
 
 SAMPLE = 200
 """Test signals that explanations and indifference to labels are tried on."""
@@ -104,9 +103,8 @@ def labels_change_nothing(model: Judge, sample: pl.DataFrame) -> Finding:
         koi_fpflag_nt=pl.lit(0),
         tfopwg_disp=pl.lit("CP"),
     )
-    before, after = (
-        model.score(frame).select("probability_planet", *DISPOSITION_COLUMNS).to_numpy() for frame in (sample, replaced)
-    )
+    told = pl.selectors.float() - pl.selectors.starts_with("log_odds")
+    before, after = (model.score(frame).select(told).to_numpy() for frame in (sample, replaced))
     change = float(np.abs(before - after).max()) if sample.height else float("nan")
     return Finding(change, f"largest change of a probability over {sample.height} test signals")
 

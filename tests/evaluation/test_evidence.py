@@ -15,6 +15,7 @@ from exo_assets.evaluation.evidence import (
     find,
     labels_change_nothing,
     learned_test_stars,
+    network_as_trained,
     no_banned_feature,
 )
 from exo_assets.evaluation.gates import Finding, judge
@@ -58,6 +59,7 @@ def test_an_honest_model_fails_only_what_invented_data_cannot_give(exhibits: Exh
         "missingness_alone_k2",
         "missingness_alone_tess",
         "not_worse_than_champion",
+        "network_as_trained",
     }
     assert "0 planets and 0 false positives of tess" in (found["floor_auc_tess"].note)
 
@@ -101,6 +103,16 @@ def test_explanations_that_do_not_add_up_are_found(vetter: Vetter, signals: pl.D
     sample = held_out(signals).head(20)
     assert (explanations_add_up(vetter, sample).value or 0) <= 1e-6
     assert (explanations_add_up(Embellished(), sample).value or 0) > 0.01  # type: ignore[arg-type]
+
+
+def test_a_network_that_is_not_what_was_trained_is_found(vetter: Vetter, signals: pl.DataFrame) -> None:
+    class Altered:
+        def network_gap(self, rows: pl.DataFrame) -> float:
+            return 0.02
+
+    sample = held_out(signals).head(5)
+    assert network_as_trained(vetter, sample).value is None
+    assert network_as_trained(Altered(), sample).value == 0.02  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,6 @@ def test_noise_weighs_nothing_and_nothing_weighs_less_than_nothing(seed: int) ->
     noise = np.random.default_rng(seed + 1).normal(0, 1, len(y))
     blend = fit_blend(a, noise, y)
     assert 0 < blend.network < 0.3 < blend.features
-    assert fit_blend(a, noise - a, y).network <= 1.1e-3
 
 
 def test_one_model_alone_is_taken_as_it_is() -> None:
