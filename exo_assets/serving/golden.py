@@ -1,4 +1,4 @@
-"""Golden answers: what the endpoint must say of a few fixed signals, to the last digits.
+"""Golden answers: what the endpoint must say of a few fixed signals.
 
 Belongs here: the signals, the answers that a model gives to them without an endpoint, and the comparison.
 Does not belong here: deploying, or asking the endpoint (rollout.py).
@@ -22,7 +22,8 @@ from exo_assets.scoring.score import Scorer, judge
 
 Request = dict[str, Any]
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-5
+"""The network answers in float32: its last digits depend on how many signals are judged together."""
 FILE = Path(__file__).with_name("golden_signals.yaml")
 PER_DISPOSITION = 7
 

@@ -165,6 +165,7 @@ class Stub:
             disposition_candidate=pl.lit(0.25),
             disposition_false_positive=pl.lit(0.25),
             verdict=pl.lit("candidate"),
+            prediction_set=pl.lit("unsure"),
             reasons=pl.Series(reasons, dtype=REASONS),
         )
 

@@ -64,7 +64,7 @@ def test_score_and_endpoint_agree(offline: Installation, nightly: dict[str, obje
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
             answer = json.load(reply)
-        assert answer["probability_planet"] == pytest.approx(mine["probability_planet"], abs=1e-9)
+        assert answer["probability_planet"] == pytest.approx(mine["probability_planet"], abs=1e-5)
         assert str(answer["model_version"]) == str(mine["model_version"])
 
 

@@ -139,7 +139,7 @@ def test_golden_signals_are_valid_requests_and_reach_every_branch(first: Model) 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda a: {**a, "probability_planet": a["probability_planet"] + 1e-8},
+        lambda a: {**a, "probability_planet": a["probability_planet"] + 1e-4},
         lambda a: {**a, "verdict": "perhaps"},
         lambda a: {**a, "probability_planet": None},
         lambda a: {**a, "probability_planet": float("nan")},

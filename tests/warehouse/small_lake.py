@@ -70,6 +70,7 @@ def write_scores(lake: Lake, probabilities: dict[str, float] | None = None, vers
                 "disposition_candidate": p / 2,
                 "disposition_false_positive": 1 - p,
                 "verdict": "planet" if p > 0.8 else "false positive" if p < 0.2 else "candidate",
+                "prediction_set": "planet" if p > 0.9 else "false positive" if p < 0.1 else "unsure",
                 "reasons": [
                     {"feature": "depth", "value": 812.25, "contribution": 1.5},
                     {"feature": "impact", "value": None, "contribution": -0.25},
