@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from exo_assets.training.calibration import CLIP, Array, logistic, softmax
 
+LEAST_GAIN = 0.0005
+"""Log loss (nats) that a blend must gain before it is used."""
+
 
 @dataclass(frozen=True)
 class Blend:
@@ -41,6 +44,22 @@ def fit_blend(features: Array, network: Array | None, y: Array) -> Blend:
         return Blend()
     a, b, _ = logistic(np.column_stack([features, network, np.ones_like(features)]), y, positive=2)
     return Blend(a, b)
+
+
+def is_worth_blending(features: Array, network: Array, y: Array, fold: npt.NDArray[np.int64]) -> bool:
+    """Whether the blend has a lower log loss than the features' log-odds alone, by LEAST_GAIN at least, on folds that
+    neither was fitted on (both with an intercept and a scale). With few signals a second model only adds noise."""
+    losses = np.zeros((2, len(y)))
+    for f in np.unique(fold):
+        rest, here = fold != f, fold == f
+        if len(np.unique(y[rest])) < 2:
+            return False
+        for row, columns in zip(losses, ((features,), (features, network)), strict=True):
+            design = np.column_stack([*columns, np.ones_like(y)])
+            odds = design[here] @ np.asarray(logistic(design[rest], y[rest], positive=len(columns)))
+            row[here] = np.logaddexp(0, odds) - y[here] * odds
+    alone, blended = losses.mean(axis=1)
+    return bool(blended < alone - LEAST_GAIN)
 
 
 def fit_class_weights(logits: Sequence[Array], label: npt.NDArray[np.int64]) -> tuple[float, ...]:

@@ -21,7 +21,7 @@ from exo_assets.features.from_light_curves import has_curve, hide_curves
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.transformer import PIPELINE_BLOCK, Matrix, SignalTransformer, has_block
 from exo_assets.training.augmentation import Copies, hide_block, masked_copies
-from exo_assets.training.blend import Blend, fit_blend, fit_class_weights
+from exo_assets.training.blend import Blend, fit_blend, fit_class_weights, is_worth_blending
 from exo_assets.training.calibration import Calibrator, choose, log_loss, softmax, threshold
 from exo_assets.training.conformal import SETS, fit_limits
 from exo_assets.training.network import Network
@@ -362,11 +362,14 @@ def _calibrate(
         if min((y[fitted] == c).sum() for c in (0, 1)) < s.least_per_class:
             fitted, source = resolved, "basic"
         rows = np.flatnonzero(fitted)
-        blend[layout] = fit_blend(*scores(source, rows), y[rows])
+        forest, network = scores(source, rows)
+        blended = network is not None and is_worth_blending(forest, network, y[rows], fold[rows])
+        mixed = fit_blend if blended else _features_alone
+        blend[layout] = mixed(forest, network, y[rows])
         calibration[layout] = choose(blend[layout](*scores(source, rows)), y[rows], fold[rows])
         for f in np.unique(fold):
             rest, inside = np.flatnonzero(fitted & (fold != f)), np.flatnonzero(fold == f)
-            mix = fit_blend(*scores(source, rest), y[rest])
+            mix = mixed(*scores(source, rest), y[rest])
             two = len(np.unique(y[rest])) == 2
             map_ = Calibrator("identity")
             if two:
@@ -390,6 +393,10 @@ def _calibrate(
         "high": max(s.certainty, high if high is not None else s.precision),
         "limits": fit_limits(as_is, planet, s.coverage),
     }
+
+
+def _features_alone(_features: Matrix, _network: Matrix | None, _y: Matrix) -> Blend:
+    return Blend()
 
 
 def _out_of_fold(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo_assets.training.blend import Blend, fit_blend, fit_class_weights
+from exo_assets.training.blend import Blend, fit_blend, fit_class_weights, is_worth_blending
 from exo_assets.training.calibration import softmax
 
 
@@ -45,6 +45,15 @@ def test_one_model_alone_is_taken_as_it_is() -> None:
     assert np.array_equal(Blend()(a, None), a)
     with pytest.raises(ValueError, match="network"):
         Blend(0.5, 0.5)(a, None)
+
+
+def test_a_second_model_is_blended_only_where_it_helps() -> None:
+    a, b, y = drawn(6)
+    fold = np.arange(len(y)) % 5
+    assert is_worth_blending(a, b, y, fold)
+    assert not is_worth_blending(a, np.random.default_rng(7).normal(size=len(y)), y, fold)
+    assert not is_worth_blending(a, a, y, fold)
+    assert not is_worth_blending(a, b, np.ones_like(y), fold)
 
 
 def test_temperature_is_found_again() -> None:
