@@ -1,0 +1,129 @@
+"""Which network: sizes, layers and branches, on the same star-grouped folds of the training stars.
+
+Every variant is trained once a fold, out of fold, on the tables of a finished lake; its log-odds are made probabilities
+by Platt's map across the folds. The signals with views are judged with them and without, too. Nothing is looked at but
+training stars.
+
+    python -m benchmarks.neural_ablation --lake .exo/lake [--csv out.csv] [--only NAME ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from exo_assets.evaluation.bootstrap import bootstrap_by_star
+from exo_assets.evaluation.metrics import binary_metrics
+from exo_assets.features.from_light_curves import with_diagnostics
+from exo_assets.features.seen_views import BRANCHES, view_rows
+from exo_assets.features.tabular import count_signals
+from exo_assets.training.calibration import Calibrator
+from exo_assets.training.network_training import jobs_of, serial_jobs
+from exo_assets.training.neural import NeuralData, NeuralSettings
+from exo_assets.training.neural_inputs import neural_data
+from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.vetter_training import NO_CURVE, Data, prepare
+from exo_resources.lake import Lake
+from exo_resources.signal_views import SignalViews
+
+SHOWN = ("roc_auc", "average_precision", "log_loss")
+AS_IT_IS = NeuralSettings()
+VARIANTS: Mapping[str, NeuralSettings] = {
+    "as it is": AS_IT_IS,
+    "one layer": replace(AS_IT_IS, layers=1),
+    "three layers": replace(AS_IT_IS, layers=3),
+    "half as wide": replace(AS_IT_IS, hidden=128, fused=32),
+    "twice as wide": replace(AS_IT_IS, hidden=512, fused=128),
+    "dropout 0.3": replace(AS_IT_IS, dropout=0.3),
+    "no dropout": replace(AS_IT_IS, dropout=0.0),
+    "classes weigh the same": replace(AS_IT_IS, balance="weights"),
+    "three members": replace(AS_IT_IS, members=3),
+    "more channels": replace(AS_IT_IS, channels=(16, 32), embedding=16),
+    "fewer channels": replace(AS_IT_IS, channels=(4, 8), embedding=4),
+    "no augmentation of views": replace(AS_IT_IS, noise=0.0, shift=0.0, stretch=0.0, flip=False, hide_branch=0.0),
+    **{f"without the branch {b}": replace(AS_IT_IS, branches=tuple(o for o in BRANCHES if o != b)) for b in BRANCHES},
+}
+
+
+def table(lake: Lake) -> tuple[pl.DataFrame, Data, NeuralData]:
+    """The labelled training signals of a lake, and what a network learns from."""
+    core = lake.read("core_signals")
+    folds = lake.read("ml_training_set").filter(split="train").select("signal_id", "fold")
+    rows = with_diagnostics(core, lake.read("feat_signal_diagnostics")).join(folds, on="signal_id").sort("signal_id")
+    transformer, data = prepare(rows, count_signals(core), TrainingSettings())
+    index = lake.read("feat_view_index")
+    views = SignalViews(lake).arrays(index)
+    return rows, data, neural_data(rows, data, transformer.curves_of, view_rows(rows, index), views)
+
+
+def odds_of(told: NeuralData, settings: NeuralSettings, seed: int) -> dict[str, np.ndarray]:
+    """Out-of-fold log-odds by layout."""
+    folds = [int(f) for f in np.unique(told.fold)]
+    jobs = [job for job in jobs_of(settings, folds, seed) if job.holdout is not None]
+    out = {layout: np.zeros(len(told.label)) for layout in told.judged}
+    for fit in serial_jobs(told, settings, jobs):
+        for layout, logits in fit.logits.items():
+            out[layout][fit.rows] += (logits[:, 0] - logits[:, 2]) / settings.members
+    return out
+
+
+def figures(
+    rows: pl.DataFrame, data: Data, told: NeuralData, odds: Mapping[str, np.ndarray]
+) -> Iterator[dict[str, object]]:
+    """A row per population and figure."""
+    seen, resolved = told.view >= 0, data.label != 1
+    full, bare = odds["full"], odds.get(NO_CURVE, odds["full"])
+    parts = {m: (resolved & (data.mission == m), full) for m in np.unique(data.mission)}
+    parts |= {"kepler without DR25": (resolved & (data.mission == "kepler"), odds["basic"])}
+    if seen.any():
+        parts |= {"with views": (resolved & seen, full), "the same without views": (resolved & seen, bare)}
+    for population, (here, score) in parts.items():
+        truth, fold = (data.label[here] == 0).astype(float), data.fold[here]
+        probability = np.empty(len(truth))
+        for f in np.unique(fold):
+            map_ = Calibrator.fit("platt", score[here][fold != f], truth[fold != f])
+            probability[fold == f] = map_(score[here][fold == f])
+        stars = rows["star_id"].to_numpy()[here]
+        found = bootstrap_by_star(stars, lambda w, t=truth, p=probability: binary_metrics(t, p, w), seed=0)  # type: ignore[misc]
+        for metric in SHOWN:
+            i = found[metric]
+            yield {
+                "population": population,
+                "n": len(truth),
+                "metric": metric,
+                "value": i.value,
+                "low": i.low,
+                "high": i.high,
+            }
+
+
+def main() -> None:
+    """Print the table; write it when asked to."""
+    parser = argparse.ArgumentParser(description="Sizes, layers and branches of the network, side by side.")
+    parser.add_argument("--lake", required=True, help="a finished lake")
+    parser.add_argument("--csv", type=Path, help="write the table there too")
+    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these variants alone")
+    given = parser.parse_args()
+    rows, data, told = table(Lake(given.lake))
+    done: list[dict[str, object]] = []
+    for name in given.only or VARIANTS:
+        began = time.process_time()
+        found = odds_of(told, VARIANTS[name], TrainingSettings().seed)
+        seconds = round(time.process_time() - began)
+        done += [{"variant": name, "cpu_s": seconds, **row} for row in figures(rows, data, told, found)]
+        print(f"{name}: {seconds} s", flush=True)
+    out = pl.DataFrame(done)
+    with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
+        print(out.pivot(on="metric", index=["variant", "cpu_s", "population", "n"], values="value"))
+    if given.csv:
+        out.write_csv(given.csv, float_precision=5)
+
+
+if __name__ == "__main__":
+    main()
