@@ -11,7 +11,9 @@ import pytest
 
 from exo_assets.features.tabular import count_signals
 from exo_assets.features.transformer import SignalTransformer
+from exo_assets.training.blend import Blend
 from exo_assets.training.calibration import Calibrator
+from exo_assets.training.conformal import SetLimits
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.splits import assign_folds
@@ -33,7 +35,16 @@ def vetter(signals: pl.DataFrame, seed: int) -> Vetter:
     transformer, data = prepare(signals, count_signals(signals), TINY)
     texts = {head: _fit(data, head, seed) for head in ("planet", "archive")}
     calibration = {layout: Calibrator("identity") for layout in LAYOUTS}
-    expert = Expert((texts["planet"],), (texts["archive"],), calibration, 1.0, 0.2, 0.8)
+    expert = Expert(
+        planet=(texts["planet"],),
+        archive=(texts["archive"],),
+        blend=dict.fromkeys(LAYOUTS, Blend()),
+        calibration=calibration,
+        archive_blend=Blend(),
+        low=0.2,
+        high=0.8,
+        limits=SetLimits(),
+    )
     assert isinstance(transformer, SignalTransformer)
     return Vetter(transformer, {"tess": expert}, "tess", {"seed": seed})
 
