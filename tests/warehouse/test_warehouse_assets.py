@@ -100,7 +100,7 @@ def test_data_quality_counts_what_was_kept_out_and_where_it_is_from(night: Night
     quarantined = rows.filter(kind="quarantined").sort("item").select("item", "value", "share").rows()
     assert quarantined == [("kepler: depth_ppm_above_1e+06", 1.0, 0.1), ("kepler: period_days_missing", 1.0, 0.1)]
     sources = rows.filter(kind="archive_source")
-    assert sources.height == 5
+    assert sources.height == 6
     assert set(sources.select("item", "as_of").rows()) == {("mirror", "2025-09-29")}
     assert rows.filter(kind="null_rate", item="planet_name")["value"].max() == 1.0
     assert rows.filter(pl.col("kind") == "rows")["value"].sum() > 0
