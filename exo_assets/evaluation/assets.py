@@ -149,8 +149,9 @@ def ml_continual_learning(
     if absent := teachable(rows, plan.least_per_class):
         return Table(ML_CONTINUAL_LEARNING.empty(), notes={"absent": absent})
     transformer, data = prepare(rows, None, plan)
-    tested = held_out(core_signals).with_row_index("at").filter(is_judged())
-    matrix = transformer.matrix(transformer.features(held_out(core_signals)))[tested["at"].to_numpy()]
+    stars = held_out(core_signals)
+    tested = stars.with_row_index("at").filter(is_judged())
+    matrix = transformer.matrix(transformer.features(stars))[tested["at"].to_numpy()]
     learnt = compare_ways(
         without_views(rows, data),
         data.mission,

@@ -33,6 +33,7 @@ import polars as pl
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.evaluation.contracts import ML_VETTER_GATES
 from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.quantize import FLOAT32_TOLERANCE
 
 LEAST_PER_CLASS = 15
 """Resolved test signals of each class below which a mission's ranking is not judged (its gate is not applicable)."""
@@ -76,7 +77,7 @@ GATES: tuple[Gate, ...] = (
     Gate("labels_change_nothing", "Labels, identity, dates and positions do not move a probability", highest=0),
     Gate("test_stars_disjoint", "No test star was learned from", highest=0),
     Gate("explanations_add_up", "Contributions sum to the score", highest=1e-6),
-    Gate("network_as_trained", "The network's served files answer as its trained weights", None, 1e-4, optional=True),
+    Gate("network_as_trained", "Served network files answer as trained weights", None, FLOAT32_TOLERANCE, True),
     Gate("probabilities_sound", "Probabilities lie in [0, 1] and dispositions sum to one", highest=0),
     Gate("digest_matches", "The model that was judged is the one in the registry", lowest=1),
 )  # fmt: skip

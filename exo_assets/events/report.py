@@ -15,6 +15,7 @@ import polars as pl
 
 from exo_assets.evaluation.bootstrap import Interval, Metrics, bootstrap_by_star, paired_difference
 from exo_assets.evaluation.metrics import Array, binary_metrics, multiclass_metrics
+from exo_assets.evaluation.report import interval_columns
 from exo_assets.evaluation.threads import Map, in_turn
 from exo_assets.events.contracts import ML_EVENT_METRICS
 from exo_assets.events.labels import LABELS
@@ -111,7 +112,7 @@ def _figures(part: Part, seed: int) -> pl.DataFrame:
                 "split": part.split,
                 "labels": part.labels,
                 "metric": name,
-                **{k: None if np.isnan(v) else v for k, v in _ends(interval).items()},
+                **interval_columns(interval),
                 "n_events": rows.height,
                 "n_stars": len(np.unique(stars)),
                 "prevalence": float(truth.mean()),
@@ -122,10 +123,6 @@ def _figures(part: Part, seed: int) -> pl.DataFrame:
             for name, interval in found.items()
         ]
     )
-
-
-def _ends(interval: Interval) -> dict[str, float]:
-    return {"value": interval.value, "low": interval.low, "high": interval.high}
 
 
 def _ranking(truth: Array, score: Array) -> Metrics:

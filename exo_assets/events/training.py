@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,12 +100,12 @@ class Trained:
 
 def learnable(events: pl.DataFrame) -> pl.DataFrame:
     """The events that have a label and are not rogue, with `split` and, for training stars, `fold`."""
-    named = events.with_columns(mission_star_id="star_id", mission=pl.lit("kepler"), disposition="label")
+    named = events.with_columns(mission_star_id="star_id")
     return named.filter(pl.col("label").is_not_null() & ~pl.col("is_rogue")).sort("event")
 
 
 def divided(rows: pl.DataFrame, folds: int) -> pl.DataFrame:
-    """`learnable` rows with `split`, and `fold` (TEST for test stars): both functions of the star's name and labels."""
+    """`learnable` rows with `split`, and `fold` (TEST for test stars): both functions of the star's name."""
     split = rows.join(assign_splits(rows), on="star_id", how="left", maintain_order="left")
     dealt = assign_folds(split.filter(split="train"), folds)
     return split.join(dealt, on="star_id", how="left", maintain_order="left").with_columns(
@@ -164,12 +163,14 @@ def train_events(
 def prepared(rows: pl.DataFrame, features: pl.DataFrame, settings: EventSettings) -> Data:
     """The input of all fits."""
     own = rows.select("event").join(features, on="event", how="left", maintain_order="left")
-    published = rows["published_fold"].fill_null(TEST) if settings.published_folds else pl.repeat(TEST, rows.height)
+    published = rows["published_fold"].fill_null(TEST)
+    if not settings.published_folds:
+        published = pl.Series([TEST]).new_from_index(0, rows.height)
     return Data(
         x={"event": matrix(own, feature_names(features)), "plain": matrix(rows, PLAIN_COLUMNS)},
         label=rows["label"].replace_strict({n: i for i, n in enumerate(LABELS)}, return_dtype=pl.Int64).to_numpy(),
         fold=rows["fold"].to_numpy(),
-        published_fold=np.asarray(pl.select(published).to_series() if isinstance(published, pl.Expr) else published),
+        published_fold=published.to_numpy(),
     )
 
 
@@ -198,6 +199,3 @@ def _published(rows: pl.DataFrame, done: Sequence[tuple[Task, Fit]], data: Data)
     raw = _left_out(done, "event", "published_fold", rows.height)
     judged = rows.select("event", "star_id", "label").with_columns(score=pl.Series(planet_log_odds(raw)))
     return judged.filter(pl.Series(data.published_fold != TEST))
-
-
-__all__: Sequence[Any] = ("Trained", "divided", "learnable", "scarce", "train_events")

@@ -91,9 +91,7 @@ def batches(
         mine = order[begin : begin + settings.batch][part]
         rng = np.random.default_rng((*seed, number, part.start))
         copies = taught[mine]
-        signal = data.row[copies]
-        view = np.where(data.shows[copies], data.view[signal], -1)
-        seen = shown(scalars[mine], view, data.views, settings)
+        seen = shown(scalars[mine], data.seen_in(copies), data.views, settings)
         hidden = rng.random(seen.known.shape) < settings.hide_branch
         seen = Shown(seen.scalars, jittered(seen.views, settings, rng), seen.where, seen.known * ~hidden)
-        yield Batch(seen, data.label[signal], weight[mine].astype(np.float32))
+        yield Batch(seen, data.label[data.row[copies]], weight[mine].astype(np.float32))

@@ -19,7 +19,7 @@ from torch.func import functional_call, grad, vmap
 
 from exo_assets.training.batches import Shown
 from exo_assets.training.network_torch import CLASSES, VetterNetwork
-from exo_assets.training.neural import Start
+from exo_assets.training.neural import Start, below
 
 AT_ONCE = 64
 
@@ -34,8 +34,8 @@ def fisher(network: VetterNetwork, rows: Shown, device: str) -> dict[str, np.nda
 
     def log_probability(weights: dict[str, Tensor], one: tuple[Tensor, Tensor, Tensor], c: Tensor) -> Tensor:
         scalars, views, known = one
-        embeddings = functional_call(network.branches, _below(weights, "branches."), (views[None],))
-        logits = functional_call(network.head, _below(weights, "head."), (scalars[None], embeddings, known[None]))
+        embeddings = functional_call(network.branches, below(weights, "branches."), (views[None],))
+        logits = functional_call(network.head, below(weights, "head."), (scalars[None], embeddings, known[None]))
         return torch.log_softmax(logits, dim=1)[0].gather(0, c[None])[0]
 
     gradient = vmap(grad(log_probability), in_dims=(None, 0, None))
@@ -71,7 +71,3 @@ def anchors(start: Start, device: str) -> Anchors:
 def penalty(network: nn.Module, held: Anchors) -> Tensor:
     """strength / 2 times the sum of Fisher information times the squared distance from the weights of the start."""
     return torch.stack([(held[n][0] * (p - held[n][1]).square()).sum() for n, p in network.named_parameters()]).sum()
-
-
-def _below(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from exo_assets.features.seen_views import VIEWS_WIDTH, Floats
+from exo_assets.training.fit_torch import tensors
 from exo_assets.training.network import HEAD_INPUTS, HEAD_OUTPUTS, Member, Network
 from exo_assets.training.network_torch import Head, VetterNetwork
 from exo_assets.training.neural import Ints, Matrix, NeuralFit, NeuralSettings, Scaler, Start
@@ -83,10 +84,10 @@ def _silu(x: Tensor) -> tuple[Tensor, Tensor]:
     return x * gate, gate * (1 + x * (1 - gate))
 
 
-def trained_network(fit: NeuralFit, settings: NeuralSettings) -> VetterNetwork:
-    """The fit's network as torch has it, ready to judge. RuntimeError when the weights are of other settings."""
-    network = VetterNetwork(fit.scaler.width, settings)
-    network.load_state_dict({name: torch.tensor(value) for name, value in fit.weights.items()})
+def trained_network(made: NeuralFit | Start, settings: NeuralSettings) -> VetterNetwork:
+    """A network as torch has it, ready to judge. RuntimeError when the weights are of other settings."""
+    network = VetterNetwork(made.scaler.width, settings)
+    network.load_state_dict(tensors(made.weights))
     return network.eval()
 
 

@@ -107,7 +107,7 @@ class _Training:
         self.model: nn.Module = self.network
         if place.world > 1:
             self.model = nn.parallel.DistributedDataParallel(self.network, process_group=place.group)
-        self.scalars = self.scaler(data.x[self.rows.taught])
+        self.scalars, self.checked = (self.scaler(data.x[rows]) for rows in (self.rows.taught, self.rows.checked))
         self.steps = math.ceil(len(self.rows.taught) / settings.batch)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
@@ -191,14 +191,12 @@ class _Training:
     def _validated(self) -> tuple[float, float]:
         """Log loss and average precision of planets on the validation stars, the same on every worker."""
         copies = self.rows.checked
-        signal = self.data.row[copies]
-        label = self.data.label[signal]
+        label = self.data.label[self.data.row[copies]]
         if len(np.unique(label)) < 2:
             raise ValueError(
                 f"{self.job.name}: the validation stars hold no planets or no false positives; raise validation_share"
             )
-        view = np.where(self.data.shows[copies], self.data.view[signal], -1)
-        logits = predict(self.network, self.scaler(self.data.x[copies]), view, self.data)
+        logits = predict(self.network, self.checked, self.data.seen_in(copies), self.data)
         odds = logits[:, 0] - logits[:, 2]
         truth = (label == 0).astype(np.float64)
         weight = self.data.weight[copies]
@@ -215,8 +213,7 @@ class _Training:
         """Up to FISHER_ROWS training rows, spread evenly, as they are."""
         chosen = np.unique(np.linspace(0, len(self.rows.taught) - 1, FISHER_ROWS).astype(np.int64))
         copies = self.rows.taught[chosen]
-        view = np.where(self.data.shows[copies], self.data.view[self.data.row[copies]], -1)
-        return shown(self.scalars[chosen], view, self.data.views, self.settings)
+        return shown(self.scalars[chosen], self.data.seen_in(copies), self.data.views, self.settings)
 
     def _inputs(self, rows: Shown) -> tuple[Tensor, ...]:
         return tuple(self._there(v) for v in (rows.scalars, rows.views, rows.where, rows.known))

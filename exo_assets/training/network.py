@@ -101,15 +101,20 @@ class Network:
         `log_odds`. A feature's column is that of its value and of its mask, a branch's that of its embedding and of its
         being known; a feature that the network does not see adds nothing.
         """
-        _check(x, views, where)
-        width = len(self.reason_names)
-        out = np.zeros((len(x), width + 1))
-        for part, seen, at in _parts(len(x), where, EXPLAINED):
-            for member in self.members:
-                out[part] += self._explained(member, x[part], views[seen], at)
-        return out / len(self.members)
+        return self.explained(x, views, where)[1]
 
-    def _explained(self, member: Member, x: Matrix, views: Floats, where: Ints) -> Matrix:
+    def explained(self, x: Matrix, views: Floats, where: Ints) -> tuple[Matrix, Matrix]:
+        """`logits` and `contributions` in one pass over the rows."""
+        _check(x, views, where)
+        logits, parts = np.zeros((len(x), 3)), np.zeros((len(x), len(self.reason_names) + 1))
+        for rows, seen, at in _parts(len(x), where, EXPLAINED):
+            for member in self.members:
+                judged, found = self._explained(member, x[rows], views[seen], at)
+                logits[rows] += judged
+                parts[rows] += found
+        return logits / len(self.members), parts / len(self.members)
+
+    def _explained(self, member: Member, x: Matrix, views: Floats, where: Ints) -> tuple[Floats, Matrix]:
         n, n_features = len(self.settings.branches), len(FEATURE_NAMES)
         inputs = member.inputs(x, views, where, n)
         scalars, embeddings, known = integrated(lambda at: tuple(member.head_outputs(at, HEAD_OUTPUTS[1:])), inputs)
@@ -118,8 +123,9 @@ class Network:
         np.add.at(parts.T, feature, scalars.T)
         parts[:, n_features:] = embeddings.reshape(len(x), n, -1).sum(axis=2) + known
         nothing = tuple(np.zeros_like(values[:1]) for values in inputs)
-        judged, base = (_odds(member.head_outputs(rows, HEAD_OUTPUTS[:1])[0]) for rows in (inputs, nothing))
-        return np.column_stack([completed(parts, judged - base), np.full(len(x), base[0])])
+        logits, unknown = (member.head_outputs(rows, HEAD_OUTPUTS[:1])[0] for rows in (inputs, nothing))
+        base = _odds(unknown)
+        return logits, np.column_stack([completed(parts, _odds(logits) - base), np.full(len(x), base[0])])
 
     def occlusion(self, x_row: Matrix, views_row: Floats, windows: Windows | None = None) -> dict[str, Occlusion]:
         """Which part of the light curve argued for a planet or against it, by name of a view.

@@ -9,10 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from exo_assets.features.seen_views import Floats
-from exo_assets.training.export_torch import torch_logits
-from exo_assets.training.fit_torch import tensors
+from exo_assets.training.export_torch import torch_logits, trained_network
 from exo_assets.training.network import Network
-from exo_assets.training.network_torch import VetterNetwork
 from exo_assets.training.neural import Ints, Matrix
 from exo_assets.training.quantize import largest_difference
 
@@ -21,7 +19,6 @@ def largest_gap(network: Network, x: Matrix, views: Floats, where: Ints) -> floa
     """The largest difference of a probability between the graphs and the weights that they were made from."""
     trained = np.zeros((len(x), 3))
     for member in network.members:
-        model = VetterNetwork(member.scaler.width, network.settings)
-        model.load_state_dict(tensors(member.start.weights))
-        trained += torch_logits(model.eval(), member.scaler, x, views, where) / len(network.members)
+        model = trained_network(member.start, network.settings)
+        trained += torch_logits(model, member.scaler, x, views, where) / len(network.members)
     return largest_difference(network.logits(x, views, where), trained)

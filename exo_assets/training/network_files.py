@@ -15,7 +15,7 @@ import numpy as np
 
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import VIEWS_WIDTH
-from exo_assets.training.neural import Scaler, Start
+from exo_assets.training.neural import Scaler, Start, below
 
 FORMAT = 1
 MANIFEST = "network.json"
@@ -68,12 +68,9 @@ def packed(start: Start) -> bytes:
 
 def unpacked(stored: bytes, scaler: Scaler) -> Start:
     """What `packed` packed."""
-    parts: dict[str, dict[str, Any]] = {"weights": {}, "fisher": {}}
     with np.load(io.BytesIO(stored), allow_pickle=False) as read:
-        for key in read.files:
-            kind, _, name = key.partition("/")
-            parts[kind][name] = read[key]
-    return Start(scaler, parts["weights"], parts["fisher"])
+        arrays = {name: read[name] for name in read.files}
+    return Start(scaler, below(arrays, "weights/"), below(arrays, "fisher/"))
 
 
 def _text(body: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ _LEVELS = np.linspace(-1.0, 1.0, KNOTS)
 
 @dataclass(frozen=True)
 class NeuralSettings:
-    """Every number of the network and its training that is not learned. Sizes are the ablation's choice (TRIED.md).
+    """Every number of the network and its training that is not learned; `benchmarks.neural_ablation` compares sizes.
 
     `members`: networks that are averaged. `validation_share`: stars of each fold's training stars that only decide when
     to stop. `patience`: epochs without a better validation loss after which training ends. `hide_branch`: chance that a
@@ -146,9 +146,19 @@ class NeuralData:
     judged: Mapping[str, Matrix]
     judged_shows: Mapping[str, npt.NDArray[np.bool_]]
 
+    def seen_in(self, copies: Ints) -> Ints:
+        """Rows of the views that `copies` show; -1 where they show none."""
+        return np.where(self.shows[copies], self.view[self.row[copies]], -1)
+
 
 Weights = Mapping[str, npt.NDArray[Any]]
 """Parameters by name."""
+V = TypeVar("V")
+
+
+def below(values: Mapping[str, V], prefix: str) -> dict[str, V]:
+    """Those whose name begins with `prefix`, by the rest of it."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True)

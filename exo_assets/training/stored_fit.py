@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import numpy as np
 
-from exo_assets.training.neural import Epoch, NeuralFit, NeuralJob, Scaler
+from exo_assets.training.neural import Epoch, NeuralFit, NeuralJob, Scaler, below
 
 _PARTS = ("weights", "fisher", "logits")
 
@@ -33,9 +32,5 @@ def read_fit(stored: bytes, job: NeuralJob) -> NeuralFit:
     with np.load(io.BytesIO(stored), allow_pickle=False) as read:
         arrays = {name: read[name] for name in read.files}
     history = [Epoch(**epoch) for epoch in json.loads(arrays["history"].tobytes())]
-    weights, fisher, logits = (_below(arrays, f"{part}/") for part in _PARTS)
+    weights, fisher, logits = (below(arrays, f"{part}/") for part in _PARTS)
     return NeuralFit(job, Scaler(arrays["knots"]), weights, arrays["rows"], logits, fisher, history)
-
-
-def _below(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
-    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

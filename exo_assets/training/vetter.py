@@ -131,9 +131,9 @@ class Vetter:
         if features.height == 0:
             return pl.DataFrame(schema=SCORE_SCHEMA)
         seen = self._seen(features)
-        forest, network = self._contributions(seen)
+        forest = self._by_features(seen)
+        logits, network = self.network.explained(seen.x, seen.views, seen.where) if self.network else (None, None)
         raw_forest = forest.sum(axis=1)
-        logits = self.network.logits(seen.x, seen.views, seen.where) if self.network else None
         raw_network = logits[:, 0] - logits[:, 2] if logits is not None else None
         probability, n = np.empty(len(seen.x)), len(seen.x)
         verdict, sets = np.empty(n, dtype=object), np.full(n, SETS[2], dtype=object)
@@ -173,7 +173,8 @@ class Vetter:
         averaged over the bags; of the network integrated gradients (network.py); both weighed as in the blend.
         """
         seen = self._seen(self.features(signals, star_counts))
-        forest, network = self._contributions(seen)
+        forest = self._by_features(seen)
+        network = self.network.contributions(seen.x, seen.views, seen.where) if self.network else None
         out = np.empty_like(forest)
         for mission, layout, rows in seen.groups():
             out[rows] = self._expert(mission).blend[layout](forest[rows], _at(network, rows))
@@ -214,17 +215,15 @@ class Vetter:
             views,
         )
 
-    def _contributions(self, seen: _Seen) -> tuple[Matrix, Matrix | None]:
-        """Of the features' models and of the network, unweighted, in the columns of `contributing` and the expected."""
+    def _by_features(self, seen: _Seen) -> Matrix:
+        """Contributions of the features' models, unweighted, in the columns of `contributing` and the expected."""
         forest = np.zeros((len(seen.x), len(self.contributing) + 1))
         n = len(FEATURE_NAMES)
         for mission in np.unique(seen.missions):
             rows = np.flatnonzero(seen.missions == mission)
             found = self._heads(str(mission)).planet.contributions(seen.x[rows])
             forest[rows, :n], forest[rows, -1] = found[:, :n], found[:, n]
-        if self.network is None:
-            return forest, None
-        return forest, self.network.contributions(seen.x, seen.views, seen.where)
+        return forest
 
     def _expert(self, mission: str) -> Expert:
         return self.experts.get(mission, self.experts[self.fallback])

@@ -232,7 +232,6 @@ def train_vetter(
     found = Predicted(
         probability={layout: np.full(len(data.label), np.nan) for layout in data.x},
         sets=np.full(len(data.label), SETS[2], dtype=object),
-        archive={},
         forest=raw,
         network=odds,
     )
@@ -250,7 +249,6 @@ def train_vetter(
         )
         for layout in data.x:
             z[layout][here] = archive_blend(z[layout][here], logits[layout][here] if logits else None)
-    found.archive.update({layout: softmax(z[layout]) for layout in data.x})
     vetter = Vetter(
         transformer=transformer,
         experts=experts,
@@ -262,7 +260,7 @@ def train_vetter(
     rows = {"full": judged & block, "basic": judged}
     if NO_CURVE in data.x:
         rows[NO_CURVE] = judged & np.isin(data.mission, transformer.curves_of) & has_curve(signals).to_numpy()
-    return Trained(vetter, _out_of_fold(signals, rows, block, found), tried, networked.fits if networked else ())
+    return Trained(vetter, _out_of_fold(signals, rows, block, found, z), tried, networked.fits if networked else ())
 
 
 def learnable(data: Data, settings: TrainingSettings) -> list[str]:
@@ -328,11 +326,10 @@ def _choose_others(
 @dataclass(frozen=True)
 class Predicted:
     """Out-of-fold predictions of all rows, by layout but for `sets`: calibrated probability of a planet, prediction
-    set as archived, probabilities of the dispositions, and the log-odds that the probability is blended from."""
+    set as archived, and the log-odds that the probability is blended from."""
 
     probability: Mapping[str, Matrix]
     sets: npt.NDArray[np.object_]
-    archive: dict[str, Matrix]
     forest: Mapping[str, Matrix]
     network: Mapping[str, Matrix] | None
 
@@ -364,16 +361,16 @@ def _calibrate(
         rows = np.flatnonzero(fitted)
         forest, network = scores(source, rows)
         blended = network is not None and is_worth_blending(forest, network, y[rows], fold[rows])
-        mixed = fit_blend if blended else _features_alone
-        blend[layout] = mixed(forest, network, y[rows])
-        calibration[layout] = choose(blend[layout](*scores(source, rows)), y[rows], fold[rows])
+        blend[layout] = fit_blend(forest, network if blended else None, y[rows])
+        calibration[layout] = choose(blend[layout](forest, network), y[rows], fold[rows])
         for f in np.unique(fold):
             rest, inside = np.flatnonzero(fitted & (fold != f)), np.flatnonzero(fold == f)
-            mix = mixed(*scores(source, rest), y[rest])
+            forest, network = scores(source, rest)
+            mix = fit_blend(forest, network if blended else None, y[rest])
             two = len(np.unique(y[rest])) == 2
             map_ = Calibrator("identity")
             if two:
-                map_ = Calibrator.fit(calibration[layout].kind, mix(*scores(source, rest)), y[rest])
+                map_ = Calibrator.fit(calibration[layout].kind, mix(forest, network), y[rest])
             found.probability[layout][here[inside]] = map_(mix(*scores(layout, inside)))
             if NO_CURVE in found.probability:
                 alike = inside[with_block[inside] == (layout == "full")]
@@ -395,22 +392,21 @@ def _calibrate(
     }
 
 
-def _features_alone(_features: Matrix, _network: Matrix | None, _y: Matrix) -> Blend:
-    return Blend()
-
-
 def _out_of_fold(
     signals: pl.DataFrame,
     judged: Mapping[str, npt.NDArray[np.bool_]],
     block: npt.NDArray[np.bool_],
     found: Predicted,
+    z: Mapping[str, Matrix],
 ) -> pl.DataFrame:
     """Out-of-fold predictions of the judged: each signal in the layout it has and, where that is full, in basic too;
-    where its light curve is seen, also without it. Prediction sets are of signals as archived, null otherwise."""
+    where its light curve is seen, also without it. `z` are blended logits of the dispositions. Prediction sets are of
+    signals as archived, null otherwise."""
     frames = []
     for layout, chosen in judged.items():
         rows = np.flatnonzero(chosen)
         as_archived = (layout != NO_CURVE) & (block[rows] == (layout == "full"))
+        archive = softmax(z[layout][rows])
         frames.append(
             signals[rows]
             .select("signal_id", "mission", pl.col("disposition").alias("label"), "fold")
@@ -423,7 +419,7 @@ def _out_of_fold(
                     [s if kept else None for s, kept in zip(found.sets[rows], as_archived, strict=True)],
                     dtype=pl.String,
                 ),
-                *(pl.Series(name, found.archive[layout][rows, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
+                *(pl.Series(name, archive[:, i]) for i, name in enumerate(DISPOSITION_COLUMNS)),
                 pl.Series("log_odds_features", found.forest[layout][rows], dtype=pl.Float64),
                 pl.Series(
                     "log_odds_network",
