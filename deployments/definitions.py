@@ -21,6 +21,7 @@ from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
 from exo_assets.features import assets as features
+from exo_assets.features import simulated_assets
 from exo_assets.lightcurves import assets as lightcurves
 from exo_assets.lightcurves import validation_assets as validation
 from exo_assets.scoring import assets as scoring
@@ -40,6 +41,7 @@ ASSETS = (
     *lightcurves.ASSETS,
     *validation.ASSETS,
     *features.ASSETS,
+    *simulated_assets.ASSETS,
     *training.ASSETS,
     *evaluation.ASSETS,
     *events.ASSETS,

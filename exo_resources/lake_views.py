@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from exo_assets.features.seen_views import SEEN_VIEWS, Floats
-from exo_assets.features.view_arrays import array_key
+from exo_assets.features.view_arrays import ROOT, array_key
 from exo_resources.lake import Lake
 
 
@@ -29,9 +29,9 @@ class LakeViews(Mapping[str, Floats]):
         self._mapped: dict[str, Floats] = {}
 
     @classmethod
-    def of(cls, lake: Lake, digest: str) -> LakeViews:
+    def of(cls, lake: Lake, digest: str, root: str = ROOT) -> LakeViews:
         """The views that the network sees, made from the table with `digest`."""
-        return cls(lake, {name: array_key(digest, name) for name in SEEN_VIEWS})
+        return cls(lake, {name: array_key(digest, name, root) for name in SEEN_VIEWS})
 
     def __reduce__(self) -> tuple[type[LakeViews], tuple[Lake, dict[str, str]]]:
         return type(self), (self.lake, self.keys_in_lake)

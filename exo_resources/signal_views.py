@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from exo_assets.features.seen_views import VIEW_BINS, Floats, with_views
+from exo_assets.features.view_arrays import ROOT
 from exo_resources.lake import Lake
 from exo_resources.lake_views import LakeViews
 
@@ -22,11 +23,12 @@ class SignalViews:
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
 
-    def arrays(self, index: pl.DataFrame) -> Mapping[str, Floats]:
-        """The seen views by name, in the rows that `index` says; arrays without rows when it is empty."""
+    def arrays(self, index: pl.DataFrame, root: str = ROOT) -> Mapping[str, Floats]:
+        """The seen views by name, in the rows that `index` says; arrays without rows when it is empty. `root` is where
+        they lie: those of signals, or of simulated ones."""
         if index.is_empty():
             return {name: np.zeros((0, bins), dtype=np.float32) for name, bins in VIEW_BINS.items()}
-        return LakeViews.of(self.lake, index["digest"][0])
+        return LakeViews.of(self.lake, index["digest"][0], root)
 
     def beside(self, signals: pl.DataFrame, index: pl.DataFrame) -> pl.DataFrame:
         """`signals`, rows in order, with the column VIEWS; as they are when `index` is empty."""

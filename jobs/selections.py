@@ -20,6 +20,7 @@ DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")
 """Not the champion's own table: materialising it would read the gates again, and the rollback has written it."""
 
 LIGHT_CURVES = dg.AssetSelection.groups("lightcurves") | dg.AssetSelection.assets(
-    "feat_diagnostics", "feat_views", "feat_signal_diagnostics", "feat_view_index"
+    *("feat_diagnostics", "feat_views", "feat_signal_diagnostics", "feat_view_index"),
+    *("feat_simulated_views", "feat_simulated_index"),
 )
 """What is made of light curves, from the files to diagnostics and views."""

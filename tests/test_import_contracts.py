@@ -13,7 +13,15 @@ import pytest
 from exo_resources.settings import CHECKOUT
 
 ASSETS = CHECKOUT / "exo_assets"
-GLUE = {"assets.py", "checks.py", "table_asset.py", "star_asset.py", "partitions.py", "validation_assets.py"}
+GLUE = {
+    "assets.py",
+    "checks.py",
+    "table_asset.py",
+    "star_asset.py",
+    "partitions.py",
+    "validation_assets.py",
+    "simulated_assets.py",
+}
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
 KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])
 """What Numba compiles, and torch's layers and loops: the only modules that import them at their top, and heavy

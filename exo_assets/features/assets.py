@@ -23,7 +23,7 @@ from exo_assets.features.signal_contracts import (
 )
 from exo_assets.features.signal_tasks import diagnose_star, view_star
 from exo_assets.features.tabular import build_features, count_signals
-from exo_assets.features.view_arrays import ROOT, array_key, npy_bytes, view_arrays
+from exo_assets.features.view_arrays import ROOT, keep_arrays, view_arrays
 from exo_assets.lightcurves.assets import CLEANING, curves_of, digests, known_of
 from exo_assets.lightcurves.quantum import Quantum
 from exo_assets.lightcurves.star_asset import star_asset
@@ -125,11 +125,7 @@ def feat_view_index(star_tables: Any, lake: Any) -> pl.DataFrame:
     digest = star_tables.digest(FEAT_VIEWS.name)[:16]
     frame = star_tables.read(FEAT_VIEWS.name, empty=FEAT_VIEWS.empty()).filter(pl.col("reason").is_null())
     frame = frame.sort("signal_id")
-    for view, array in view_arrays(frame).items():
-        lake.put(array_key(digest, view), npy_bytes(array))
-    for key in lake.keys(ROOT):
-        if not key.startswith(f"{ROOT}/{digest}/"):
-            lake.delete(key)
+    keep_arrays(lake, ROOT, digest, view_arrays(frame))
     return FEAT_VIEW_INDEX.conform(frame.with_row_index("row").with_columns(digest=pl.lit(digest)))
 
 

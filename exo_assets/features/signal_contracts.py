@@ -5,10 +5,13 @@ Belongs here: columns, units and keys. Does not belong here: formulas (`diagnost
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from exo_assets.contracts import Column, TableContract
 from exo_assets.features.diagnostics import COLUMNS
+from exo_assets.features.simulated import KINDS
 from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS, STACK_BINS, STACK_TRANSITS
 from exo_assets.lightcurves.star_contracts import EPHEMERIS, MISSION, STAR_ID
 
@@ -63,19 +66,25 @@ def _view(name: str, size: int, description: str) -> Column:
     return Column(name, pl.Array(pl.Float32, size), description)
 
 
+_SEEN = (
+    _view("global_view", GLOBAL_BINS, "The whole orbit (Shallue & Vanderburg 2018)"),
+    _view("local_view", LOCAL_BINS, "Four durations on either side of mid-transit (Shallue & Vanderburg 2018)"),
+    _view("odd_view", LOCAL_BINS, "As the local view, transits of odd number, on its scale"),
+    _view("even_view", LOCAL_BINS, "As the local view, transits of even number, on its scale"),
+    _view("secondary_view", LOCAL_BINS, "As the local view, around the secondary phase, on its scale"),
+)
+_DEPTH = Column("depth", F, "Relative flux that -1 stands for in all views but the global one", low=0)
+_PHASE = Column("secondary_phase", F, "Phase that the secondary view is centred on", low=0, high=1)
+
 FEAT_VIEWS = TableContract(
     "feat_views",
     "Folded views of every signal that has a light curve, fixed-size arrays in single precision; null where there are none.",
     (
         *_SIGNAL,
         _REASON,
-        Column("depth", F, "Relative flux that -1 stands for in all views but the global one", low=0),
-        Column("secondary_phase", F, "Phase that the secondary view is centred on", low=0, high=1),
-        _view("global_view", GLOBAL_BINS, "The whole orbit (Shallue & Vanderburg 2018)"),
-        _view("local_view", LOCAL_BINS, "Four durations on either side of mid-transit (Shallue & Vanderburg 2018)"),
-        _view("odd_view", LOCAL_BINS, "As the local view, transits of odd number, on its scale"),
-        _view("even_view", LOCAL_BINS, "As the local view, transits of even number, on its scale"),
-        _view("secondary_view", LOCAL_BINS, "As the local view, around the secondary phase, on its scale"),
+        _DEPTH,
+        _PHASE,
+        *_SEEN,
         _view(
             "stack_view",
             STACK_TRANSITS * STACK_BINS,
@@ -83,4 +92,39 @@ FEAT_VIEWS = TableContract(
         ),
     ),
     key=("signal_id",),
+)
+
+_SIMULATED = (
+    Column("simulated_id", S, "Name of the simulated signal", nullable=False),
+    STAR_ID,
+    MISSION,
+    Column("host_id", S, "The catalogue's name of the star: a star of the training set", nullable=False),
+    Column("kind", S, "What was simulated", nullable=False, allowed=KINDS),
+)
+
+FEAT_SIMULATED_VIEWS = TableContract(
+    "feat_simulated_views",
+    "SIMULATED planets and eclipsing binaries in the real noise of labelled training stars, folded as measured signals "
+    "are: the network's branches learn from them too. Never in a test set, never scored, in no release.",
+    (
+        *_SIMULATED,
+        *(replace(column, nullable=True) for column in EPHEMERIS),
+        Column("snr", F, "Depth over its uncertainty, as fitted"),
+        _REASON,
+        _DEPTH,
+        _PHASE,
+        *_SEEN,
+    ),
+    key=("simulated_id",),
+)
+
+FEAT_SIMULATED_INDEX = TableContract(
+    "feat_simulated_index",
+    "Which row of the arrays simulated_views/<digest>/<view>.npy in the lake is which simulated signal's.",
+    (
+        *_SIMULATED,
+        Column("row", pl.Int64, "Row of the arrays", nullable=False, low=0),
+        Column("digest", S, "Folder of the arrays", nullable=False),
+    ),
+    key=("simulated_id",),
 )

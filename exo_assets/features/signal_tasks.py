@@ -15,7 +15,7 @@ import polars as pl
 
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
-from exo_assets.features.views import ViewError, views
+from exo_assets.features.views import ViewError, Views, views
 from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
@@ -94,20 +94,26 @@ def view_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
         except ViewError as error:
             rows.append({**_named(place, curve), "reason": str(error)})
             continue
-        rows.append(
-            {
-                **_named(place, curve),
-                "depth": seen.depth,
-                "secondary_phase": seen.secondary_phase,
-                "global_view": seen.global_view,
-                "local_view": seen.local_view,
-                "odd_view": seen.odd,
-                "even_view": seen.even,
-                "secondary_view": seen.secondary,
-                "stack_view": np.ravel(seen.stack),
-            }
-        )
-    return pl.DataFrame([_column(n, [row.get(n) for row in rows], kind) for n, kind in FEAT_VIEWS.schema.items()])
+        rows.append({**_named(place, curve), **viewed(seen), "stack_view": np.ravel(seen.stack)})
+    return as_frame(rows, FEAT_VIEWS.schema)
+
+
+def viewed(seen: Views) -> dict[str, Any]:
+    """The views that the vetter sees, as columns."""
+    return {
+        "depth": seen.depth,
+        "secondary_phase": seen.secondary_phase,
+        "global_view": seen.global_view,
+        "local_view": seen.local_view,
+        "odd_view": seen.odd,
+        "even_view": seen.even,
+        "secondary_view": seen.secondary,
+    }
+
+
+def as_frame(rows: Sequence[Mapping[str, Any]], schema: pl.Schema) -> pl.DataFrame:
+    """Rows with views as a table; what a row lacks is null."""
+    return pl.DataFrame([_column(n, [row.get(n) for row in rows], kind) for n, kind in schema.items()])
 
 
 def _column(name: str, values: list[Any], kind: pl.DataType) -> pl.Series:

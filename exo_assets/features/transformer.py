@@ -197,6 +197,13 @@ class SignalTransformer:
         )
 
 
+def seen_missions(signals: pl.DataFrame) -> tuple[str, ...]:
+    """Missions with so many light curves of resolved `signals` (core_signals with diagnostics) that a vetter would see
+    them."""
+    resolved = signals.filter(pl.col("disposition").is_in(["CONFIRMED", "FALSE POSITIVE"]))
+    return _curves(resolved, resolved["disposition"] == "CONFIRMED", FILL_GAP)[0]
+
+
 def _curves(
     signals: pl.DataFrame, is_planet: pl.Series, fill_gap: float
 ) -> tuple[tuple[str, ...], dict[str, dict[str, str]]]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+SUN_TEFF_K = 5772.0
+"""Nominal effective temperature of the Sun (IAU 2015 resolution B3)."""
 _KEPLER = (
     (3000.0, 0.7073, 0.2311),
     (3500.0, 0.4154, 0.3159),

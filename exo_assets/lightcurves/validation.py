@@ -19,6 +19,7 @@ from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.false_alarms import false_alarm_trial
 from exo_assets.lightcurves.injection import Host, Injection, planned
+from exo_assets.lightcurves.limb_darkening import SUN_TEFF_K
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.planning import NAMED
 from exo_assets.lightcurves.recovery import trial
@@ -28,7 +29,6 @@ from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.star_tasks import Blobs, File, Rows, read_files
 from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
 
-SUN_TEFF_K = 5772.0
 SIGNALS_HIDDEN = 3
 """A star with more signals is no place for trials."""
 SIGNALS_MAX = 3

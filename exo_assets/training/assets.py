@@ -22,6 +22,7 @@ from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.seen_views import view_rows
 from exo_assets.features.tabular import count_signals
 from exo_assets.features.transformer import SignalTransformer
+from exo_assets.features.view_arrays import SIMULATED_ROOT
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
 from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
@@ -30,6 +31,7 @@ from exo_assets.training.network_training import jobs_of, learn_network
 from exo_assets.training.neural import Epoch, NeuralJob
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.simulated_rows import with_simulated
 from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.tuning import SPACE, Search, objective
 from exo_assets.training.vetter_training import HEADS, Data, Networked, Trained, learnable, prepare, train_vetter
@@ -88,6 +90,7 @@ def ml_vetter_candidate(
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     feat_view_index: pl.DataFrame,
+    feat_simulated_index: pl.DataFrame,
     ml_training_set: pl.DataFrame,
     ml_training_comparison: pl.DataFrame,
     ray_runtime: Any,
@@ -106,6 +109,7 @@ def ml_vetter_candidate(
         plan = _searched(rows, counts, plan, ray_runtime, context)
     epochs: list[Epoch] = []
     summaries: list[Any] = []
+    simulated: list[int] = []
 
     def told(epoch: Epoch) -> None:
         context.log.info("network: %s", epoch)
@@ -114,6 +118,9 @@ def ml_vetter_candidate(
     def learn(transformer: SignalTransformer, data: Data) -> Networked:
         views = signal_views.arrays(feat_view_index)
         seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, feat_view_index), views)
+        beside = signal_views.arrays(feat_simulated_index, SIMULATED_ROOT)
+        seen = with_simulated(seen, rows, feat_simulated_index, beside, plan.neural.simulated)
+        simulated.append(seen.simulated)
         jobs = jobs_of(plan.neural, range(plan.folds), plan.seed)
         jobs = _warm(jobs, rows, registry.champion(), networks, context) if settings.retrain == "ewc" else jobs
         run = partial(neural_training.run, name="ml_vetter_candidate", progress=told, summary=summaries.append)
@@ -158,6 +165,7 @@ def ml_vetter_candidate(
         ML_VETTER_CANDIDATE.conform(pl.DataFrame([row])),
         metadata={
             "model": str(ref),
+            "simulated signals beside the measured": sum(simulated),
             "training of networks": dg.MetadataValue.json([asdict(summary) for summary in summaries]),
             **{k: v for k, v in figures.items() if k.endswith(("roc_auc", "log_loss"))},
         },

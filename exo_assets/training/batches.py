@@ -57,10 +57,11 @@ def rows_of(data: NeuralData, settings: NeuralSettings, job: NeuralJob) -> Rows:
     if len(np.unique(data.label[taught & (data.label != 1)])) < 2:
         raise ValueError(f"{job.name}: no planets or no false positives are left to learn from")
     weighs = data.weight > 0
+    resolved = data.measured & (data.label != 1)
     return Rows(
         np.flatnonzero(taught[data.row] & weighs),
-        np.flatnonzero((allowed & ~held & checking & (data.label != 1))[data.row] & weighs & data.plain),
-        np.flatnonzero(held),
+        np.flatnonzero((resolved & allowed & ~held & checking)[data.row] & weighs & data.plain),
+        np.flatnonzero(data.measured & held),
     )
 
 

@@ -44,7 +44,7 @@ def learn_network(data: NeuralData, settings: NeuralSettings, jobs: Sequence[Neu
     from exo_assets.training.export_torch import export
 
     fits = run(data, settings, jobs)
-    logits = {layout: np.zeros((len(data.label), 3)) for layout in data.judged}
+    logits = {layout: np.zeros((len(x), 3)) for layout, x in data.judged.items()}
     for fit in fits:
         for layout, found in fit.logits.items():
             logits[layout][fit.rows] += found / settings.members

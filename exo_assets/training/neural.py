@@ -34,7 +34,7 @@ class NeuralSettings:
     to stop. `patience`: epochs without a better validation loss after which training ends. `hide_branch`: chance that a
     branch is hidden from a signal that has it. `noise`: of views, in units of their depth; `shift`: largest error of
     the epoch, in durations; `stretch`: largest relative error of the duration. `balance`: plain, or weights (classes
-    weigh the same).
+    weigh the same). `simulated`: weight of a simulated signal, where those of measured ones are about one.
     """
 
     hidden: int = 256
@@ -59,6 +59,7 @@ class NeuralSettings:
     stretch: float = 0.1
     flip: bool = True
     balance: str = "plain"
+    simulated: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ class NeuralData:
     (0 planet, 1 candidate, 2 false positive), `fold`, `inner` (a number in [0, 1) of the star, for the validation
     stars) and `view` (row of the views, -1 without). `views` are arrays by name of a view, possibly mapped from files.
     `judged` are the matrices to predict for held-out signals, by layout; `judged_shows` whether each shows its views.
+    The last `simulated` signals are none: they are learned from as the others of their star are, and nothing else is
+    done with them.
     """
 
     x: Matrix
@@ -145,6 +148,12 @@ class NeuralData:
     views: Mapping[str, Floats]
     judged: Mapping[str, Matrix]
     judged_shows: Mapping[str, npt.NDArray[np.bool_]]
+    simulated: int = 0
+
+    @property
+    def measured(self) -> npt.NDArray[np.bool_]:
+        """Which of the signals are real."""
+        return np.arange(len(self.label)) < len(self.label) - self.simulated
 
     def seen_in(self, copies: Ints) -> Ints:
         """Rows of the views that `copies` show; -1 where they show none."""
