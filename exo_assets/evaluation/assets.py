@@ -112,7 +112,8 @@ def ml_vetter_metrics(
     code=[
         f"evaluation/{name}.py"
         for name in ("contracts", "parts", "reliability", "report", "metrics", "bootstrap", "published", *PICTURES)
-    ],
+    ]
+    + ["lightcurves/intervals.py"],
     salt=_seed,
 )
 def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, core_signals: pl.DataFrame, settings: Any) -> Table:

@@ -10,7 +10,6 @@ scatter as the mean does, and those with a probability near 0 or 1 scatter less.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -18,22 +17,12 @@ import polars as pl
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.evaluation.bootstrap import Interval
 from exo_assets.evaluation.report import BINS, bin_names, interval_columns, sizes
+from exo_assets.lightcurves.intervals import wilson
 
 METRIC = "observed_minus_predicted"
 BY = ("snr", "period")
 LEAST_IN_BIN = 20
 """Signals below which a bin of one mission is left out."""
-Z_95 = 1.959963984540054
-
-
-def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; ValueError without trials."""
-    if not trials:
-        raise ValueError("a share of nothing has no interval")
-    share, grow = hits / trials, Z_95**2 / trials
-    middle = (share + grow / 2) / (1 + grow)
-    half = Z_95 / (1 + grow) * math.sqrt(share * (1 - share) / trials + grow / (4 * trials))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def reliability_rows(judged: pl.DataFrame, signals: pl.DataFrame, models: Sequence[str]) -> Iterator[dict[str, object]]:
@@ -51,7 +40,7 @@ def reliability_rows(judged: pl.DataFrame, signals: pl.DataFrame, models: Sequen
                 if part.height < LEAST_IN_BIN:
                     continue
                 planets = int(part["is_planet"].sum())
-                least, most = wilson(planets, part.height)
+                least, most = (float(end) for end in wilson(planets, part.height))
                 for model in models:
                     given = float(part.select(pl.col(model).mean()).item())
                     found = Interval(planets / part.height - given, least - given, most - given)

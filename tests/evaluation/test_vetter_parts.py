@@ -11,7 +11,7 @@ from exo_assets.evaluation.continual import continual_table, is_judged, teachabl
 from exo_assets.evaluation.contracts import ML_CONTINUAL_LEARNING, ML_VETTER_PARTS
 from exo_assets.evaluation.metrics import set_metrics
 from exo_assets.evaluation.parts import PUBLISHED, parts_table
-from exo_assets.evaluation.reliability import LEAST_IN_BIN, reliability_rows, wilson
+from exo_assets.evaluation.reliability import LEAST_IN_BIN, reliability_rows
 from exo_assets.training.continual import WAYS, Learnt
 
 
@@ -92,16 +92,6 @@ def test_a_bin_of_few_signals_is_not_told() -> None:
     told = {r["population"] for r in reliability_rows(rows, where(rows.height), ("p",))}
     periods = {p for p in told if "period" in str(p)}
     assert periods == {"kepler_period_below_3", "kepler_period_3_to_10", "kepler_period_10_to_100"}
-
-
-@pytest.mark.parametrize(("hits", "low", "high"), [(0, 0.0, 0.2775), (5, 0.2366, 0.7634), (10, 0.7225, 1.0)])
-def test_wilsons_interval_of_ten(hits: int, low: float, high: float) -> None:
-    assert wilson(hits, 10) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_a_share_of_nothing_is_refused() -> None:
-    with pytest.raises(ValueError, match="no interval"):
-        wilson(0, 0)
 
 
 def test_parts_are_pictured() -> None:
