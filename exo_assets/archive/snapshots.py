@@ -21,6 +21,8 @@ import polars as pl
 from exo_assets.archive.parse import parse_csv
 
 ROOT = "raw/nea"
+COMPRESSION = 3
+"""Of gzip: the largest table (24 MB) takes a third of the time of its usual 6 and 7 % more room."""
 
 
 class BlobStore(Protocol):
@@ -119,6 +121,6 @@ def store_snapshot(
         url=url,
         retrieved_at=retrieved_at,
     )
-    lake.put(record.key, gzip.compress(data, compresslevel=6, mtime=0))
+    lake.put(record.key, gzip.compress(data, compresslevel=COMPRESSION, mtime=0))
     lake.put(f"{stem}.json", json.dumps(asdict(record), indent=1, sort_keys=True).encode())
     return record

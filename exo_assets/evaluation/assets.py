@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 GROUP = "evaluation"
 MODEL_CODE = ("features", "training")
 """Code that decides what a model says of a signal."""
+PICTURES = ("plots", "interval_plots")
 
 
 def _seed(resources: Any) -> str:
@@ -108,21 +109,32 @@ def ml_vetter_metrics(
 @table_asset(
     ML_VETTER_PARTS,
     group=GROUP,
-    code=[f"evaluation/{name}.py" for name in ("contracts", "parts", "report", "metrics", "bootstrap")],
+    code=[
+        f"evaluation/{name}.py"
+        for name in ("contracts", "parts", "reliability", "report", "metrics", "bootstrap", "published", *PICTURES)
+    ]
+    + ["lightcurves/intervals.py"],
     salt=_seed,
 )
-def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, settings: Any) -> Table:
-    """Features, network and blend beside each other."""
+def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, core_signals: pl.DataFrame, settings: Any) -> Table:
+    """Features, network and blend beside each other; without a network there is nothing to picture."""
+    from exo_assets.evaluation import interval_plots
     from exo_assets.evaluation.parts import parts_table
 
-    frame = parts_table(ml_vetter_predictions, seed=settings.seed)
+    frame = parts_table(ml_vetter_predictions, core_signals, seed=settings.seed)
     told = frame.filter(split="test", population="overall", metric="average_precision")
-    return Table(frame, notes={r["model"]: r["value"] for r in told.iter_rows(named=True)})
+    drawn = {
+        "blend less its parts": interval_plots.differences(frame),
+        "reliability by SNR and period": interval_plots.reliability_by_bin(frame),
+    }
+    pictures = {name: png for name, png in drawn.items() if png}
+    return Table(frame, metadata=_shown(pictures), notes={r["model"]: r["value"] for r in told.iter_rows(named=True)})
 
 
 @table_asset(
     ML_CONTINUAL_LEARNING,
     group=GROUP,
+    # A change of the picture's code alone is not worth training anew: it is drawn with the next figures.
     code=[f"evaluation/{n}.py" for n in ("contracts", "continual", "report", "metrics", "bootstrap")] + [*MODEL_CODE],
     kinds=("ray", "pytorch", "parquet"),
     salt=_seed,
@@ -136,6 +148,7 @@ def ml_continual_learning(
     settings: Any,
 ) -> Table:
     """TESS after Kepler in several ways; empty when one of them has too few resolved signals."""
+    from exo_assets.evaluation import interval_plots
     from exo_assets.evaluation.continual import PAIR, continual_table, is_judged, teachable
     from exo_assets.evaluation.predictions import held_out
     from exo_assets.training.continual import compare_ways
@@ -165,7 +178,11 @@ def ml_continual_learning(
     )
     frame = continual_table(learnt, tested, seed=settings.seed)
     told = frame.filter(metric="roc_auc")
-    return Table(frame, notes={f"{r['way']}, {r['mission']}": r["value"] for r in told.iter_rows(named=True)})
+    return Table(
+        frame,
+        metadata=_shown({"ways of learning": interval_plots.continual(frame)}),
+        notes={f"{r['way']}, {r['mission']}": r["value"] for r in told.iter_rows(named=True)},
+    )
 
 
 @table_asset(

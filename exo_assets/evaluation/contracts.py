@@ -93,13 +93,27 @@ ML_VETTER_METRICS = TableContract(
 
 ML_VETTER_PARTS = TableContract(
     "ml_vetter_parts",
-    "The features' models, the network and their blend on the same unseen stars, their differences in pairs, and the figures of published vetters with what differs.",
+    "The features' models, the network and their blend on the same unseen stars, their differences in pairs, their reliability by signal to noise and period, and the figures of published vetters with what differs.",
     (
         Column("model", S, "features, network, blend, a difference of two, or a published vetter", nullable=False),
-        Column("population", S, "overall, a mission, or published", nullable=False),
+        Column(
+            "population",
+            S,
+            "overall, a mission, a bin of SNR or period (d) of a mission, or published",
+            nullable=False,
+        ),
         Column("split", S, "test, unseen (training stars out of fold too), or published", nullable=False),
-        Column("metric", S, "Name of the figure", nullable=False),
-        *_INTERVAL,
+        Column(
+            "metric",
+            S,
+            "Name of the figure; observed_minus_predicted: share of planets less the mean probability",
+            nullable=False,
+        ),
+        _INTERVAL[0],
+        *(
+            replace(column, description=f"{column.description}; of observed_minus_predicted Wilson's")
+            for column in _INTERVAL[1:]
+        ),
         *(replace(column, nullable=True) for column in _SIZE),
         Column("note", S, "What differs from our task, for a published figure"),
     ),

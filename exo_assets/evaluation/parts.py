@@ -19,6 +19,8 @@ from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.evaluation.bootstrap import Metrics, bootstrap_by_star, paired_difference
 from exo_assets.evaluation.contracts import ML_VETTER_PARTS
 from exo_assets.evaluation.metrics import binary_metrics
+from exo_assets.evaluation.published import EXOMINER
+from exo_assets.evaluation.reliability import reliability_rows
 from exo_assets.evaluation.report import interval_columns, resolved, sizes
 from exo_assets.training.calibration import Calibrator
 
@@ -48,9 +50,9 @@ PUBLISHED: tuple[tuple[str, str, float, str], ...] = (
         "AstroNet's test set, light curves only",
     ),
     (
-        "ExoMiner (Valizadegan et al. 2022)",
-        "recall_at_precision_99",
-        0.936,
+        f"{EXOMINER.name} ({EXOMINER.source})",
+        EXOMINER.metric,
+        EXOMINER.value,
         "Kepler DR25 events, planet candidates against all else, pipeline diagnostics and pixel data; split by target "
         "(our figure on that task: ml_event_metrics)",
     ),
@@ -58,8 +60,11 @@ PUBLISHED: tuple[tuple[str, str, float, str], ...] = (
 """Model, figure, value, and what differs from the figures of this table: label, data, split."""
 
 
-def parts_table(predictions: pl.DataFrame, *, seed: int) -> pl.DataFrame:
-    """`ml_vetter_parts` of `ml_vetter_predictions`; without a network only what was published stands in it."""
+def parts_table(predictions: pl.DataFrame, signals: pl.DataFrame, *, seed: int) -> pl.DataFrame:
+    """`ml_vetter_parts` of `ml_vetter_predictions`; without a network only what was published stands in it.
+
+    `signals` (core_signals) gives signal to noise and period, by which reliability is told.
+    """
     judged = resolved(predictions.filter(inputs="as_archived"))
     rows = [
         {
@@ -73,7 +78,9 @@ def parts_table(predictions: pl.DataFrame, *, seed: int) -> pl.DataFrame:
         for model, metric, value, note in PUBLISHED
     ]
     if judged["log_odds_network"].null_count() == 0 and judged.height:
-        rows += list(_compared(_calibrated(judged), seed))
+        calibrated = _calibrated(judged)
+        rows += list(_compared(calibrated, seed))
+        rows += list(reliability_rows(calibrated, signals, (*PARTS, "blend")))
     return ML_VETTER_PARTS.conform(pl.DataFrame(rows, schema=ML_VETTER_PARTS.schema))
 
 

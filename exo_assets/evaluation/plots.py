@@ -1,6 +1,6 @@
-"""Pictures of a candidate's figures, as PNG for the asset metadata.
+"""Pictures of a candidate's predictions, as PNG for the asset metadata.
 
-Belongs here: drawing. Does not belong here: computing what is drawn.
+Belongs here: drawing. Does not belong here: computing what is drawn, and figures with intervals (interval_plots.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHORT = ("confirmed", "candidate", "false pos.")
 
 def ranking(predictions: pl.DataFrame) -> bytes:
     """Precision against recall, and ROC, per mission and overall, of one set of predictions."""
-    figure, (left, right) = _axes(2)
+    figure, (left, right) = grid(2)
     for name, part in _populations(resolved(predictions)):
         shape = curves(part["is_planet"].to_numpy(), part["probability_planet"].to_numpy())
         left.plot(shape["recall"], shape["precision"], label=f"{name} ({part.height})")
@@ -29,12 +29,12 @@ def ranking(predictions: pl.DataFrame) -> bytes:
     left.set(xlabel="recall", ylabel="precision", title="planet against false positive", xlim=(0, 1), ylim=(0, 1.02))
     right.set(xlabel="false positive rate", ylabel="recall", title="ROC", xlim=(0, 1), ylim=(0, 1.02))
     left.legend(fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def calibration(predictions: pl.DataFrame) -> bytes:
     """Reliability diagram (equal-width bins) and the distribution of probabilities."""
-    figure, (left, right) = _axes(2)
+    figure, (left, right) = grid(2)
     left.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
     for name, part in _populations(resolved(predictions)):
         diagram = reliability(part["is_planet"].to_numpy(), part["probability_planet"].to_numpy())
@@ -43,7 +43,7 @@ def calibration(predictions: pl.DataFrame) -> bytes:
     left.set(xlabel="probability given", ylabel="share that are planets", title="reliability")
     right.set(xlabel="probability given", ylabel="signals", title="distribution", yscale="log")
     left.legend(fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def confusion(predictions: pl.DataFrame) -> bytes:
@@ -54,35 +54,35 @@ def confusion(predictions: pl.DataFrame) -> bytes:
     truth = known["disposition"].replace_strict({d: i for i, d in enumerate(DISPOSITIONS)}, return_dtype=pl.Int64)
     table = np.zeros((3, 3), dtype=int)
     np.add.at(table, (truth.to_numpy(), guess), 1)
-    figure, (axis,) = _axes(1)
+    figure, (axis,) = grid(1)
     axis.imshow(table / np.maximum(table.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(table):
         axis.text(column, row, str(count), ha="center", va="center")
     axis.set(xticks=range(3), yticks=range(3), xticklabels=_SHORT, yticklabels=_SHORT)
     axis.set(xlabel="most probable", ylabel="archive", title="three dispositions")
-    return _png(figure)
+    return as_png(figure)
 
 
 def importance(contributions: npt.NDArray[np.float64], names: tuple[str, ...], top: int = 20) -> bytes:
     """Mean absolute contribution of the strongest features; `contributions` without the expected value."""
     strength = np.abs(contributions).mean(axis=0)
     order = np.argsort(strength)[-top:]
-    figure, (axis,) = _axes(1, height=5.0)
+    figure, (axis,) = grid(1, height=5.0)
     axis.barh([names[i] for i in order], strength[order])
     axis.set(xlabel="mean |contribution|, log-odds", title="what moves the probability")
     axis.tick_params(axis="y", labelsize=7)
-    return _png(figure)
+    return as_png(figure)
 
 
 def forward(judged: pl.DataFrame) -> bytes:
     """Probability of then, of signals that were candidates then, by what they turned out to be."""
-    figure, (axis,) = _axes(1)
+    figure, (axis,) = grid(1)
     for disposition in ("CONFIRMED", "FALSE POSITIVE"):
         part = judged.filter(disposition=disposition)["probability_planet"].to_numpy()
         axis.hist(part, bins=25, range=(0, 1), histtype="step", label=f"{disposition.lower()} since ({len(part)})")
     axis.set(xlabel="probability given then", ylabel="candidates of then", title="forward in time")
     axis.legend(fontsize=8)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _populations(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
@@ -90,7 +90,8 @@ def _populations(rows: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     return [(name, part) for name, part in parts if part["is_planet"].n_unique() == 2]
 
 
-def _axes(count: int, height: float = 3.6) -> tuple[Any, tuple[Any, ...]]:
+def grid(count: int, height: float = 3.6) -> tuple[Any, tuple[Any, ...]]:
+    """A figure of `count` axes side by side, `height` inches high, and the axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.4 * count, height), layout="constrained")
@@ -98,7 +99,8 @@ def _axes(count: int, height: float = 3.6) -> tuple[Any, tuple[Any, ...]]:
     return figure, tuple(axes[0])
 
 
-def _png(figure: Any) -> bytes:
+def as_png(figure: Any) -> bytes:
+    """The figure's bytes, 80 dots per inch."""
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=80)
     return out.getvalue()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -142,6 +143,12 @@ def resolved(predictions: pl.DataFrame) -> pl.DataFrame:
     return known.with_columns(is_planet=pl.col("disposition") == "CONFIRMED")
 
 
+def bin_names(name: str) -> dict[str, tuple[float, float]]:
+    """The bins of BINS[name] as populations, in order: name of the population -> its lower and upper edge."""
+    edges = BINS[name][1]
+    return {f"{name}_{_bin_name(*bounds)}": bounds for bounds in pairwise((-math.inf, *edges, math.inf))}
+
+
 def _parts(predictions: pl.DataFrame, signals: pl.DataFrame) -> Iterator[tuple[str, str, str, str, pl.DataFrame]]:
     heads = {
         "planet": resolved(predictions),
@@ -159,11 +166,11 @@ def _parts(predictions: pl.DataFrame, signals: pl.DataFrame) -> Iterator[tuple[s
     binned = heads["planet"].filter(inputs="as_archived")
     columns = signals.select("signal_id", *(column for column, _ in BINS.values()))
     binned = binned.join(columns, on="signal_id", how="left", maintain_order="left")
-    for name, (column, edges) in BINS.items():
-        for low, high in zip((-math.inf, *edges), (*edges, math.inf), strict=True):
+    for name, (column, _) in BINS.items():
+        for population, (low, high) in bin_names(name).items():
             part = binned.filter(pl.col(column).is_between(low, high, closed="left"))
             if part.height:
-                yield "planet", f"{name}_{_bin_name(low, high)}", "unseen", "as_archived", part
+                yield "planet", population, "unseen", "as_archived", part
 
 
 def _with_light_curve(rows: pl.DataFrame) -> Iterator[tuple[str, str, str, str, pl.DataFrame]]:

@@ -85,20 +85,27 @@ def ml_event_predictions(core_events: pl.DataFrame, *, ray_runtime: Any, setting
 @table_asset(
     ML_EVENT_METRICS,
     group=GROUP,
-    code=["events/contracts.py", "events/report.py", "evaluation/metrics.py", "evaluation/bootstrap.py"],
+    code=[
+        *("events/contracts.py", "events/report.py"),
+        *(f"evaluation/{name}.py" for name in ("metrics", "bootstrap", "published", "plots", "interval_plots")),
+    ],
     salt=_salt,
 )
 def ml_event_metrics(ml_event_predictions: pl.DataFrame, *, settings: Any, lake: Any) -> Table:
     """Every figure with its interval, beside the plain model and what was published."""
+    from exo_assets.evaluation.interval_plots import event_recall
     from exo_assets.evaluation.threads import in_threads
-    from exo_assets.events.report import headline, metrics_table
+    from exo_assets.events.report import PUBLISHED, headline, metrics_table
+    from exo_assets.pictures import image
 
     if ml_event_predictions.is_empty():
         return Table(ML_EVENT_METRICS.empty(), notes={"why_empty": "no event was judged; see ml_event_predictions"})
     stored = lake.get(PUBLISHED_KEY.format(digest=ml_event_predictions["model_digest"][0]))
     published = pl.read_parquet(io.BytesIO(stored))
     frame = metrics_table(ml_event_predictions, published, seed=settings.seed, map_=in_threads)
-    return Table(frame, notes=headline(frame))
+    drawn = event_recall(frame, tuple(PUBLISHED.values()))
+    shown = {"recall at 99 % precision": dg.MetadataValue.md(image(drawn, "recall"))} if drawn else {}
+    return Table(frame, metadata=shown, notes=headline(frame))
 
 
 @table_asset(OUT_EVENT_SCORES, group=GROUP, code=["events/contracts.py", "events/scores.py", *MODEL])

@@ -9,12 +9,17 @@ from typing import Any
 
 import polars as pl
 
+from exo_assets.archive.contracts import DR25_TCE
 from exo_assets.events.columns import MEASURED, POSITION, Measured
 from exo_assets.events.contracts import CORE_EVENTS
 from exo_assets.events.labels import LABELS, agreement, join_rule, published_rule
 from exo_assets.text_csv import number, text
 
-ABSENT = "no source has the archive's table q1_q17_dr25_tce; set EXO_ARCHIVE_MIRROR or let Exo reach the archive"
+ABSENT = (
+    f"no source has the archive's table {DR25_TCE.archive_table}, and nothing stands in for it: let Exo reach the "
+    f"archive, or set EXO_ARCHIVE_MIRROR to a mirror that holds tap/{DR25_TCE.archive_table}.csv.gz or "
+    f"{DR25_TCE.stand_in.path if DR25_TCE.stand_in else ''}; {DR25_TCE.name} says what was asked and what it answered"
+)
 PERIOD_DIGITS = 6
 """Significant digits of a period in the archive's table."""
 MULTIPLES = (1 / 3, 0.5, 2.0, 3.0)

@@ -106,7 +106,7 @@ class HttpMirror:
                     if error.status not in (403, 404, 410):
                         raise
             present = _others(contract, lambda path: head(client, f"{self.url}/{path}", deadline), ArchiveStatusError)
-        raise _absent(contract.archive_table, self.url, present)
+        raise _absent(contract, self.url, present)
 
 
 class FileMirror:
@@ -148,7 +148,7 @@ class FileMirror:
         for path, info, exists in zip(own, infos, there, strict=False):
             if exists:
                 return fs, info, path
-        raise _absent(table, self.url, any(there))
+        raise _absent(contract, self.url, any(there))
 
     @property
     def _shown(self) -> str:
@@ -212,10 +212,15 @@ def _others(contract: RawContract, ask: Callable[[str], object], absent: type[Ex
     return False
 
 
-def _absent(table: str, url: str, others: bool) -> ArchiveTableAbsentError | ArchiveMirrorError:
-    shown = url.partition("?")[0]
+def _absent(contract: RawContract, url: str, others: bool) -> ArchiveTableAbsentError | ArchiveMirrorError:
+    table, shown = contract.archive_table, url.partition("?")[0]
     if others:
-        return ArchiveTableAbsentError(table, f"the mirror {shown} does not hold it")
+        paths = _paths(contract)
+        return ArchiveTableAbsentError(
+            table,
+            f"the mirror {shown} does not hold it: there is no {', '.join(paths[:-1])} or {paths[-1]}",
+            remedy=f"add {' or '.join(path for path in paths if path != f'tap/{table}{SUFFIXES[1]}')} to the mirror",
+        )
     return ArchiveMirrorError(table, f"{shown} holds none of the tables tap/{{{','.join(_known())}}}.csv.gz")
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
+import pytest
 
 from exo_assets.archive.assets import ASSETS, POOL
 from exo_assets.archive.checks import CHECKS
-from exo_assets.archive.contracts import CONTRACTS, DR25_KOI
+from exo_assets.archive.contracts import CONTRACTS, CUMULATIVE, DR25_KOI, DR25_TCE
+from exo_assets.archive.parse import to_csv
+from exo_assets.events.core import core_events
 from exo_resources.archive import ArchiveSource
 from tests.archive.conftest import ROWS, TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
@@ -114,3 +117,34 @@ def test_a_table_that_appears_replaces_the_absent_one(source: MakeSource, mirror
     assert _run(archive, [RAW]).success
     version = archive.lake.version(RAW)
     assert version is not None and (version.rows, version.notes["source"]) == (8054, "mirror")
+
+
+@pytest.mark.parametrize("on_the_web", [False, True])
+def test_a_mirror_without_events_is_told_which_files_it_lacks(
+    source: MakeSource, mirror_folder: Path, on_the_web: bool
+) -> None:
+    with Replica(mirror_folder) as web:
+        archive = source("mirror", archive_mirror=web.url if on_the_web else str(mirror_folder))
+        result = _run(archive, [DR25_TCE.name])
+    assert result.success, "the night goes on without them"
+    told = str(_checks(result, "source_is_fresh")[DR25_TCE.name].description)
+    raw = archive.lake.read(DR25_TCE.name)
+    events, notes = core_events(raw, DR25_KOI.empty(), CUMULATIVE.empty())
+    assert raw.is_empty() and events.is_empty() and DR25_TCE.name in notes["why_empty"]
+    assert not _checks(result, "source_is_fresh")[DR25_TCE.name].passed
+    assert (web.url if on_the_web else str(mirror_folder)) in told
+    for path in ("tap/q1_q17_dr25_tce.csv.gz", "labels/q1_q17_dr25_tce_labelled.parquet"):
+        assert path in told, "what is looked for"
+        assert path in notes["why_empty"]
+
+
+def test_a_live_table_of_events_with_other_names_is_refused_by_name(source: MakeSource, tmp_path: Path) -> None:
+    """What the service calls a column was never read here: another name must not pass for an absent value."""
+    frame = pl.DataFrame({c.name: ["1", "2"] for c in DR25_TCE.columns}).rename({"tce_depth": "tce_deepness"})
+    (tmp_path / "live" / "tap").mkdir(parents=True)
+    (tmp_path / "live" / "tap" / f"{DR25_TCE.archive_table}.csv").write_bytes(to_csv(frame))
+    with Replica(tmp_path / "live") as live:
+        result = _run(source("auto", archive_url=live.url), [DR25_TCE.name])
+    assert result.success
+    told = str(_checks(result, "source_is_fresh")[DR25_TCE.name].description)
+    assert "missing columns ['tce_depth']" in told and "it is empty" in told

@@ -6,10 +6,33 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exo_assets.archive.contracts import CONTRACTS, K2PANDC, TOI, RawContract
+from exo_assets.archive.contracts import CONTRACTS, GARBLED_SHARE, K2PANDC, TOI, RawContract
 from exo_assets.archive.parse import parse_csv
 from exo_assets.contracts import ContractError
+from exo_assets.text_csv import number, text
+
+CELLS = (
+    "",
+    " ",
+    "nan",
+    " NaN ",
+    "inf",
+    "-inf",
+    "1e999",
+    "1_0",
+    "0x1",
+    "1,5",
+    " 2.5",
+    "3 ",
+    "1O.5",
+    "null",
+    "+4",
+    ".5",
+    "५",
+)
 
 
 def _rows(contract: RawContract, n: int = 3) -> pl.DataFrame:
@@ -50,6 +73,16 @@ def test_words_where_numbers_belong_make_a_damaged_copy_unless_they_are_few() ->
     assert TOI.problems(emptied) == ["pl_trandep is empty in 51 of 100 rows"]
     assert TOI.problems(frame.with_columns(pl_rade=pl.lit(None, dtype=pl.String))) == []
     assert TOI.problems(frame.with_columns(pl_rade=pl.lit("NA"), pl_orbper=pl.lit(" 1.5 "))) == []
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from(CELLS), st.floats().map(str)), min_size=1, max_size=30))
+def test_garbled_cells_are_those_that_hold_words_which_are_no_number(cells: list[str | None]) -> None:
+    frame = _rows(TOI, len(cells)).with_columns(pl_trandep=pl.Series(cells, dtype=pl.String))
+    known = text("pl_trandep", frame.columns), number("pl_trandep", frame.columns)
+    bad = frame.select((known[0].is_not_null() & known[1].is_null()).sum()).item()
+    told = [p for p in TOI.problems(frame) if "not a number" in p]
+    expected = [f"pl_trandep is not a number in {bad} of {len(cells)} rows"] if bad > GARBLED_SHARE * len(cells) else []
+    assert told == expected
 
 
 @pytest.mark.archive
