@@ -64,7 +64,7 @@ def page(
     figure = Figure(figsize=(12, 1 + 3.3 * (whole + bool(small))))
     FigureCanvasAgg(figure)
     title = f"{signal_id}: the network's log-odds of a planet {log_odds:+.2f}"
-    figure.suptitle(f"{title}\n{note}" if note else title, fontsize=12 if note is None else 10)
+    figure.suptitle(f"{title}\n{note}" if note else title, fontsize=10 if note else 12, parse_math=False)
     places = {"global_view": (0, slice(None))} if whole else {}
     places |= {name: (whole, slice(column, column + 1)) for column, name in enumerate(small)}
     rows = figure.add_gridspec(whole + bool(small), 1, left=0.06, right=0.9, bottom=0.08, top=0.9, hspace=0.3)

@@ -26,7 +26,7 @@ from exo_assets.training.calibration import Calibrator, softmax
 from exo_assets.training.conformal import SETS, SetLimits
 from exo_assets.training.forest import Forest
 from exo_assets.training.network import Network
-from exo_assets.training.view_reasons import ViewReasons, reach_durations
+from exo_assets.training.view_reasons import NO_WEIGHT, ViewReasons, reach_durations
 
 VERDICTS = ("planet", "candidate", "false positive")
 CLASSES = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
@@ -210,6 +210,11 @@ class Vetter:
         if mission not in self.transformer.curves_of:
             return f"the model learned from too few light curves of {mission}: it does not see them"
         return None
+
+    def unused_views(self, mission: str, layout: str) -> str | None:
+        """Why views move nothing of the probability of this mission's signals in this layout; None when they do."""
+        unseen = self.unseen_views(mission)
+        return unseen or (None if self._expert(mission).blend[layout].network else NO_WEIGHT)
 
     def raw_score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> np.ndarray:
         """Log-odds before calibration: the blend of the features' models and the network."""
