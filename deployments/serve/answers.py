@@ -63,13 +63,13 @@ def _features(signals: list[dict[str, Any]], loaded: Loaded) -> pl.DataFrame:
     return prepare(frame, loaded.vetter, counts, checked=True).features
 
 
-def _stacked(views: dict[str, list[float | None]] | None) -> Any:
+def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
     """The views as the vetter sees them; a bin that is null is unknown."""
     if views is None:
         return None
     # Cut in double precision: 1e300 has no single.
     arrays = {name: np.clip(np.array(views[name], dtype=np.float64), -CLIP, CLIP)[None] for name in SEEN_VIEWS}
-    return stacked_views(arrays, np.zeros(1, dtype=np.int64))[0]
+    return stacked_views(arrays, np.zeros(1, dtype=np.int64))[0].tolist()
 
 
 def _judged(signals: list[dict[str, Any]], features: pl.DataFrame, loaded: Loaded) -> list[dict[str, Any]]:
