@@ -1,4 +1,4 @@
-"""The asset out_view_explanations: who is explained, what is recorded of failures, and what it says when there is nothing."""
+"""The asset out_view_explanations: who is explained, what is recorded of failures, and why it is empty."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DIGEST = "d1"
 
 
 def _catalogue() -> pl.DataFrame:
-    """A few signals of each disposition, one of which has none; a candidate about which nothing is known; one of TESS."""
+    """A few signals of each disposition; one without, a candidate of TESS, and one of which nothing is known."""
     parts = [koi_signals().filter(disposition=d).head(4) for d in ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")]
     rows = pl.concat(parts).with_row_index("n")
     kind, n = pl.col("disposition"), pl.col("n")
