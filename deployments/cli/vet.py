@@ -7,6 +7,7 @@ Belongs here: files to stars, what is printed, and where pictures go. Does not b
 from __future__ import annotations
 
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,19 +26,13 @@ from deployments.cli.output import (
 )
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from exo_assets.features.diagnostics import Diagnostics
+    from deployments.cli.vet_judge import Found
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
-SUN_RADIUS_EARTH = 109.076
-"""Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
 REPEATING = "not judged: signals of the same period, or a simple ratio of it: the star varies, probably"
-FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
-"""What the judgement knows of a signal beside its star."""
 
 
 def vet(
@@ -49,7 +44,10 @@ def vet(
     period: Annotated[float | None, typer.Option(min=0.0, help="Known period, days: no search.")] = None,
     t0: Annotated[float | None, typer.Option(help="Known mid-transit, BJD.")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Known duration, hours.")] = None,
-    density: Annotated[float, typer.Option(min=0.001, max=1000.0, help="Density of the star over the Sun's.")] = 1.0,
+    density: Annotated[
+        float | None,
+        typer.Option(min=0.001, max=1000.0, help="Density of the star over the Sun's. Default: the catalogue's."),
+    ] = None,
     period_max: Annotated[float | None, typer.Option(min=0.1, help="Longest period searched, days.")] = None,
     signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = 5,
     time_zero: Annotated[float, typer.Option(help="Added to the times of tables, e.g. 2457000 for BTJD.")] = 0.0,
@@ -61,6 +59,7 @@ def vet(
 
     A star that cannot be read or searched is named on stderr and the others go on; the exit code is 1 then.
     """
+    from deployments.cli.vet_judge import KnownStars, draw_views, judge_found
     from exo_assets.catalogs.contracts import MISSIONS
     from exo_assets.lightcurves.search import SearchSettings
 
@@ -75,23 +74,29 @@ def vet(
             raise CliError(
                 f"{output}: no folder can be made there ({error.strerror})", "name another for the pictures", USAGE
             ) from error
-    search = replace(SearchSettings(), density_sun=density, period_max_days=period_max, signals_max=signals)
+    plain = replace(SearchSettings(), period_max_days=period_max, signals_max=signals)
     stars, lost = _stars(files, time_zero, mission)
-    rows: list[dict[str, Any]] = []
+    catalogue = KnownStars(settings)
+    found: list[Found] = []
     searched = 0
     for name, segments in stars.items():
         err().print(f"{name}: {sum(map(len, segments)):,} points", markup=False)
+        known = catalogue.density_sun(name) if density is None else density
+        search = replace(plain, density_sun=known) if isfinite(known) else plain
         try:
             star = _searched(segments, search, place)
         except ValueError as error:
             lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
         searched += 1
-        found = _rows(star, name, density)
+        new = _found(star, name, known)
         if output is not None:
-            lost += _draw(star, found, search, output, searched=place is None)
-        rows += found
-    _judge(rows, settings)
+            lost += _draw(star, [one.row for one in new], search, output, searched=place is None)
+        found += new
+    judge_found(found, catalogue, settings)
+    if output is not None:
+        lost += draw_views(found)
+    rows = [one.row for one in found]
     if json:
         print_json(finite(rows))
     elif searched:
@@ -157,13 +162,16 @@ def _told(signal: Signal) -> None:
     )
 
 
-def _rows(star: Star, name: str, density: float) -> list[dict[str, Any]]:
+def _found(star: Star, name: str, density_sun: float) -> list[Found]:
     """What is printed of each signal; the judgement follows. Signals of repeating periods are not judged."""
-    from exo_assets.features.diagnostics import as_row
+    from deployments.cli.vet_judge import UNJUDGED, Found
+    from exo_assets.features.curve_in_hand import seen_on
     from exo_assets.lightcurves.chain import repeats
 
-    return [
-        {
+    out = []
+    all_seen = seen_on(star.curve, [s.transit.ephemeris for s in star.signals], density_sun)
+    for s, again, seen in zip(star.signals, repeats(star.signals), all_seen, strict=True):
+        row: dict[str, Any] = {
             "target": name,
             "mission": star.curve.mission or None,
             "period_days": s.transit.ephemeris.period_days,
@@ -177,72 +185,13 @@ def _rows(star: Star, name: str, density: float) -> list[dict[str, Any]]:
             "odd_even_sigma": s.odd_even_sigma,
             "ingress_share": s.transit.ingress_share,
             "flux": star.curve.flux_kind,
-            "diagnostics": {c: v for c, v in as_row(_diagnosed(star, s, density)).items() if v is not None},
-            "star": None,
-            "probability_planet": None,
-            "verdict": None,
+            "diagnostics": {c: v for c, v in seen.diagnostics.items() if v is not None},
+            "diagnostics_problem": seen.no_diagnostics,
+            **UNJUDGED,
             "problem": REPEATING if again else None,
         }
-        for s, again in zip(star.signals, repeats(star.signals), strict=True)
-    ]
-
-
-def _diagnosed(star: Star, signal: Signal, density: float) -> Diagnostics:
-    from exo_assets.features.diagnostics import diagnose
-
-    others = [s.transit.ephemeris for s in star.signals if s is not signal]
-    return diagnose(star.curve, signal.transit, others=others, density_sun=density)
-
-
-def _judge(rows: list[dict[str, Any]], settings: Any) -> None:
-    """Put the champion's judgement into the rows, or why there is none."""
-    import polars as pl
-
-    from deployments.cli.score import known_signals, load_champion
-    from exo_assets.scoring.score import MEASURED, judge
-
-    known = [row for row in rows if row["mission"] and not row["problem"]]
-    for row in rows:
-        if not row["mission"]:
-            row["problem"] = "not judged: no mission (--mission)"
-    if not known:
-        return
-    try:
-        _, vetter = load_champion(settings)
-    except CliError as error:
-        for row in known:
-            row["problem"] = f"not judged: {error.message} ({error.remedy})"
-        return
-    catalogue = known_signals(settings)
-    stars = [{} if catalogue is None else _star_of(catalogue, row["target"]) for row in known]
-    for row, star in zip(known, stars, strict=True):
-        row["star"] = "as the catalogue has it" if star else "unknown"
-        star.update({name: row[name] for name in FITTED})
-        radius = star.get("star_radius_sun")
-        if radius:
-            star["radius_earth"] = radius * SUN_RADIUS_EARTH * (max(row["depth_ppm"], 0.0) / 1e6) ** 0.5
-    frame = pl.DataFrame(
-        {
-            "mission": [row["mission"] for row in known],
-            "signal_id": [str(i) for i in range(len(known))],
-            "mission_star_id": [row["target"] for row in known],
-            **{n: pl.Series([star.get(n) for star in stars], dtype=pl.Float64, strict=False) for n in MEASURED},
-        }
-    )
-    for row, judged in zip(known, judge(frame, vetter).iter_rows(named=True), strict=True):
-        row["probability_planet"], row["verdict"] = judged["probability_planet"], judged["verdict"]
-        row["problem"] = judged["unusable"] or vetter.unfamiliar(row["mission"])
-
-
-def _star_of(catalogue: pl.DataFrame, target: str) -> dict[str, Any]:
-    """What the catalogue knows of a star, by the name that light-curve files have for it; empty when nothing."""
-    import polars as pl
-
-    from exo_assets.catalogs.contracts import STAR_COLUMNS
-    from exo_assets.lightcurves.planning import NAMED, with_star_names
-
-    known = with_star_names(catalogue).filter(pl.col(NAMED) == target).select(STAR_COLUMNS).head(1).to_dicts()
-    return {name: value for star in known for name, value in star.items() if value is not None}
+        out.append(Found(row, seen))
+    return out
 
 
 def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> list[str]:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from deployments.serve.model import Loaded
+from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import FEATURES
-from exo_assets.scoring.batch import FAILURE, score_resilient
+from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEWS, stacked_views
+from exo_assets.scoring.batch import FAILURE, LONGEST_REASON, score_resilient
 from exo_assets.scoring.files import score_file_frame
 from exo_assets.scoring.read_file import CatalogueFileError, read_catalogue_bytes
 from exo_assets.scoring.score import MEASURED, prepare
+from exo_assets.training.view_reasons import ViewReasons
 
 LARGEST_TABLE_UNPACKED = 256_000_000
 USED = tuple(name for name in MEASURED if any(name in feature.inputs for feature in FEATURES))
@@ -23,25 +27,70 @@ USED = tuple(name for name in MEASURED if any(name in feature.inputs for feature
 
 def judge_requests(signals: list[dict[str, Any]], loaded: Loaded) -> list[dict[str, Any]]:
     """A reply for each signal of valid requests; they are judged together and know nothing of one another."""
+    return _judged(signals, _features(signals, loaded), loaded)
+
+
+def explain_request(signal: dict[str, Any], loaded: Loaded) -> tuple[dict[str, Any], ViewReasons | None]:
+    """The reply to a valid request with views, and what they argued for; an error as `judge_requests` gives it, and
+    None, when the model fails on it."""
+    features = _features([signal], loaded)
+    (reply,) = _judged([signal], features, loaded)
+    if "error" in reply:
+        return reply, None
+    try:
+        (found,) = loaded.vetter.occlude_features(features)
+        if found is None:
+            raise ValueError("the model does not see the views")
+    except Exception as error:
+        return _failed(f"{type(error).__name__}: {error}"[:LONGEST_REASON], loaded), None
+    shown = {"log_odds_network": found.log_odds_network, "network_weight": found.network_weight, "note": found.note}
+    return {**reply, **shown, "views": found.as_json()}, found
+
+
+def _features(signals: list[dict[str, Any]], loaded: Loaded) -> pl.DataFrame:
     frame = pl.DataFrame(
         {
             "mission": [s["mission"] for s in signals],
             "mission_star_id": [str(i) for i in range(len(signals))],
-            **{n: pl.Series([s[n] for s in signals], dtype=pl.Float64) for n in MEASURED},
+            **{n: pl.Series([s[n] for s in signals], dtype=pl.Float64) for n in (*MEASURED, *CURVE_NAMES)},
         }
     )
+    if any(s[VIEWS] is not None for s in signals):
+        frame = frame.with_columns(pl.Series(VIEWS, [_stacked(s[VIEWS]) for s in signals], pl.List(pl.Float32)))
     counts = pl.DataFrame(
         {"mission_star_id": frame["mission_star_id"], "n_signals": [s["n_signals_on_star"] or 1 for s in signals]}
     )
-    prepared = prepare(frame, loaded.vetter, counts, checked=True)
-    results = score_resilient(prepared.features, loaded.vetter)
-    return [_reply(s, row, loaded) for s, row in zip(signals, results.iter_rows(named=True), strict=True)]
+    return prepare(frame, loaded.vetter, counts, checked=True).features
 
 
-def _reply(signal: dict[str, Any], row: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
-    model = {"model_version": loaded.vetter.version, "model": loaded.pin.ref.as_row()}
+def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
+    """The views as the vetter sees them; a bin that is null is unknown."""
+    if views is None:
+        return None
+    # Cut in double precision: 1e300 has no single.
+    arrays = {name: np.clip(np.array(views[name], dtype=np.float64), -CLIP, CLIP)[None] for name in SEEN_VIEWS}
+    return stacked_views(arrays, np.zeros(1, dtype=np.int64))[0].tolist()
+
+
+def _judged(signals: list[dict[str, Any]], features: pl.DataFrame, loaded: Loaded) -> list[dict[str, Any]]:
+    results = score_resilient(features, loaded.vetter)
+    rows = zip(signals, features["layout"], results.iter_rows(named=True), strict=True)
+    return [_reply(s, layout, row, loaded) for s, layout, row in rows]
+
+
+def _failed(reason: str, loaded: Loaded) -> dict[str, Any]:
+    return {"error": "the model failed on this signal", "reason": reason, **_model(loaded)}
+
+
+def _model(loaded: Loaded) -> dict[str, Any]:
+    return {"model_version": loaded.vetter.version, "model": loaded.pin.ref.as_row()}
+
+
+def _reply(signal: dict[str, Any], layout: str, row: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
     if row[FAILURE] is not None:
-        return {"error": "the model failed on this signal", "reason": row[FAILURE], **model}
+        return _failed(row[FAILURE], loaded)
+    given = signal[VIEWS] is not None
+    unused = loaded.vetter.unused_views(signal["mission"], layout) if given else "no views were given"
     return {
         "signal_id": signal["signal_id"],
         "probability_planet": row["probability_planet"],
@@ -53,7 +102,9 @@ def _reply(signal: dict[str, Any], row: dict[str, Any], loaded: Loaded) -> dict[
         "reasons": row["reasons"],
         "missing": [name for name in USED if signal[name] is None],
         "caution": loaded.vetter.unfamiliar(signal["mission"]),
-        **model,
+        "views_used": unused is None,
+        "views_unused_because": unused,
+        **_model(loaded),
     }
 
 

@@ -16,17 +16,20 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from ray import serve
 
-from deployments.serve.answers import judge_requests, judge_table
+from deployments.serve.answers import explain_request, judge_requests, judge_table
 from deployments.serve.body import RefusedError, read_body, read_csv_upload
 from deployments.serve.model import ModelSlot, Pin
-from deployments.serve.request import InvalidRequestError, Signal, parse_signal
+from deployments.serve.request import InvalidRequestError, body_schema, parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
 from exo_assets.scoring.read_file import CatalogueFileError
+from exo_assets.scoring.view_page import page_of
 from exo_resources.serve_client import SERVED_CODE
 
-LARGEST_SIGNAL = 64_000
+LARGEST_SIGNAL = 256_000
+"""Bytes. Views are 2,805 numbers: 60 kB as doubles in full, 100 kB with each on an indented line of its own."""
 LARGEST_TABLE = 32_000_000
+FORMATS = ("json", "png")
 MOST_TOGETHER = 32
 """Requests that are scored together when they wait together; a batch of 32 costs little more than one."""
 
@@ -73,7 +76,7 @@ class VetterEndpoint:
         self._together: Together[dict[str, Any], dict[str, Any]] = Together(
             lambda signals: judge_requests(signals, slot.loaded), MOST_TOGETHER
         )
-        self._tables = asyncio.Semaphore(1)
+        self._tables, self._explained = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._replica = serve.get_replica_context().replica_id.unique_id
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
@@ -118,15 +121,55 @@ class VetterEndpoint:
     @api.post(
         "/v1/predict",
         summary="Judge one signal",
-        openapi_extra={
-            "requestBody": {"required": True, "content": {"application/json": {"schema": Signal.model_json_schema()}}}
-        },
+        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema()}}}},
     )
     async def predict(self, request: Request) -> JSONResponse:
-        """One signal in physical units: probability, dispositions, verdict, reasons."""
+        """One signal in physical units, with its light curve if you like: probability, dispositions, verdict, reasons.
+
+        `views_used` says whether the folded views moved the probability, `views_unused_because` why not.
+        """
         signal = parse_signal(await read_body(request, LARGEST_SIGNAL))
         reply = await self._together.ask(signal)
         return JSONResponse(reply, status_code=500 if "error" in reply else 200)
+
+    @api.post(
+        "/v1/explain",
+        summary="Judge one signal, and say which part of its light curve argued for what",
+        openapi_extra={
+            "parameters": [
+                {
+                    "name": "format",
+                    "in": "query",
+                    "schema": {"type": "string", "enum": list(FORMATS), "default": FORMATS[0]},
+                    "description": "json, or the views as a picture",
+                }
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": body_schema(explain=True)}},
+            },
+        },
+        responses={200: {"content": {"image/png": {}}}, 409: {"description": "The model sees no views of the mission"}},
+    )
+    async def explain(self, request: Request) -> Response:
+        """The reply of /v1/predict, and by view `centre` and `effect` of windows over phase: log-odds of a planet that
+        the network loses when the window is flat. `network_weight` is the weight of these in the probability."""
+        wanted = request.query_params.get("format", FORMATS[0])
+        if wanted not in FORMATS:
+            raise RefusedError(422, "there is no such format", f"format is one of {', '.join(FORMATS)}")
+        signal = parse_signal(await read_body(request, LARGEST_SIGNAL), explain=True)
+        loaded = self._slot.loaded
+        unseen = loaded.vetter.unseen_views(signal["mission"])
+        if unseen:
+            raise RefusedError(409, f"there is nothing to explain: {unseen}", "/v1/predict judges by what it does see")
+        async with self._explained:
+            reply, found = await asyncio.to_thread(explain_request, signal, loaded)
+            if found is None:
+                return JSONResponse(reply, status_code=500)
+            if wanted == "json":
+                return JSONResponse(reply)
+            picture = await asyncio.to_thread(page_of, found, signal["signal_id"] or "your signal")
+        return Response(picture, media_type="image/png", headers={"X-Exo-Model": loaded.pin.ref.digest})
 
     @api.post(
         "/v1/predict_batch",

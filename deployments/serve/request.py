@@ -8,20 +8,25 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from deployments.serve.view_request import LONGEST_SHOWN, VIEWS_REMEDY, FoldedViews, wrong_views
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import Column
+from exo_assets.features.from_light_curves import CURVE_COLUMNS
+from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.score import MEASURED, TELLING
 
 LONGEST_ID = 200
 MOST_ON_STAR = 1000
-LONGEST_SHOWN = 80
+MOST_PROBLEMS = 50
+COLUMNS = {**MEASURED, **{c.name: c for c in CURVE_COLUMNS}}
+"""Every quantity that a request may give."""
 
 
 class InvalidRequestError(ValueError):
@@ -57,6 +62,10 @@ def _mission() -> Any:
     )
 
 
+def _views() -> Any:
+    return FoldedViews | None, Field(None, description="Folded views of the signal's light curve")
+
+
 Signal: type[BaseModel] = create_model(
     "Signal",
     __config__=ConfigDict(extra="forbid"),
@@ -72,19 +81,33 @@ Signal: type[BaseModel] = create_model(
             None, ge=1, le=MOST_ON_STAR, strict=True, description="Transit signals known on the star, this one included"
         ),
     ),
-    **{name: _field(column) for name, column in MEASURED.items()},
+    **{name: _field(column) for name, column in COLUMNS.items()},
+    views=_views(),
 )
-"""The request body of /v1/predict."""
+"""The request body of /v1/predict; that of /v1/explain has views."""
 
 
-def parse_signal(body: bytes) -> dict[str, Any]:
-    """The fields of one signal, all present, unknown ones None. InvalidRequestError when it is not one."""
+def body_schema(*, explain: bool = False) -> dict[str, Any]:
+    """JSON schema of the request body, without references: in an OpenAPI document they would point elsewhere."""
+    schema = Signal.model_json_schema()
+    (views,) = schema.pop("$defs").values()
+    about = schema["properties"][VIEWS]
+    if explain:
+        schema["properties"][VIEWS] = {**views, "description": about["description"]}
+        schema["required"] = [*schema["required"], VIEWS]
+    else:
+        about["anyOf"] = [views, {"type": "null"}]
+    return schema
+
+
+def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
+    """The fields of one signal, all present, unknown ones None. InvalidRequestError when it is not one, and where views
+    are needed to `explain` when it has none."""
     try:
         signal = Signal.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidRequestError([_explained(e) for e in error.errors(include_url=False)]) from None
-    names = [name for name, _ in json.loads(body, object_pairs_hook=list)]
-    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
+        raise InvalidRequestError(_problems(error)) from None
+    if twice := sorted(_twice(json.loads(body, object_pairs_hook=_Pairs))):
         raise InvalidRequestError(
             [{"field": name, "problem": "is given more than once", "remedy": "give it once"} for name in twice]
         )
@@ -99,11 +122,38 @@ def parse_signal(body: bytes) -> dict[str, Any]:
                 }
             ]
         )
+    if explain and values[VIEWS] is None:
+        raise InvalidRequestError(
+            [{"field": VIEWS, "problem": "is required: they are what is explained", "remedy": VIEWS_REMEDY}]
+        )
     return values
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object as its pairs, repeated names and all."""
+
+
+def _twice(pairs: _Pairs, before: str = "") -> Iterator[str]:
+    """Names that are given more than once, in the object and in those within."""
+    for name, count in Counter(name for name, _ in pairs).items():
+        if count > 1:
+            yield f"{before}{name}"
+    for name, value in pairs:
+        if isinstance(value, _Pairs):
+            yield from _twice(value, f"{before}{name}.")
+
+
+def _problems(error: ValidationError) -> list[dict[str, str]]:
+    errors = error.errors(include_url=False)
+    told = [wrong_views(e) if e["loc"][:1] == (VIEWS,) else _explained(e) for e in errors[:MOST_PROBLEMS]]
+    if len(errors) > len(told):
+        more = f"has {len(errors) - len(told)} problems more"
+        told.append({"field": "(body)", "problem": more, "remedy": "mend these first"})
+    return told
+
+
 def _explained(error: Mapping[str, Any]) -> dict[str, str]:
-    field = ".".join(str(part) for part in error["loc"]) or "(body)"
+    field = ".".join(str(part) for part in error["loc"])[:LONGEST_SHOWN] or "(body)"
     shown = repr(error.get("input"))
     shown = shown if len(shown) <= LONGEST_SHOWN else shown[:LONGEST_SHOWN] + "..."
     kind = str(error["type"])
@@ -126,7 +176,7 @@ def _explained(error: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _allowed(field: str) -> str:
-    column = MEASURED.get(field)
+    column = COLUMNS.get(field)
     if column is None:
         return "see /docs"
     unit = f" {column.unit}" if column.unit else ""

@@ -12,7 +12,13 @@ import dagster as dg
 import polars as pl
 
 from exo_assets.features.from_light_curves import with_diagnostics
-from exo_assets.scoring.contracts import JUDGEMENT, OUT_SCORES, OUT_SCORES_ALL, OUT_SCORES_ATTRITION
+from exo_assets.scoring.contracts import (
+    JUDGEMENT,
+    OUT_SCORES,
+    OUT_SCORES_ALL,
+    OUT_SCORES_ATTRITION,
+    OUT_VIEW_EXPLANATIONS,
+)
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
 
@@ -24,6 +30,10 @@ CODE = (
 )
 BATCH_ROWS = 2000
 """Rows per task: half a second of explanations, well above what sending it costs."""
+
+EXPLAINED_ROWS = 100
+"""Signals per task whose views are explained: 40 ms each."""
+PICTURES = 6
 
 
 @table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
@@ -88,6 +98,89 @@ def out_scores_attrition(out_scores_all: pl.DataFrame) -> pl.DataFrame:
     return OUT_SCORES_ATTRITION.conform(out_scores_all.filter(pl.col("reason").is_not_null()))
 
 
+@table_asset(
+    OUT_VIEW_EXPLANATIONS,
+    group=GROUP,
+    code=(*CODE, "training/attribution.py", "training/view_reasons.py", "pictures.py"),
+    kinds=("ray", "onnx", "parquet"),
+)
+def out_view_explanations(
+    *,
+    core_signals: pl.DataFrame,
+    feat_signal_diagnostics: pl.DataFrame,
+    feat_view_index: pl.DataFrame,
+    ml_vetter_champion: pl.DataFrame,
+    lake: Any,
+    registry: Any,
+    ray_runtime: Any,
+    signal_views: Any,
+) -> Table:
+    """Of every signal that is not resolved and whose views the champion sees, which part of the light curve argued for
+    a planet or against it."""
+    from exo_assets.pictures import image
+    from exo_assets.scoring.batch import load_model, model_files
+    from exo_assets.scoring.score import prepare
+    from exo_assets.scoring.view_explanations import RESOLVED, RESULT, pictures
+
+    ref = ModelRef.from_row(ml_vetter_champion.row(0, named=True))
+    files = model_files(registry.fetch(ref))
+    vetter = load_model(files)
+    signals = core_signals.sort("signal_id").with_row_index("row").with_columns(pl.col("row").cast(pl.String))
+    asked = signals.filter(~pl.col("disposition").is_in(RESOLVED).fill_null(False))
+    asked = asked.join(feat_view_index.select("signal_id"), on="signal_id", how="semi")
+    why = {m: vetter.unseen_views(m) for m in sorted(asked["mission"].unique())}
+    asked = asked.filter(pl.col("mission").is_in([m for m, unseen in why.items() if unseen is None]))
+    found, shown = pl.DataFrame(schema=RESULT), dict[str, bytes]()
+    if asked.height:
+        # Features of a signal depend on the star's other signals: they are made of all.
+        index = feat_view_index.join(asked, on="signal_id", how="semi")
+        diagnosed = with_diagnostics(signals.drop("row"), feat_signal_diagnostics)
+        prepared = prepare(signal_views.beside(diagnosed, index), vetter)
+        features = prepared.features.filter(pl.col("signal_id").is_in(asked["row"].to_list()))
+        found = _explained(features, files, ray_runtime)
+        unusable = prepared.rows.filter(pl.col("row").is_in(asked["row"].to_list())).drop_nulls("unusable")
+        found = pl.concat([found, unusable.select(signal_id="row", reason="unusable")], how="diagonal")
+        if found.height and found["reason"].null_count() == 0:
+            raise dg.Failure(
+                f"{ref} explained not one of {asked.height} signals; the first reason: {found['reason'][0]}"
+            )
+        names = dict(asked.select("row", "signal_id").iter_rows())
+        shown = {names[row]: picture for row, picture in pictures(found, features, PICTURES).items()}
+    rows = found.rename({"signal_id": "row"}).join(asked.select("row", "signal_id", "mission", "star_id"), on="row")
+    stored = lake.version("core_signals").digest[:16]
+    rows = rows.with_columns(model_version=pl.lit(vetter.version), data_version=pl.lit(stored))
+    lost = rows["reason"].count()
+    unseen = {m: reason for m, reason in why.items() if reason}
+    empty = {"empty_because": _why_empty(vetter, unseen)} if rows.is_empty() else {}
+    return Table(
+        OUT_VIEW_EXPLANATIONS.conform(rows).sort("signal_id", "view"),
+        metadata={name: dg.MetadataValue.md(image(png, name)) for name, png in shown.items()},
+        notes={
+            "model": ref.as_row(),
+            "explained": rows.filter(pl.col("reason").is_null())["signal_id"].n_unique(),
+            "lost": lost,
+            **({"unseen": unseen} if unseen else {}),
+            **empty,
+        },
+    )
+
+
+def _why_empty(vetter: Any, unseen: dict[str, str]) -> str:
+    if vetter.network is None:
+        return str(vetter.unseen_views(""))
+    return "; ".join(unseen.values()) or "no signal that is not resolved has views"
+
+
+def _explained(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:
+    """`explain_resilient` of all rows, in batches on the cluster."""
+    from exo_assets.scoring.batch import to_arrow
+    from exo_assets.scoring.view_explanations import RESULT, explain_batch
+
+    table = to_arrow(features)
+    batches = [table.slice(start, EXPLAINED_ROWS) for start in range(0, table.num_rows, EXPLAINED_ROWS)]
+    return pl.concat([pl.DataFrame(schema=RESULT), *ray_runtime.map(explain_batch, files, batches)])
+
+
 def _in_batches(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:
     """`score_resilient` of all rows, in batches on the cluster; the order of rows is not kept."""
     from exo_assets.scoring.batch import RESULT, score_batch, to_arrow
@@ -108,4 +201,4 @@ def _in_batches(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.Data
     return pl.concat([part.select(RESULT.names()).cast(pl.Schema(RESULT)) for part in parts])
 
 
-ASSETS: list[dg.AssetsDefinition] = [out_scores_all, out_scores, out_scores_attrition]
+ASSETS: list[dg.AssetsDefinition] = [out_scores_all, out_scores, out_scores_attrition, out_view_explanations]

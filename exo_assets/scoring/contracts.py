@@ -6,6 +6,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
+from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.training.conformal import SETS
 
 F, S = pl.Float64, pl.String
@@ -101,6 +102,34 @@ OUT_SCORES_ATTRITION = TableContract(
     (*_WHO, *_FAILURE, *_PROVENANCE),
     key=("signal_id",),
 )
+
+OUT_VIEW_EXPLANATIONS = TableContract(
+    "out_view_explanations",
+    "Which part of the light curve argued for a planet: occlusion over phase, one row per view of each signal that is not "
+    "resolved and whose views the champion sees; one row without a view for a signal that could not be explained.",
+    (
+        *_WHO,
+        Column("view", S, "Folded view (feat_views); null where there is a reason", allowed=SEEN_VIEWS),
+        Column("unit", S, "Unit of `centre`: phase, or durations from mid-transit", allowed=("phase", "durations")),
+        Column("centre", pl.List(F), "Middle of each window that was set flat, in `unit`"),
+        Column(
+            "effect",
+            pl.List(F),
+            "Log-odds of a planet that the network loses with each window: above 0 where it argued for a planet",
+        ),
+        Column("log_odds_network", F, "The network's log-odds of a planet, with everything that it was told"),
+        Column(
+            "network_weight",
+            F,
+            "What the blend multiplies the network's log-odds by; with 0 the views moved nothing of the probability",
+            low=0,
+        ),
+        Column("reason", S, "Why the signal could not be explained; null where it was"),
+        *_PROVENANCE,
+    ),
+    key=("signal_id", "view"),
+)
+"""Not among CONTRACTS: the release would have to wait for it, which is made for looking at."""
 
 CONTRACTS = (OUT_SCORES_ALL, OUT_SCORES, OUT_SCORES_ATTRITION)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from exo_assets.features.seen_views import BINS, BRANCHES, VIEWS_WIDTH, Floats, branch_slices
 from exo_assets.training.attribution import Occlusion
+from exo_assets.training.view_reasons import ViewReasons
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,11 +31,24 @@ LEAST = 0.05
 _GREY, _INK = "#9a9a9a", "#222222"
 
 
-def page(views_row: Floats, occlusions: Mapping[str, Occlusion], signal_id: str, log_odds: float) -> bytes:
+def page_of(found: ViewReasons, signal_id: str) -> bytes:
+    """`page` of what was found of a signal."""
+    return page(found.views, found.occlusions, signal_id, found.log_odds_network, note=found.note)
+
+
+def page(
+    views_row: Floats,
+    occlusions: Mapping[str, Occlusion],
+    signal_id: str,
+    log_odds: float,
+    *,
+    note: str | None = None,
+) -> bytes:
     """A PNG of the views of `views_row` (VIEWS_WIDTH,) behind which `occlusions` are shown as colours: blue where the
     light curve argued for a planet, red where against, deeper the more; the curve below each view is the same number.
 
-    `log_odds` are the network's, with everything that it was told. ValueError on views of another width, or none.
+    `log_odds` are the network's, with everything that it was told; `note` is written below. ValueError on views of
+    another width, or none.
     """
     if views_row.shape != (VIEWS_WIDTH,):
         raise ValueError(f"the views of a signal are {VIEWS_WIDTH} numbers, not of shape {views_row.shape}")
@@ -49,7 +63,8 @@ def page(views_row: Floats, occlusions: Mapping[str, Occlusion], signal_id: str,
     whole = len(shown) - len(small)
     figure = Figure(figsize=(12, 1 + 3.3 * (whole + bool(small))))
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{signal_id}: log-odds of a planet {log_odds:+.2f}", fontsize=12)
+    title = f"{signal_id}: the network's log-odds of a planet {log_odds:+.2f}"
+    figure.suptitle(f"{title}\n{note}" if note else title, fontsize=10 if note else 12, parse_math=False)
     places = {"global_view": (0, slice(None))} if whole else {}
     places |= {name: (whole, slice(column, column + 1)) for column, name in enumerate(small)}
     rows = figure.add_gridspec(whole + bool(small), 1, left=0.06, right=0.9, bottom=0.08, top=0.9, hspace=0.3)

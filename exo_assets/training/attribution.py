@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from exo_assets.features.seen_views import BINS, BRANCHES, Floats, branch_slices
 from exo_assets.features.views import LOCAL_DURATIONS
-from exo_assets.training.neural import Matrix
+from exo_assets.training.neural import Ints, Matrix
 
 NODES = 8
 """Points of the path at which gradients are taken (Gauss-Legendre). On a trained network and a thousand
@@ -72,37 +72,79 @@ class Occlusion:
     unit: Literal["phase", "durations"]
 
 
-def occluded(
-    judge: Callable[[Floats], Matrix], views: Floats, branches: tuple[str, ...], windows: Windows
-) -> dict[str, Occlusion]:
-    """Occlusion (Zeiler & Fergus 2014, arXiv 1311.2901) by name of a view, over the views of `branches`.
+class _Strip(NamedTuple):
+    """Where windows go in one view: the number of its branch, its bins in a row of views, what they span, half of it
+    and the width of a window."""
 
-    `judge` gives the log-odds of rows of views (rows, VIEWS_WIDTH), `views` (VIEWS_WIDTH,) are those of the signal.
+    branch: int
+    start: int
+    bins: int
+    reach: float
+    width: float
+    unit: Literal["phase", "durations"]
+
+
+@dataclass(frozen=True)
+class Hiding:
+    """Every window of every view of one signal.
+
+    `rows` (many, VIEWS_WIDTH) are the signal's views, the first as they are. A branch does not look at another's views,
+    so the others hide one window in each branch at once: 201 rows stand for 461 windows. `taken`: for each view, in the
+    order of `centres`, its branch and the rows of its windows.
     """
-    plain = float(judge(views[None])[0])
-    out: dict[str, Occlusion] = {}
-    for view, (start, bins, reach, width, unit) in _layout(branches, windows).items():
-        middle = np.linspace(-reach, reach, bins)
-        half = width / 2
-        count = max(2, round(2 * reach / width * windows.steps) + 1)
-        centre = np.linspace(-reach, reach, count)
-        hidden = np.abs(middle - centre[:, None]) <= half
-        rows = np.repeat(views[None], count, axis=0)
-        rows[:, start : start + bins][hidden] = 0.0
-        out[view] = Occlusion(centre, plain - judge(rows), unit)
-    return out
+
+    rows: Floats
+    taken: tuple[tuple[int, Ints], ...]
+    centres: Mapping[str, tuple[Matrix, Literal["phase", "durations"]]]
+
+    @classmethod
+    def of(cls, views: Floats, branches: tuple[str, ...], windows: Windows) -> Hiding:
+        """The windows over `views` (VIEWS_WIDTH,) of the views of `branches`."""
+        strips = _strips(branches, windows)
+        counts = {name: max(2, round(2 * s.reach / s.width * windows.steps) + 1) for name, s in strips.items()}
+        used = np.zeros(len(branches), dtype=np.int64)
+        for name, strip in strips.items():
+            used[strip.branch] += counts[name]
+        rows = np.repeat(views[None], 1 + int(used.max()), axis=0)
+        centres, taken, free = {}, [], np.ones(len(branches), dtype=np.int64)
+        for name, strip in strips.items():
+            centre = np.linspace(-strip.reach, strip.reach, counts[name])
+            middle = np.linspace(-strip.reach, strip.reach, strip.bins)
+            at = free[strip.branch] + np.arange(counts[name])
+            free[strip.branch] += counts[name]
+            hidden = np.abs(middle - centre[:, None]) <= strip.width / 2
+            rows[at, strip.start : strip.start + strip.bins] *= ~hidden
+            centres[name] = (centre, strip.unit)
+            taken.append((strip.branch, at))
+        return cls(rows, tuple(taken), centres)
+
+    def embeddings(self, made: Floats) -> Floats:
+        """Embeddings of the signal as it is, and then of each window: `made` (rows, branches, embedding) are those of
+        `rows`, of which each window takes one branch, and the others from the first row."""
+        out = [made[:1]]
+        for branch, rows in self.taken:
+            one = np.repeat(made[:1], len(rows), axis=0)
+            one[:, branch] = made[rows, branch]
+            out.append(one)
+        return np.concatenate(out)
+
+    def effects(self, odds: Matrix) -> dict[str, Occlusion]:
+        """Occlusion (Zeiler & Fergus 2014, arXiv 1311.2901) by name of a view, from the log-odds of `embeddings`."""
+        out, at = {}, 1
+        for name, (centre, unit) in self.centres.items():
+            out[name] = Occlusion(centre, odds[0] - odds[at : at + len(centre)], unit)
+            at += len(centre)
+        return out
 
 
-def _layout(
-    branches: tuple[str, ...], windows: Windows
-) -> Mapping[str, tuple[int, int, float, float, Literal["phase", "durations"]]]:
-    """Of each view: where it starts, its bins, half-width, the width of a window, and the unit of both."""
-    out: dict[str, tuple[int, int, float, float, Literal["phase", "durations"]]] = {}
-    for branch in branches:
-        for number, view in enumerate(BRANCHES[branch]):
-            start = branch_slices()[branch].start + number * BINS[branch]
+def _strips(branches: tuple[str, ...], windows: Windows) -> Mapping[str, _Strip]:
+    out: dict[str, _Strip] = {}
+    slices = branch_slices()
+    for number, branch in enumerate(branches):
+        for place, view in enumerate(BRANCHES[branch]):
+            start, bins = slices[branch].start + place * BINS[branch], BINS[branch]
             if branch == "global":
-                out[view] = (start, BINS[branch], 0.5, windows.global_phase, "phase")
+                out[view] = _Strip(number, start, bins, 0.5, windows.global_phase, "phase")
             else:
-                out[view] = (start, BINS[branch], windows.reach_durations, windows.durations, "durations")
+                out[view] = _Strip(number, start, bins, windows.reach_durations, windows.durations, "durations")
     return out

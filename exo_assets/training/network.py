@@ -15,7 +15,7 @@ import numpy as np
 
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import VIEWS_WIDTH, Floats
-from exo_assets.training.attribution import Occlusion, Windows, completed, integrated, occluded
+from exo_assets.training.attribution import Hiding, Occlusion, Windows, completed, integrated
 from exo_assets.training.network_files import MANIFEST, opened, packed, sealed, unpacked
 from exo_assets.training.neural import KNOTS, Ints, Matrix, NeuralSettings, Scaler, Start
 
@@ -40,13 +40,17 @@ class Member:
 
     def inputs(self, x: Matrix, views: Floats, where: Ints, n_branches: int) -> tuple[Floats, Floats, Floats]:
         """What the head takes: scalars, embeddings and what is known of `x`, whose rows `where` have `views`."""
-        branches = self._sessions[1]
         known = np.zeros((len(x), n_branches), dtype=np.float32)
         known[where] = 1.0
-        embeddings = np.zeros((len(x), branches.get_outputs()[0].shape[1]), dtype=np.float32)
+        embeddings = np.zeros((len(x), self._sessions[1].get_outputs()[0].shape[1]), dtype=np.float32)
         if len(where):
-            embeddings[where] = branches.run(None, {"views": np.ascontiguousarray(views, dtype=np.float32)})[0]
+            embeddings[where] = self.embedded(views)
         return self.scaler(x), embeddings, known
+
+    def embedded(self, views: Floats) -> Floats:
+        """Embeddings of all branches side by side, of rows of views."""
+        given = {"views": np.ascontiguousarray(views, dtype=np.float32)}
+        return np.asarray(self._sessions[1].run(None, given)[0])
 
     def head_outputs(self, inputs: tuple[Floats, ...], outputs: tuple[str, ...]) -> list[Floats]:
         """What the head says of them; nothing is computed that is not among `outputs`."""
@@ -133,11 +137,17 @@ class Network:
         `x_row` (features,) and `views_row` (VIEWS_WIDTH,) are one signal's; log-odds that it loses when a window over
         phase is set flat, everything else as it is.
         """
-
-        def judge(views: Floats) -> Matrix:
-            return self.log_odds(np.repeat(x_row[None], len(views), axis=0), views, np.arange(len(views)))
-
-        return occluded(judge, np.asarray(views_row, dtype=np.float32), self.settings.branches, windows or Windows())
+        n, seen = len(self.settings.branches), np.asarray(views_row, dtype=np.float32)
+        _check(x_row[None], seen[None], np.zeros(1, dtype=np.int64))
+        hiding = Hiding.of(seen, self.settings.branches, windows or Windows())
+        odds = np.zeros(1 + sum(len(rows) for _, rows in hiding.taken))
+        for member in self.members:
+            made = member.embedded(hiding.rows)
+            embeddings = hiding.embeddings(made.reshape(len(made), n, -1)).reshape(-1, made.shape[1])
+            scalars = np.repeat(member.scaler(x_row[None]), len(embeddings), axis=0)
+            known = np.ones((len(embeddings), n), dtype=np.float32)
+            odds += _odds(member.head_outputs((scalars, embeddings, known), HEAD_OUTPUTS[:1])[0])
+        return hiding.effects(odds / len(self.members))
 
     # -- files -----------------------------------------------------------------------------------------------------
 

@@ -20,11 +20,13 @@ import polars as pl
 from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import VIEWS, VIEWS_WIDTH, Floats
 from exo_assets.features.transformer import Matrix, SignalTransformer, has_block
+from exo_assets.training.attribution import Windows
 from exo_assets.training.blend import Blend
 from exo_assets.training.calibration import Calibrator, softmax
 from exo_assets.training.conformal import SETS, SetLimits
 from exo_assets.training.forest import Forest
 from exo_assets.training.network import Network
+from exo_assets.training.view_reasons import NO_WEIGHT, ViewReasons, reach_durations
 
 VERDICTS = ("planet", "candidate", "false positive")
 CLASSES = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
@@ -179,6 +181,40 @@ class Vetter:
         for mission, layout, rows in seen.groups():
             out[rows] = self._expert(mission).blend[layout](forest[rows], _at(network, rows))
         return out
+
+    def occlusions(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> list[ViewReasons | None]:
+        """Of each signal which part of its light curve argued for a planet or against it; None where the vetter sees
+        no views of it (`unseen_views` says why a whole mission has none). One signal costs some 460 evaluations."""
+        return self.occlude_features(self.features(signals, star_counts))
+
+    def occlude_features(self, features: pl.DataFrame) -> list[ViewReasons | None]:
+        """`occlusions` from what `features` returned."""
+        out: list[ViewReasons | None] = [None] * features.height
+        if self.network is None or features.is_empty():
+            return out
+        seen = self._seen(features)
+        odds = self.network.log_odds(seen.x[seen.where], seen.views, np.arange(len(seen.where)))
+        duty = features["duty_cycle"].to_list()
+        for number, row in enumerate(seen.where):
+            weight = self._expert(str(seen.missions[row])).blend[seen.layouts[row]].network
+            windows = Windows(reach_durations=reach_durations(duty[row]))
+            views = seen.views[number]
+            found = self.network.occlusion(seen.x[row], views, windows)
+            out[row] = ViewReasons(float(odds[number]), weight, found, views)
+        return out
+
+    def unseen_views(self, mission: str) -> str | None:
+        """Why no views of this mission's signals are seen; None when they are."""
+        if self.network is None:
+            return "the model has no network: it judges by features alone"
+        if mission not in self.transformer.curves_of:
+            return f"the model learned from too few light curves of {mission}: it does not see them"
+        return None
+
+    def unused_views(self, mission: str, layout: str) -> str | None:
+        """Why views move nothing of the probability of this mission's signals in this layout; None when they do."""
+        unseen = self.unseen_views(mission)
+        return unseen or (None if self._expert(mission).blend[layout].network else NO_WEIGHT)
 
     def raw_score(self, signals: pl.DataFrame, star_counts: pl.DataFrame | None = None) -> np.ndarray:
         """Log-odds before calibration: the blend of the features' models and the network."""

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 from click.testing import Result
-from tiny_vetter import tiny_vetter
+from seeing_vetter import WEIGHT, seeing_vetter
+from tiny_vetter import koi_signals, tiny_vetter
 from typer.testing import CliRunner
 
 import deployments.cli.score as score_command
 from deployments.cli.main import app
+from deployments.cli.output import read_settings
+from deployments.cli.vet_judge import KnownStars
+from exo_assets.features import curve_in_hand
+from exo_assets.features.curve_in_hand import Seen
+from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.lightcurves.ephemeris import phase_days
 from exo_assets.lightcurves.trapezoid import profile
+from exo_assets.training.conformal import SETS
 from exo_assets.training.model_ref import ModelRef
+from exo_resources.lake import Lake
 
 REF = ModelRef("exo-vetter", "3", "run", "digest")
 PERIOD, T0, DEPTH = 3.21, 2455001.5, 2e-3
@@ -149,6 +158,66 @@ def test_a_star_that_varies_is_flagged_and_not_judged(tmp_path: Path) -> None:
     pl.DataFrame({"time": time, "flux": flux}).write_csv(tmp_path / "spots.csv")
     rows = json.loads(exo("vet", str(tmp_path / "spots.csv"), "--mission", "kepler", "--json").stdout)
     assert len(rows) > 1 and all(row["verdict"] is None and "varies" in row["problem"] for row in rows)
+
+
+@pytest.fixture
+def seeing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(score_command, "load_champion", lambda _: (REF, seeing_vetter()))
+
+
+@pytest.mark.usefixtures("seeing")
+def test_views_are_judged_explained_and_drawn(curve: Path, tmp_path: Path) -> None:
+    done = exo("vet", str(curve), "--mission", "kepler", "-o", str(tmp_path / "p"), "--json")
+    assert done.exit_code == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert set(row["views"]) == set(SEEN_VIEWS)
+    for view in row["views"].values():
+        assert len(view["centre"]) == len(view["effect"]) > 10 and all(map(math.isfinite, view["effect"]))
+    assert row["network_weight"] == WEIGHT and math.isfinite(row["log_odds_network"]) and row["views_problem"] is None
+    assert row["prediction_set"] in SETS and len(row["reasons"]) == 5
+    pictures = sorted(p.name for p in (tmp_path / "p").iterdir())
+    assert pictures == sorted([Path(row["picture"]).name, Path(row["views_picture"]).name])
+    assert row["views_picture"].endswith("_1_views.png") and "no pictures" not in done.stderr
+    assert Path(row["views_picture"]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("seeing")
+def test_the_light_curve_moves_the_verdict(curve: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (seen,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
+
+    def blind(*_: object) -> list[Seen]:
+        return [Seen({}, None, "not measured", "all bins are alike")]
+
+    monkeypatch.setattr(curve_in_hand, "seen_on", blind)
+    done = exo("vet", str(curve), "--mission", "kepler", "--json")
+    (unseen,) = json.loads(done.stdout)
+    assert done.exit_code == 0 and unseen["probability_planet"] != seen["probability_planet"]
+    assert unseen["views"] is None and unseen["views_problem"] == "all bins are alike"
+    assert unseen["diagnostics_problem"] == "not measured" and unseen["verdict"] is not None
+
+
+@pytest.mark.parametrize(("mission", "says"), [("kepler", "no network"), ("tess", "light curves of tess")])
+def test_why_there_are_no_pictures_of_views_is_said(
+    curve: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mission: str, says: str
+) -> None:
+    vetter = tiny_vetter() if mission == "kepler" else seeing_vetter()
+    monkeypatch.setattr(score_command, "load_champion", lambda _: (REF, vetter))
+    done = exo("vet", str(curve), "--mission", mission, "-o", str(tmp_path / "p"), "--json")
+    (row,) = json.loads(done.stdout)
+    assert done.exit_code == 0 and row["probability_planet"] is not None
+    assert row["views"] is None and says in row["views_problem"]
+    assert "no pictures of views" in done.stderr and says in done.stderr
+    assert len(list((tmp_path / "p").iterdir())) == 1
+
+
+def test_the_density_of_a_known_star_is_the_catalogues(curve: Path, tmp_path: Path) -> None:
+    star = koi_signals().filter(pl.col("star_mass_sun").is_not_null(), pl.col("star_radius_sun") > 2).row(0, named=True)
+    Lake(str(tmp_path / "home" / "lake")).write("core_signals", koi_signals())
+    known = KnownStars(read_settings())
+    name = f"KIC {star['kic_id']}"
+    assert known.density_sun(name) == pytest.approx(star["star_mass_sun"] / star["star_radius_sun"] ** 3)
+    assert known.about(name)["star_radius_sun"] == star["star_radius_sun"]
+    assert math.isnan(known.density_sun("KIC 1")) and math.isnan(known.density_sun(str(curve)))
 
 
 def test_diagnostics_are_told_of_every_signal(curve: Path) -> None:

@@ -20,7 +20,7 @@ from exo_assets.scoring import assets
 from exo_assets.scoring.assets import ASSETS
 from exo_assets.scoring.batch import score_resilient
 from exo_assets.scoring.checks import CHECKS
-from exo_assets.scoring.contracts import CONTRACTS, JUDGEMENT, OUT_SCORES_ALL
+from exo_assets.scoring.contracts import CONTRACTS, JUDGEMENT, OUT_SCORES_ALL, OUT_VIEW_EXPLANATIONS
 from exo_assets.scoring.score import judge
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_resources.lake import Lake
@@ -102,12 +102,13 @@ def test_every_signal_is_scored_or_accounted_for(
     assert set(scores["data_version"]) == {stored.digest[:16]}
     assert set(scores["model_version"]) == {tiny_vetter().version}
 
-    before = {c.name: lake.version(c.name) for c in CONTRACTS}
+    tables = [*(c.name for c in CONTRACTS), OUT_VIEW_EXPLANATIONS.name]
+    before = {name: lake.version(name) for name in tables}
     again = _run(resources)
     events = again.get_asset_materialization_events()
-    assert len(events) == len(CONTRACTS)
+    assert len(events) == len(tables)
     assert not any(e.step_materialization_data.materialization.metadata["recomputed"].value for e in events)
-    assert {c.name: lake.version(c.name) for c in CONTRACTS} == before
+    assert {name: lake.version(name) for name in tables} == before
 
 
 def test_light_curves_are_scored_with(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from live_endpoint import Live, Model
+from seeing_vetter import seeing_vetter
 from tiny_vetter import tiny_vetter
 
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
@@ -31,6 +32,14 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Model:
     model = _model(tmp_path_factory.mktemp("second"), 2)
     assert model.vetter.digest != tiny_vetter(1).digest
     return model
+
+
+@pytest.fixture(scope="session")
+def third(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The one that sees light curves."""
+    folder, vetter = tmp_path_factory.mktemp("third"), seeing_vetter()
+    vetter.save(folder)
+    return Model(ModelRef(MODEL_NAME, "3", "run3", vetter.digest), folder, vetter)
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from live_endpoint import Live, Model
 from tiny_vetter import koi_table
 
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.features.seen_views import VIEW_BINS
 from exo_assets.scoring.files import score_file_frame
 from exo_assets.serving.assets import serve_vetter
 from exo_assets.serving.golden import differences, expected_answers, golden_signals
@@ -73,7 +74,7 @@ def test_a_reply_says_what_was_missing_and_gives_the_name_back(live: Live) -> No
         (b'{"mission":"kepler","koi_period":1}', 422, "'period_days'"),
         (b"not json", 422, "JSON"),
         (b"", 422, "JSON"),
-        (b'{"signal_id":"' + b"x" * 100_000 + b'"}', 413, "larger"),
+        (b'{"signal_id":"' + b"x" * 300_000 + b'"}', 413, "larger"),
     ],
 )
 def test_a_wrong_request_is_refused_clearly(live: Live, content: bytes, status: int, says: str) -> None:
@@ -95,6 +96,76 @@ def test_wrong_paths_and_methods(live: Live) -> None:
     with live.http() as http:
         assert http.get("/v1/nothing").status_code == 404
         assert http.get("/v1/predict").status_code == 405
+
+
+# -- light curves ------------------------------------------------------------------------------------------------
+
+VIEWED = {name: [round(math.sin(i / 7), 3) for i in range(bins)] for name, bins in VIEW_BINS.items()}
+
+
+def _viewed(**changed: Any) -> dict[str, Any]:
+    return {**SIGNAL, "views": {**VIEWED, **changed}}
+
+
+def test_a_model_without_a_network_says_that_it_explains_nothing(live: Live) -> None:
+    with live.http() as http:
+        reply = http.post("/v1/predict", json=_viewed()).json()
+        assert reply["views_used"] is False and "no network" in reply["views_unused_because"]
+        refused = http.post("/v1/explain", json=_viewed())
+        assert refused.status_code == 409 and "/v1/predict" in refused.json()["remedy"]
+        assert http.post("/v1/explain", json=SIGNAL).status_code == 422
+
+
+HOSTILE: dict[str, Any] = {
+    "strings": {**VIEWED, "odd_view": ["1"] * 201},
+    "nested": {**VIEWED, "odd_view": [[0.0]] * 201},
+    "short": {**VIEWED, "odd_view": [0.0]},
+    "extra": {**VIEWED, "stack_view": [0.0]},
+    "alone": {"odd_view": VIEWED["odd_view"]},
+    "array": [0.0] * 2805,
+    "text": "NaN",
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/predict", "/v1/explain"])
+def test_hostile_views_are_refused(live: Live, path: str) -> None:
+    head = json.dumps(SIGNAL)[:-1].encode()
+    with live.http() as http:
+        for name, views in HOSTILE.items():
+            reply = http.post(path, json={**SIGNAL, "views": views})
+            assert reply.status_code == 422 and "views" in reply.json()["problems"][0]["field"], name
+            assert len(reply.content) < 2000 and "Traceback" not in reply.text, name
+        nan = http.post(path, content=json.dumps(_viewed(odd_view=[math.nan] * 201)))
+        assert nan.status_code == 422 and "not a finite number" in nan.text
+        for large in (b"[" + b"0," * 5_000_000 + b"0]", b"[" * 5_000_000):
+            try:
+                status = http.post(path, content=head + b',"views":' + large + b"}").status_code
+            except httpx.WriteError:  # told off in the middle of the upload
+                status = 413
+            assert status == 413
+        assert http.post(path, content=head + b',"views":' + b"[" * 50_000).status_code == 422
+
+
+def test_views_are_explained(live: Live, first: Model, third: Model) -> None:
+    with live.http() as http:
+        live.client.deploy(third.ref, third.path, timeout_s=120)
+        try:
+            told = http.post("/v1/predict", json=_viewed()).json()
+            reply = http.post("/v1/explain", json=_viewed())
+            picture = http.post("/v1/explain?format=png", json={**_viewed(), "signal_id": "a $broken_{ formula"})
+            wrong = http.post("/v1/explain?format=gif", json=_viewed())
+            elsewhere = http.post("/v1/explain", json={**_viewed(), "mission": "tess"})
+        finally:
+            live.client.deploy(first.ref, first.path, timeout_s=120)
+        paths = http.get("/openapi.json").json()["paths"]
+    assert told["views_used"] is True
+    assert reply.status_code == 200 and differences([told], [reply.json()]) == []
+    assert set(reply.json()["views"]) == set(VIEW_BINS) and reply.json()["network_weight"] > 0
+    assert picture.headers["content-type"] == "image/png" and picture.content.startswith(b"\x89PNG")
+    assert picture.headers["x-exo-model"] == third.ref.digest
+    assert wrong.status_code == 422 and "json, png" in wrong.json()["remedy"]
+    assert elsewhere.status_code == 409 and "light curves of tess" in elsewhere.json()["error"]
+    assert "views" in paths["/v1/explain"]["post"]["requestBody"]["content"]["application/json"]["schema"]["required"]
 
 
 # -- tables ------------------------------------------------------------------------------------------------------

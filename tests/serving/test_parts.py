@@ -10,18 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from live_endpoint import Model
+from seeing_vetter import WEIGHT, seeing_vetter
 from tiny_vetter import koi_signals, tiny_vetter
 
-from deployments.serve.answers import USED, judge_requests
+from deployments.serve.answers import USED, explain_request, judge_requests
 from deployments.serve.model import Loaded, ModelRejectedError, ModelSlot, Pin, load
 from deployments.serve.request import parse_signal
 from deployments.serve.together import Together
+from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.serving.golden import choose, differences, expected_answers, golden_signals
 from exo_assets.serving.rollout import RolloutError, roll_out
 from exo_assets.training.model_ref import ModelRef
+from exo_assets.training.view_reasons import NO_WEIGHT
 from exo_resources.serve_client import Deployed, ServeClient, ServeError
 from exo_resources.serve_cluster import ServeCluster, _free_ports
 from exo_resources.settings import Settings
@@ -91,6 +95,77 @@ def test_requests_judged_together_know_nothing_of_one_another(first: Model) -> N
     together = judge_requests(signals, loaded)
     assert together == [judge_requests([signal], loaded)[0] for signal in signals]
     assert together[0]["missing"] == [n for n in USED if signals[0][n] is None]
+
+
+# -- views -------------------------------------------------------------------------------------------------------
+
+
+def _request(seed: int, **fields: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    views = {name: rng.normal(0, 0.4, bins).tolist() for name, bins in VIEW_BINS.items()}
+    known = {"mission": "kepler", "period_days": 9.5, "duration_hours": 3.0, "depth_ppm": 616.0, "snr": 35.8}
+    return parse_signal(json.dumps({**known, "lc_shape_v": 0.2, "views": views, **fields}).encode())
+
+
+def test_views_move_the_probability_and_the_reply_says_so(third: Model) -> None:
+    loaded = load(Pin(third.ref, third.path, "x"))
+    asked = [
+        _request(1),
+        _request(2),
+        _request(1, views=None),
+        _request(1, mission="tess"),
+        _request(1, lc_shape_v=0.9),
+    ]
+    replies = judge_requests(asked, loaded)
+    assert [r["views_used"] for r in replies] == [True, True, False, False, True]
+    assert [r["views_unused_because"] for r in replies[:2]] == [None, None]
+    assert replies[2]["views_unused_because"] == "no views were given"
+    assert "light curves of tess" in replies[3]["views_unused_because"]
+    p = [r["probability_planet"] for r in replies]
+    assert len({p[0], p[1], p[2], p[4]}) == 4
+    for one, together in zip(asked, replies, strict=True):
+        assert differences([judge_requests([one], loaded)[0]], [together]) == []
+
+
+def test_a_null_bin_is_flat_and_a_deep_one_is_cut(third: Model) -> None:
+    loaded = load(Pin(third.ref, third.path, "x"))
+    plain = _request(1)
+    plain["views"]["odd_view"][3:6] = [0.0, CLIP, -CLIP]
+    wild = _request(1)
+    wild["views"]["odd_view"][3:6] = [None, 1e300, -1e300]
+    assert judge_requests([plain], loaded) == judge_requests([wild], loaded)
+
+
+def test_an_explanation_is_the_prediction_and_what_each_view_argued_for(third: Model) -> None:
+    loaded = load(Pin(third.ref, third.path, "x"))
+    reply, found = explain_request(_request(1), loaded)
+    assert found is not None and set(reply["views"]) == set(SEEN_VIEWS)
+    assert differences([judge_requests([_request(1)], loaded)[0]], [reply]) == []
+    assert reply["network_weight"] == WEIGHT and reply["note"] is None
+    json.dumps(reply, allow_nan=False)
+    for name, view in reply["views"].items():
+        assert len(view["centre"]) == len(view["effect"]), name
+
+
+def test_a_network_without_weight_is_said_to_have_moved_nothing(third: Model) -> None:
+    mute = Loaded(load(Pin(third.ref, third.path, "x")).pin, seeing_vetter(0.0))
+    reply, _ = explain_request(_request(1), mute)
+    assert reply["network_weight"] == 0 and reply["note"] == NO_WEIGHT
+    assert reply["views_used"] is False and reply["views_unused_because"] == NO_WEIGHT
+
+
+def test_a_model_that_cannot_explain_is_an_error_and_no_exception(third: Model) -> None:
+    class Broken:
+        """As the vetter, but its occlusion fails."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(seeing_vetter(), name)
+
+        def occlude_features(self, _: Any) -> Any:
+            raise RuntimeError("out of memory")
+
+    reply, found = explain_request(_request(1), Loaded(load(Pin(third.ref, third.path, "x")).pin, Broken()))  # type: ignore[arg-type]
+    assert found is None and reply["reason"] == "RuntimeError: out of memory"
 
 
 # -- the waiting room --------------------------------------------------------------------------------------------
