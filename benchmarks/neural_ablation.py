@@ -1,8 +1,8 @@
 """Which network: sizes, layers and branches, on the same star-grouped folds of the training stars.
 
 Every variant is trained once a fold, out of fold, on the tables of a finished lake; its log-odds are made probabilities
-by Platt's map across the folds. The signals with views are judged with them and without, too. Nothing is looked at but
-training stars.
+by Platt's map across the folds. The signals with views are judged with them and without, too. Differences are to the
+first variant, paired by star. Nothing is looked at but training stars.
 
     python -m benchmarks.neural_ablation --lake .exo/lake [--csv out.csv] [--only NAME ...]
 """
@@ -12,22 +12,25 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from exo_assets.evaluation.bootstrap import bootstrap_by_star
+from exo_assets.evaluation.bootstrap import bootstrap_by_star, paired_difference
 from exo_assets.evaluation.metrics import binary_metrics
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.seen_views import BRANCHES, view_rows
 from exo_assets.features.tabular import count_signals
+from exo_assets.features.view_arrays import SIMULATED_ROOT
 from exo_assets.training.calibration import Calibrator
 from exo_assets.training.network_training import jobs_of, serial_jobs
 from exo_assets.training.neural import NeuralData, NeuralSettings
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
+from exo_assets.training.simulated_rows import with_simulated
 from exo_assets.training.vetter_training import NO_CURVE, Data, prepare
 from exo_resources.lake import Lake
 from exo_resources.signal_views import SignalViews
@@ -43,6 +46,8 @@ VARIANTS: Mapping[str, NeuralSettings] = {
     "dropout 0.3": replace(AS_IT_IS, dropout=0.3),
     "no dropout": replace(AS_IT_IS, dropout=0.0),
     "classes weigh the same": replace(AS_IT_IS, balance="weights"),
+    "no simulated signals": replace(AS_IT_IS, simulated=0.0),
+    "simulated weigh 0.3": replace(AS_IT_IS, simulated=0.3),
     "three members": replace(AS_IT_IS, members=3),
     "more channels": replace(AS_IT_IS, channels=(16, 32), embedding=16),
     "fewer channels": replace(AS_IT_IS, channels=(4, 8), embedding=4),
@@ -51,55 +56,86 @@ VARIANTS: Mapping[str, NeuralSettings] = {
 }
 
 
-def table(lake: Lake) -> tuple[pl.DataFrame, Data, NeuralData]:
-    """The labelled training signals of a lake, and what a network learns from."""
+@dataclass(frozen=True)
+class Told:
+    """The labelled training signals of a lake, and what a network learns from: measured, and simulated beside."""
+
+    rows: pl.DataFrame
+    data: Data
+    measured: NeuralData
+    index: pl.DataFrame
+    simulated: Mapping[str, np.ndarray]
+
+    def of(self, settings: NeuralSettings) -> NeuralData:
+        """What a variant is told."""
+        return with_simulated(self.measured, self.rows, self.index, self.simulated, settings.simulated)
+
+
+def table(lake: Lake) -> Told:
+    """What is in a finished lake."""
     core = lake.read("core_signals")
     folds = lake.read("ml_training_set").filter(split="train").select("signal_id", "fold")
     rows = with_diagnostics(core, lake.read("feat_signal_diagnostics")).join(folds, on="signal_id").sort("signal_id")
     transformer, data = prepare(rows, count_signals(core), TrainingSettings())
-    index = lake.read("feat_view_index")
-    views = SignalViews(lake).arrays(index)
-    return rows, data, neural_data(rows, data, transformer.curves_of, view_rows(rows, index), views)
+    index, simulated, views = lake.read("feat_view_index"), lake.read("feat_simulated_index"), SignalViews(lake)
+    seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, index), views.arrays(index))
+    return Told(rows, data, seen, simulated, views.arrays(simulated, SIMULATED_ROOT))
 
 
 def odds_of(told: NeuralData, settings: NeuralSettings, seed: int) -> dict[str, np.ndarray]:
     """Out-of-fold log-odds by layout."""
     folds = [int(f) for f in np.unique(told.fold)]
     jobs = [job for job in jobs_of(settings, folds, seed) if job.holdout is not None]
-    out = {layout: np.zeros(len(told.label)) for layout in told.judged}
+    out = {layout: np.zeros(len(x)) for layout, x in told.judged.items()}
     for fit in serial_jobs(told, settings, jobs):
         for layout, logits in fit.logits.items():
             out[layout][fit.rows] += (logits[:, 0] - logits[:, 2]) / settings.members
     return out
 
 
-def figures(
-    rows: pl.DataFrame, data: Data, told: NeuralData, odds: Mapping[str, np.ndarray]
-) -> Iterator[dict[str, object]]:
-    """A row per population and figure."""
-    seen, resolved = told.view >= 0, data.label != 1
-    full, bare = odds["full"], odds.get(NO_CURVE, odds["full"])
+def probabilities(told: Told, odds: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By population: which signals are in it, and their probabilities of a planet."""
+    data, seen = told.data, told.measured.view >= 0
+    resolved, full = data.label != 1, odds["full"]
     parts = {m: (resolved & (data.mission == m), full) for m in np.unique(data.mission)}
     parts |= {"kepler without DR25": (resolved & (data.mission == "kepler"), odds["basic"])}
     if seen.any():
-        parts |= {"with views": (resolved & seen, full), "the same without views": (resolved & seen, bare)}
+        parts |= {
+            "with views": (resolved & seen, full),
+            "the same without views": (resolved & seen, odds[NO_CURVE]),
+            "with views, without DR25": (resolved & seen, odds["basic"]),
+        }
+    out = {}
     for population, (here, score) in parts.items():
         truth, fold = (data.label[here] == 0).astype(float), data.fold[here]
         probability = np.empty(len(truth))
         for f in np.unique(fold):
             map_ = Calibrator.fit("platt", score[here][fold != f], truth[fold != f])
             probability[fold == f] = map_(score[here][fold == f])
-        stars = rows["star_id"].to_numpy()[here]
-        found = bootstrap_by_star(stars, lambda w, t=truth, p=probability: binary_metrics(t, p, w), seed=0)  # type: ignore[misc]
+        out[str(population)] = (here, probability)
+    return out
+
+
+def figures(
+    told: Told,
+    found: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    first: Mapping[str, tuple[np.ndarray, np.ndarray]],
+) -> Iterator[dict[str, object]]:
+    """A row per population and figure; `less` is the difference to the first variant."""
+    stars = told.rows["star_id"].to_numpy()
+    for population, (here, probability) in found.items():
+        truth = (told.data.label[here] == 0).astype(float)
+        now, before = (partial(binary_metrics, truth, p) for p in (probability, first[population][1]))
+        intervals = bootstrap_by_star(stars[here], now, seed=0)
+        differences = paired_difference(stars[here], now, before, seed=0)
         for metric in SHOWN:
-            i = found[metric]
+            value, less = intervals[metric], differences[metric]
             yield {
                 "population": population,
                 "n": len(truth),
                 "metric": metric,
-                "value": i.value,
-                "low": i.low,
-                "high": i.high,
+                **{"value": value.value, "low": value.low, "high": value.high},
+                **{"less": less.value, "less_low": less.low, "less_high": less.high},
             }
 
 
@@ -110,19 +146,24 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="write the table there too")
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these variants alone")
     given = parser.parse_args()
-    rows, data, told = table(Lake(given.lake))
+    told = table(Lake(given.lake))
     done: list[dict[str, object]] = []
+    first: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for name in given.only or VARIANTS:
         began = time.process_time()
-        found = odds_of(told, VARIANTS[name], TrainingSettings().seed)
+        odds = odds_of(told.of(VARIANTS[name]), VARIANTS[name], TrainingSettings().seed)
         seconds = round(time.process_time() - began)
-        done += [{"variant": name, "cpu_s": seconds, **row} for row in figures(rows, data, told, found)]
-        print(f"{name}: {seconds} s", flush=True)
+        found = probabilities(told, odds)
+        first = first or found
+        new = [{"variant": name, "cpu_s": seconds, **row} for row in figures(told, found, first)]
+        done += new
+        shown = next(row for row in new if row["population"] == "kepler" and row["metric"] == "average_precision")
+        print(f"{name}: {seconds} s, Kepler AP {shown['value']:.4f}, less the first {shown['less']:+.4f}", flush=True)
+        if given.csv:
+            pl.DataFrame(done).write_csv(given.csv, float_precision=5)
     out = pl.DataFrame(done)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
         print(out.pivot(on="metric", index=["variant", "cpu_s", "population", "n"], values="value"))
-    if given.csv:
-        out.write_csv(given.csv, float_precision=5)
 
 
 if __name__ == "__main__":
