@@ -11,6 +11,10 @@ import pytest
 from exo_resources.lake import Lake
 from exo_resources.settings import CHECKOUT
 
+# Networks and trees of the tests are small, and on a busy machine threads that wait for each other take many times as
+# long as one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ARCHIVE_MIRROR = CHECKOUT.parent / "shared" / "archive"
 
 

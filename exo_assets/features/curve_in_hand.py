@@ -15,6 +15,7 @@ import polars as pl
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX
 from exo_assets.features.seen_views import SEEN_VIEWS, VIEWS, Floats, stacked_views
+from exo_assets.features.signal_tasks import viewed
 from exo_assets.features.views import ViewError, views
 from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.ephemeris import Ephemeris
@@ -64,8 +65,7 @@ def _viewed(
         made = views(curve.time_bjd, curve.flux, place, 0.5 if phase is None else phase)
     except ViewError as error:
         return Seen(measured, None, problem, str(error))
-    shown = (made.global_view, made.local_view, made.odd, made.even, made.secondary)
-    by_name = {name: view[None] for name, view in zip(SEEN_VIEWS, shown, strict=True)}
+    by_name = {name: value[None] for name, value in viewed(made).items() if name in SEEN_VIEWS}
     return Seen(measured, stacked_views(by_name, np.zeros(1, dtype=np.int64))[0], problem)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.assets import feat_signals
-from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_SIMULATED_INDEX, FEAT_VIEW_INDEX
 from exo_assets.features.tabular import count_signals
 from exo_assets.training import assets
 from exo_assets.training.tuning import SPACE
@@ -89,13 +89,14 @@ def test_the_full_profile_searches_the_planet_head(
 def test_from_signals_to_a_registered_candidate(
     runtime: RayRuntime, signals: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "training_settings", lambda _settings: replace(SMALL, neural=NEURAL))
+    monkeypatch.setattr(assets, "training_settings", lambda _settings: replace(SMALL, folds=2, neural=NEURAL))
     settings = Settings(home=tmp_path)
     lake = Lake(settings.lake)
     registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
     lake.write("core_signals", CORE_SIGNALS.conform(signals))
     lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, FEAT_SIGNAL_DIAGNOSTICS.empty())
-    lake.write(FEAT_VIEW_INDEX.name, FEAT_VIEW_INDEX.empty())
+    for table in (FEAT_VIEW_INDEX, FEAT_SIMULATED_INDEX):
+        lake.write(table.name, table.empty())
     resources = {
         "lake": lake,
         "settings": settings,
