@@ -225,7 +225,10 @@ def test_a_good_copy_outlives_a_bad_new_one(source: MakeSource, server: MastServ
 
 
 RESUME = """
+import signal
 import sys
+# A shell's background job, and what it starts, ignores interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from exo_resources.mast import LightCurveSource
 from exo_resources.settings import Settings
 source = LightCurveSource(Settings())
