@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -139,28 +141,56 @@ def figures(
             }
 
 
-def main() -> None:
-    """Print the table; write it when asked to."""
-    parser = argparse.ArgumentParser(description="Sizes, layers and branches of the network, side by side.")
-    parser.add_argument("--lake", required=True, help="a finished lake")
-    parser.add_argument("--csv", type=Path, help="write the table there too")
-    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these variants alone")
-    given = parser.parse_args()
-    told = table(Lake(given.lake))
+def _compared(
+    told: Told, trained: Iterable[tuple[str, tuple[dict[str, np.ndarray], int]]], csv: Path | None
+) -> Iterator[dict[str, object]]:
+    """The figures of each variant as it comes, told of and written at once."""
     done: list[dict[str, object]] = []
     first: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name in given.only or VARIANTS:
-        began = time.process_time()
-        odds = odds_of(told.of(VARIANTS[name]), VARIANTS[name], TrainingSettings().seed)
-        seconds = round(time.process_time() - began)
+    for name, (odds, seconds) in trained:
         found = probabilities(told, odds)
         first = first or found
         new = [{"variant": name, "cpu_s": seconds, **row} for row in figures(told, found, first)]
         done += new
         shown = next(row for row in new if row["population"] == "kepler" and row["metric"] == "average_precision")
         print(f"{name}: {seconds} s, Kepler AP {shown['value']:.4f}, less the first {shown['less']:+.4f}", flush=True)
-        if given.csv:
-            pl.DataFrame(done).write_csv(given.csv, float_precision=5)
+        if csv:
+            pl.DataFrame(done).write_csv(csv, float_precision=5)
+        yield from new
+
+
+_LAKE: list[Told] = []
+"""What a process of the pool has opened."""
+
+
+def _opened(lake: str) -> None:
+    import torch
+
+    torch.set_num_threads(1)
+    _LAKE[:] = [table(Lake(lake))]
+
+
+def _trained(name: str) -> tuple[dict[str, np.ndarray], int]:
+    began = time.process_time()
+    odds = odds_of(_LAKE[0].of(VARIANTS[name]), VARIANTS[name], TrainingSettings().seed)
+    return odds, round(time.process_time() - began)
+
+
+def main() -> None:
+    """Print the table; write it when asked to."""
+    parser = argparse.ArgumentParser(description="Sizes, layers and branches of the network, side by side.")
+    parser.add_argument("--lake", required=True, help="a finished lake")
+    parser.add_argument("--csv", type=Path, help="write the table there too")
+    parser.add_argument("--at-once", type=int, default=2, help="variants trained side by side, a processor each")
+    parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these variants alone")
+    given = parser.parse_args()
+    told = table(Lake(given.lake))
+    names = given.only or list(VARIANTS)
+    # A forked process would wait for ever for threads that it does not have.
+    new = get_context("spawn")
+    with ProcessPoolExecutor(given.at_once, new, initializer=_opened, initargs=(given.lake,)) as pool:
+        trained = pool.map(_trained, names)
+        done = list(_compared(told, zip(names, trained, strict=True), given.csv))
     out = pl.DataFrame(done)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
         print(out.pivot(on="metric", index=["variant", "cpu_s", "population", "n"], values="value"))
