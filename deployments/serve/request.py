@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from deployments.serve.view_request import LONGEST_SHOWN, VIEWS_REMEDY, FoldedViews, wrong_views
+from deployments.serve.view_request import LONGEST_SHOWN, NOTHING_SEEN, VIEWS_REMEDY, FoldedViews, wrong_views
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import Column
@@ -108,9 +108,11 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
     if twice := sorted(_twice(json.loads(body, object_pairs_hook=_Pairs))):
-        raise InvalidRequestError(
-            [{"field": name, "problem": "is given more than once", "remedy": "give it once"} for name in twice]
-        )
+        told = [
+            {"field": name[:LONGEST_SHOWN], "problem": "is given more than once", "remedy": "give it once"}
+            for name in twice[:MOST_PROBLEMS]
+        ]
+        raise InvalidRequestError([*told, *_not_told(len(twice) - len(told))])
     values = signal.model_dump()
     if all(values[name] is None for name in TELLING):
         raise InvalidRequestError(
@@ -122,7 +124,10 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
                 }
             ]
         )
-    if explain and values[VIEWS] is None:
+    views = values[VIEWS]
+    if views is not None and all(value is None for view in views.values() for value in view):
+        raise InvalidRequestError([NOTHING_SEEN])
+    if explain and views is None:
         raise InvalidRequestError(
             [{"field": VIEWS, "problem": "is required: they are what is explained", "remedy": VIEWS_REMEDY}]
         )
@@ -146,10 +151,11 @@ def _twice(pairs: _Pairs, before: str = "") -> Iterator[str]:
 def _problems(error: ValidationError) -> list[dict[str, str]]:
     errors = error.errors(include_url=False)
     told = [wrong_views(e) if e["loc"][:1] == (VIEWS,) else _explained(e) for e in errors[:MOST_PROBLEMS]]
-    if len(errors) > len(told):
-        more = f"has {len(errors) - len(told)} problems more"
-        told.append({"field": "(body)", "problem": more, "remedy": "mend these first"})
-    return told
+    return [*told, *_not_told(len(errors) - len(told))]
+
+
+def _not_told(count: int) -> list[dict[str, str]]:
+    return [{"field": "(body)", "problem": f"has {count} problems more", "remedy": "mend these first"}] if count else []
 
 
 def _explained(error: Mapping[str, Any]) -> dict[str, str]:

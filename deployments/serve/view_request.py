@@ -48,6 +48,9 @@ FoldedViews: type[BaseModel] = create_model(
 
 VIEWS_REMEDY = f"an object with the arrays {', '.join(f'{n} ({b} numbers)' for n, b in VIEW_BINS.items())}"
 
+NOTHING_SEEN = {"field": VIEWS, "problem": "no bin of any view is known", "remedy": "leave the views out"}
+"""Views of nothing but null: to the network they would be a flat light curve, not an unknown one."""
+
 
 def wrong_views(error: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with the views. Arrays are never shown."""

@@ -152,6 +152,13 @@ def test_views_come_together_and_no_others() -> None:
         assert problem["field"] == "views" and "JSON object" in problem["problem"]
 
 
+def test_views_of_nothing_but_unknown_bins_are_none() -> None:
+    (problem,) = _refused({name: [None] * bins for name, bins in VIEW_BINS.items()})
+    assert problem["field"] == "views" and "no bin" in problem["problem"]
+    some = {**{name: [None] * bins for name, bins in VIEW_BINS.items()}, "odd_view": FLAT["odd_view"]}
+    assert parse_signal(json.dumps({**GOOD, "views": some}).encode())["views"] == some
+
+
 def test_who_wants_an_explanation_gives_views() -> None:
     (problem,) = _refused(None, explain=True)
     assert problem["field"] == "views" and "required" in problem["problem"]
@@ -162,6 +169,14 @@ def test_a_view_given_twice_is_refused() -> None:
     twice = body.replace('"views": {', '"views": {"odd_view": [],').encode()
     with pytest.raises(InvalidRequestError, match=r"views.odd_view: is given more than once"):
         parse_signal(twice)
+
+
+def test_thousands_of_fields_given_twice_are_not_all_told() -> None:
+    names = ",".join(f'"{"x" * 100}{i}":1,"{"x" * 100}{i}":1' for i in range(500))
+    with pytest.raises(InvalidRequestError) as caught:
+        parse_signal(f'{{"mission":"kepler","snr":3,"views":{{{names}}},"views":null}}'.encode())
+    assert len(caught.value.problems) == MOST_PROBLEMS + 1 and "451 problems more" in str(caught.value)
+    assert max(len(p["field"]) for p in caught.value.problems) < 100
 
 
 def test_thousands_of_wrong_fields_are_not_all_told() -> None:
