@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 OTHER_VARIABLES = ("EXO_PG_URL", "EXO_DEBUG")
@@ -139,6 +139,14 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{value!r} is no time zone, such as UTC or Europe/Berlin") from None
+        return value
+
+    @field_validator("train_workers_per_model")
+    @classmethod
+    def _group(cls, value: int, info: ValidationInfo) -> int:
+        workers = info.data.get("train_workers", 0)
+        if 0 < workers < value:
+            raise ValueError(f"{value} workers on each network are more than the {workers} of EXO_TRAIN_WORKERS")
         return value
 
     @field_validator("home", mode="after")

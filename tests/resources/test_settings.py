@@ -48,6 +48,16 @@ def test_wrong_values_are_named(monkeypatch: pytest.MonkeyPatch, name: str, valu
         Settings()
 
 
+def test_a_network_is_not_trained_by_more_workers_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXO_TRAIN_WORKERS_PER_MODEL", "4")
+    assert Settings().train_workers_per_model == 4
+    monkeypatch.setenv("EXO_TRAIN_WORKERS", "4")
+    assert Settings().train_workers == 4
+    monkeypatch.setenv("EXO_TRAIN_WORKERS", "3")
+    with pytest.raises(ValidationError, match="4 workers on each network are more than the 3 of EXO_TRAIN_WORKERS"):
+        Settings()
+
+
 def test_sound_urls_are_taken_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXO_ARCHIVE_URL", "HTTPS://Example.org")
     assert Settings().archive_url == "https://Example.org"
