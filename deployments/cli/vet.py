@@ -152,7 +152,18 @@ def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemer
 
     if place is not None:
         return star_with(segments, place)
-    return search_star(segments, search, on_signal=_told)
+    told: list[Signal] = []
+
+    def tell(signal: Signal) -> None:
+        told.append(signal)
+        _told(signal)
+
+    star = search_star(segments, search, on_signal=tell)
+    if gone := len(told) - len(star.signals):
+        err().print(
+            f"  {gone} of {len(told)} left out: nothing remains in the light curve as cleaned last", markup=False
+        )
+    return star
 
 
 def _told(signal: Signal) -> None:

@@ -6,6 +6,7 @@ Belongs here: from signals that were found to the champion's words and pictures.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,14 @@ class KnownStars:
         known = [] if rows is None else rows.select(STAR_COLUMNS).head(1).to_dicts()
         return {name: value for star in known for name, value in star.items() if value is not None}
 
+    def count(self, target: str) -> int:
+        """How many signals it knows of a star, by the mission that has most; they are judged as one family."""
+        from exo_assets.features.tabular import count_signals
+
+        rows = self._of(target)
+        counts = [] if rows is None else count_signals(rows)["n_signals"].to_list()
+        return max(counts, default=0)
+
 
 def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -> None:
     """Put the champion's judgement into the rows, or why there is none."""
@@ -97,17 +106,35 @@ def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -
         for one in known:
             one.row["problem"] = f"not judged: {error.message} ({error.remedy})"
         return
-    judged, argued = judge_and_explain(_as_signals(known, catalogue), vetter)
+    judged, argued = judge_and_explain(_as_signals(known, catalogue), vetter, _star_counts(known, catalogue))
     for one, said, why in zip(known, judged.iter_rows(named=True), argued, strict=True):
         row = one.row
         row |= {name: said[name] for name in ("probability_planet", "verdict", "prediction_set", "reasons")}
-        row["problem"] = said["unusable"] or vetter.unfamiliar(row["mission"])
+        row["problem"] = "; ".join(_remarks(said, vetter.unfamiliar(row["mission"]))) or None
         one.argued = why
         if why is None:
             row["views_problem"] = vetter.unseen_views(row["mission"]) or one.seen.no_views or said["unusable"]
             continue
         row["log_odds_network"], row["network_weight"] = why.log_odds_network, why.network_weight
         row["views"], row["views_problem"] = why.as_json(), why.note
+
+
+def _remarks(said: Mapping[str, Any], caution: str | None) -> Iterator[str]:
+    """What is to be told of a judgement: that there is none, values that counted as unknown, a mission never seen."""
+    if said["unusable"]:
+        yield said["unusable"]
+    if said["problems"]:
+        yield f"taken as unknown: {said['problems']}"
+    if caution and not said["unusable"]:
+        yield caution
+
+
+def _star_counts(known: list[Found], catalogue: KnownStars) -> pl.DataFrame:
+    """How many signals the catalogue knows of each star; more may have been found."""
+    import polars as pl
+
+    targets = sorted({one.row["target"] for one in known})
+    return pl.DataFrame({"mission_star_id": targets, "n_signals": [catalogue.count(target) for target in targets]})
 
 
 def _as_signals(known: list[Found], catalogue: KnownStars) -> pl.DataFrame:

@@ -22,6 +22,7 @@ from deployments.cli.vet_judge import KnownStars
 from exo_assets.features import curve_in_hand
 from exo_assets.features.curve_in_hand import Seen
 from exo_assets.features.seen_views import SEEN_VIEWS
+from exo_assets.lightcurves import sample
 from exo_assets.lightcurves.ephemeris import phase_days
 from exo_assets.lightcurves.trapezoid import profile
 from exo_assets.training.conformal import SETS
@@ -151,6 +152,34 @@ def test_packed_files_are_read_and_what_is_no_file_is_named(curve: Path, tmp_pat
 
 
 @pytest.mark.usefixtures("champion")
+def test_a_depth_that_the_judgement_may_not_use_is_told(curve: Path, tmp_path: Path) -> None:
+    """A bump where the ephemeris has a transit."""
+    table = pl.read_csv(curve)
+    table.with_columns(flux=2 - pl.col("flux")).write_csv(tmp_path / "bump.csv")
+    place = ("--period", str(PERIOD), "--t0", str(T0), "--duration", "2.9")
+    (row,) = json.loads(exo("vet", str(tmp_path / "bump.csv"), *place, "--mission", "kepler", "--json").stdout)
+    assert row["depth_ppm"] < 0 and "taken as unknown: depth_ppm" in row["problem"]
+
+
+@pytest.mark.usefixtures("champion")
+def test_a_signal_is_judged_with_those_that_the_catalogue_knows_on_its_star(
+    curve: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (alone,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
+    monkeypatch.setattr(KnownStars, "count", lambda _, __: 7)
+    (family,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
+    assert family["probability_planet"] > alone["probability_planet"]
+
+
+def test_what_was_announced_and_is_left_out_is_told() -> None:
+    """A flare star: its only signal goes with the trend that is found without it."""
+    flares = Path(sample.__file__).parent / "kplr010002792-2009259160929_llc.fits.gz"
+    done = exo("vet", str(flares), "--signals", "1")
+    assert done.exit_code == 0 and "no signal above the thresholds" in done.stdout
+    assert "1 of 1 left out" in done.stderr
+
+
+@pytest.mark.usefixtures("champion")
 def test_a_star_that_varies_is_flagged_and_not_judged(tmp_path: Path) -> None:
     time = 2455000 + np.arange(0, 60, 0.02)
     random = np.random.default_rng(3)
@@ -217,6 +246,7 @@ def test_the_density_of_a_known_star_is_the_catalogues(curve: Path, tmp_path: Pa
     name = f"KIC {star['kic_id']}"
     assert known.density_sun(name) == pytest.approx(star["star_mass_sun"] / star["star_radius_sun"] ** 3)
     assert known.about(name)["star_radius_sun"] == star["star_radius_sun"]
+    assert known.count(name) == koi_signals().filter(kic_id=star["kic_id"]).height and known.count("KIC 1") == 0
     assert math.isnan(known.density_sun("KIC 1")) and math.isnan(known.density_sun(str(curve)))
 
 
