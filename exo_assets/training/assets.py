@@ -120,9 +120,10 @@ def ml_vetter_candidate(
         seen = neural_data(rows, data, transformer.curves_of, view_rows(rows, feat_view_index), views)
         beside = signal_views.arrays(feat_simulated_index, SIMULATED_ROOT)
         seen = with_simulated(seen, rows, feat_simulated_index, beside, plan.neural.simulated)
-        simulated.append(seen.simulated)
         jobs = jobs_of(plan.neural, range(plan.folds), plan.seed)
         jobs = _warm(jobs, rows, registry.champion(), networks, context) if settings.retrain == "ewc" else jobs
+        # Networks that go on from others learn from chosen signals alone.
+        simulated.append(seen.simulated if all(job.rows is None for job in jobs) else 0)
         run = partial(neural_training.run, name="ml_vetter_candidate", progress=told, summary=summaries.append)
         return learn_network(seen, plan.neural, jobs, run)
 

@@ -46,9 +46,13 @@ def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
     return [
         *(make(name, group, deps) for group, (name, deps) in STAGES.items()),
         make("ml_training_comparison", "training", ("feat_signals",)),
-        *(make(name, "features", ("core_search",)) for name in ("feat_diagnostics", "feat_views")),
+        *(
+            make(name, "features", ("core_search",))
+            for name in ("feat_diagnostics", "feat_views", "feat_simulated_views")
+        ),
         make("feat_signal_diagnostics", "features", ("feat_diagnostics",)),
         make("feat_view_index", "features", ("feat_views",)),
+        make("feat_simulated_index", "features", ("feat_simulated_views",)),
     ]
 
 
@@ -62,7 +66,10 @@ def materialised(result: dg.ExecuteInProcessResult) -> set[str]:
     return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
 
 
-OF_LIGHT_CURVES = ("feat_diagnostics", "feat_views", "feat_signal_diagnostics", "feat_view_index")
+OF_LIGHT_CURVES = (
+    *("feat_diagnostics", "feat_views", "feat_signal_diagnostics", "feat_view_index"),
+    *("feat_simulated_views", "feat_simulated_index"),
+)
 EXPECTED = {
     "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison", *OF_LIGHT_CURVES},
     "weekly_retrain": {
