@@ -14,7 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from deployments.serve.view_request import LONGEST_SHOWN, NOTHING_SEEN, VIEWS_REMEDY, FoldedViews, wrong_views
+from deployments.serve.view_request import (
+    LONGEST_SHOWN,
+    NOTHING_SEEN,
+    VIEWS_REMEDY,
+    FoldedViews,
+    wrong_scale,
+    wrong_views,
+)
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import Column
@@ -127,6 +134,8 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
     views = values[VIEWS]
     if views is not None and all(value is None for view in views.values() for value in view):
         raise InvalidRequestError([NOTHING_SEEN])
+    if views is not None and (problems := wrong_scale(views)):
+        raise InvalidRequestError(problems)
     if explain and views is None:
         raise InvalidRequestError(
             [{"field": VIEWS, "problem": "is required: they are what is explained", "remedy": VIEWS_REMEDY}]

@@ -52,6 +52,25 @@ NOTHING_SEEN = {"field": VIEWS, "problem": "no bin of any view is known", "remed
 """Views of nothing but null: to the network they would be a flat light curve, not an unknown one."""
 
 
+SCALED = ("global_view", "local_view")
+"""Views whose deepest bin is the unit of their depth."""
+SCALE_TOLERANCE = 0.01
+
+
+def wrong_scale(views: Mapping[str, list[float | None]]) -> list[dict[str, str]]:
+    """What is wrong with the unit of finite views: flux about one, or in ppm, looks like views and is none."""
+    deepest = {name: min((v for v in views[name] if v is not None), default=-1.0) for name in SCALED}
+    return [
+        {
+            "field": f"{VIEWS}.{name}",
+            "problem": f"its deepest bin is {value:.4g}, not -1",
+            "remedy": "subtract the view's median and divide by its depth, so that its deepest bin is -1",
+        }
+        for name, value in deepest.items()
+        if abs(value + 1) > SCALE_TOLERANCE
+    ]
+
+
 def wrong_views(error: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with the views. Arrays are never shown."""
     kind, loc = str(error["type"]), [str(part) for part in error["loc"]]

@@ -292,11 +292,15 @@ class Vetter:
 
     @classmethod
     def load(cls, folder: Path) -> Vetter:
-        """The vetter in `folder`; FileNotFoundError naming the file that is missing."""
+        """The vetter in `folder`; FileNotFoundError naming the file that is missing, ValueError one
+        that is damaged."""
         folder = Path(folder)
         if not (folder / _FILE).is_file():
             raise FileNotFoundError(f"there is no vetter in {folder}: {_FILE} is missing")
-        stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        try:
+            stored = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{folder / _FILE} is damaged: {error}") from error
 
         def models(names: Sequence[str]) -> tuple[str, ...]:
             return tuple((folder / n).read_text(encoding="utf-8") for n in names)
@@ -316,6 +320,9 @@ class Vetter:
             for mission, e in stored["experts"].items()
         }
         network = {p.name.removeprefix(_NETWORK): p.read_bytes() for p in sorted(folder.glob(f"{_NETWORK}*"))}
+        blends = [b for e in experts.values() for b in (*e.blend.values(), e.archive_blend)]
+        if not network and any(b.network for b in blends):
+            raise FileNotFoundError(f"the vetter in {folder} blends a network, but its files {_NETWORK}* are missing")
         return cls(
             SignalTransformer.from_json(json.dumps(stored["transformer"])),
             experts,

@@ -102,7 +102,8 @@ def test_requests_judged_together_know_nothing_of_one_another(first: Model) -> N
 
 def _request(seed: int, **fields: Any) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    views = {name: rng.normal(0, 0.4, bins).tolist() for name, bins in VIEW_BINS.items()}
+    noise = {name: rng.normal(0, 0.4, bins) for name, bins in VIEW_BINS.items()}
+    views = {name: (view / -view.min()).tolist() for name, view in noise.items()}
     known = {"mission": "kepler", "period_days": 9.5, "duration_hours": 3.0, "depth_ppm": 616.0, "snr": 35.8}
     return parse_signal(json.dumps({**known, "lc_shape_v": 0.2, "views": views, **fields}).encode())
 

@@ -98,7 +98,7 @@ def test_a_field_given_twice_is_refused() -> None:
 
 # -- views -------------------------------------------------------------------------------------------------------
 
-FLAT: dict[str, Any] = {name: [0.0] * bins for name, bins in VIEW_BINS.items()}
+DIP: dict[str, Any] = {name: [-1.0, *[0.0] * (bins - 1)] for name, bins in VIEW_BINS.items()}
 
 
 def _refused(views: Any, **options: bool) -> list[dict[str, str]]:
@@ -109,8 +109,8 @@ def _refused(views: Any, **options: bool) -> list[dict[str, str]]:
 
 
 def test_views_are_numbers_and_unknown_bins() -> None:
-    local = [None, 1, -0.5, *[0.0] * (VIEW_BINS["local_view"] - 3)]
-    values = parse_signal(json.dumps({**GOOD, "views": {**FLAT, "local_view": local}}).encode(), explain=True)
+    local = [None, 1, -1.0, *[0.0] * (VIEW_BINS["local_view"] - 3)]
+    values = parse_signal(json.dumps({**GOOD, "views": {**DIP, "local_view": local}}).encode(), explain=True)
     assert values["views"]["local_view"] == local and set(values["views"]) == set(SEEN_VIEWS)
     assert parse_signal(json.dumps({**GOOD, "views": None}).encode())["views"] is None
 
@@ -134,20 +134,20 @@ def test_views_are_numbers_and_unknown_bins() -> None:
     ],
 )
 def test_a_wrong_view_is_told_without_its_numbers(name: str, array: Any, says: str) -> None:
-    (problem,) = _refused({**FLAT, name: array})
+    (problem,) = _refused({**DIP, name: array})
     assert problem["field"] == f"views.{name}" and re.search(says, problem["problem"])
     assert f"{VIEW_BINS[name]} numbers" in problem["remedy"]
 
 
 def test_views_come_together_and_no_others() -> None:
-    assert [p["field"] for p in _refused({"local_view": FLAT["local_view"]})] == [
+    assert [p["field"] for p in _refused({"local_view": DIP["local_view"]})] == [
         f"views.{n}" for n in SEEN_VIEWS if n != "local_view"
     ]
-    (extra,) = _refused({**FLAT, "locl_view": [0.0] * 100})
+    (extra,) = _refused({**DIP, "locl_view": [0.0] * 100})
     assert extra["field"] == "views.locl_view" and "did you mean 'local_view'" in extra["remedy"]
-    (stack,) = _refused({**FLAT, "x" * 5000: 1})
+    (stack,) = _refused({**DIP, "x" * 5000: 1})
     assert len(stack["field"]) < 100 and "2001 numbers" in stack["remedy"]
-    for wrong in ([], "views", 3, True, [FLAT]):
+    for wrong in ([], "views", 3, True, [DIP]):
         (problem,) = _refused(wrong)
         assert problem["field"] == "views" and "JSON object" in problem["problem"]
 
@@ -155,8 +155,16 @@ def test_views_come_together_and_no_others() -> None:
 def test_views_of_nothing_but_unknown_bins_are_none() -> None:
     (problem,) = _refused({name: [None] * bins for name, bins in VIEW_BINS.items()})
     assert problem["field"] == "views" and "no bin" in problem["problem"]
-    some = {**{name: [None] * bins for name, bins in VIEW_BINS.items()}, "odd_view": FLAT["odd_view"]}
+    some = {**{name: [None] * bins for name, bins in VIEW_BINS.items()}, "odd_view": DIP["odd_view"]}
     assert parse_signal(json.dumps({**GOOD, "views": some}).encode())["views"] == some
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 1.0), (600.0, 0.0), (-1.0, 0.0), (0.0, 0.0), (1e308, 0.0)])
+def test_views_in_another_unit_are_refused(scale: float, offset: float) -> None:
+    other = {name: [scale * value + offset for value in view] for name, view in DIP.items()}
+    problems = _refused(other)
+    assert [p["field"] for p in problems] == ["views.global_view", "views.local_view"]
+    assert all("not -1" in p["problem"] for p in problems)
 
 
 def test_who_wants_an_explanation_gives_views() -> None:
@@ -165,7 +173,7 @@ def test_who_wants_an_explanation_gives_views() -> None:
 
 
 def test_a_view_given_twice_is_refused() -> None:
-    body = json.dumps({**GOOD, "views": FLAT})
+    body = json.dumps({**GOOD, "views": DIP})
     twice = body.replace('"views": {', '"views": {"odd_view": [],').encode()
     with pytest.raises(InvalidRequestError, match=r"views.odd_view: is given more than once"):
         parse_signal(twice)

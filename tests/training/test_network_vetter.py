@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from exo_assets.features.from_light_curves import hide_curves
 from exo_assets.features.registry import FEATURE_NAMES
@@ -52,6 +53,14 @@ def test_contributions_sum_to_the_score_and_name_views() -> None:
     views = found[:, len(FEATURE_NAMES) : -1]
     has = rows["views"].is_not_null().to_numpy()
     assert (np.abs(views[has]).sum(axis=1) > 0).all() and not views[~has].any()
+
+
+def test_a_vetter_without_the_network_that_it_blends_is_not_loaded(tmp_path: Path) -> None:
+    made.small().vetter.save(tmp_path)
+    for path in tmp_path.glob("network_*"):
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match=r"blends a network, but its files network_\* are missing"):
+        Vetter.load(tmp_path)
 
 
 def test_a_network_is_saved_loaded_and_part_of_the_digest(tmp_path: Path) -> None:

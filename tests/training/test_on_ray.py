@@ -89,7 +89,8 @@ def test_the_full_profile_searches_the_planet_head(
 def test_from_signals_to_a_registered_candidate(
     runtime: RayRuntime, signals: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(assets, "training_settings", lambda _settings: replace(SMALL, folds=2, neural=NEURAL))
+    small = replace(SMALL, folds=2, neural=replace(NEURAL, validation_share=0.25))
+    monkeypatch.setattr(assets, "training_settings", lambda _settings: small)
     settings = Settings(home=tmp_path)
     lake = Lake(settings.lake)
     registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts)

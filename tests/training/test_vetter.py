@@ -119,6 +119,10 @@ def test_save_and_load_are_inverse(trained: Trained, signals: pl.DataFrame, tmp_
 
 
 def test_loading_names_what_is_missing(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "vetter.json").write_text("{")
+    with pytest.raises(ValueError, match=r"vetter\.json is damaged"):
+        Vetter.load(tmp_path)
+    (tmp_path / "vetter.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"vetter\.json is missing"):
         Vetter.load(tmp_path)
     trained.vetter.save(tmp_path)
