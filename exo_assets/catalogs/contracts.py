@@ -10,6 +10,8 @@ F, I, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean  # noqa: E741 - four sh
 
 MISSIONS = ("kepler", "k2", "tess")
 DISPOSITIONS = ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE")
+RESOLVED = ("CONFIRMED", "FALSE POSITIVE")
+"""Dispositions of signals that are a question no more."""
 
 _IDENTITY = (
     Column(

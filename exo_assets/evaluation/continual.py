@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from exo_assets.catalogs.contracts import RESOLVED
 from exo_assets.evaluation.bootstrap import bootstrap_by_star
 from exo_assets.evaluation.contracts import ML_CONTINUAL_LEARNING
 from exo_assets.evaluation.metrics import binary_metrics
@@ -54,7 +55,7 @@ def teachable(rows: pl.DataFrame, least: int) -> str | None:
     """Why the ways cannot be compared on these labelled signals; None when they can."""
     for mission in PAIR:
         mine = rows.filter(mission=mission)
-        planets, others = ((mine["disposition"] == d).sum() for d in ("CONFIRMED", "FALSE POSITIVE"))
+        planets, others = ((mine["disposition"] == d).sum() for d in RESOLVED)
         if min(planets, others) < least:
             return f"{mission} has {planets} planets and {others} false positives, {least} of each are needed"
     return None
@@ -62,4 +63,4 @@ def teachable(rows: pl.DataFrame, least: int) -> str | None:
 
 def is_judged() -> pl.Expr:
     """Whether a test signal is judged: resolved, and of PAIR."""
-    return pl.col("mission").cast(pl.String).is_in(PAIR) & pl.col("disposition").is_in(["CONFIRMED", "FALSE POSITIVE"])
+    return pl.col("mission").cast(pl.String).is_in(PAIR) & pl.col("disposition").is_in(RESOLVED)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
+from exo_assets.catalogs.contracts import RESOLVED
 from exo_assets.evaluation.bootstrap import bootstrap_by_star
 from exo_assets.evaluation.contracts import ML_FORWARD_TEST
 from exo_assets.evaluation.metrics import BINARY_METRICS, binary_metrics
@@ -62,9 +63,7 @@ def forward_test(
     `peer` [signal_id, koi_score] is the archive's own score of then: no feature, but a rival on the same signals.
     """
     dated = signals.filter(mission="kepler").join(as_of_snapshot(history), on="signal_id", how="inner")
-    judged = dated.filter(
-        pl.col("then") == "CANDIDATE", pl.col("disposition").is_in(["CONFIRMED", "FALSE POSITIVE"])
-    ).sort("signal_id")
+    judged = dated.filter(pl.col("then") == "CANDIDATE", pl.col("disposition").is_in(RESOLVED)).sort("signal_id")
     if judged.height < LEAST_JUDGED or judged["disposition"].n_unique() < 2:
         why = (
             f"{judged.height} Kepler candidates of the DR25 snapshot are resolved in the newest table (at least "
@@ -74,7 +73,7 @@ def forward_test(
     taught = (
         dated.join(judged, on="star_id", how="anti")
         .join(assign_splits(signals).filter(split="train"), on="star_id", how="semi")
-        .filter(pl.col("then").is_in(["CONFIRMED", "FALSE POSITIVE"]))
+        .filter(pl.col("then").is_in(RESOLVED))
         .with_columns(disposition="then")
     )
     taught = taught.join(assign_folds(taught, settings.folds), on="star_id")

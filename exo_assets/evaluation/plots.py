@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS
+from exo_assets.catalogs.contracts import DISPOSITIONS, MISSIONS, RESOLVED
 from exo_assets.evaluation.metrics import curves, reliability
 from exo_assets.evaluation.report import resolved
 
@@ -77,7 +77,7 @@ def importance(contributions: npt.NDArray[np.float64], names: tuple[str, ...], t
 def forward(judged: pl.DataFrame) -> bytes:
     """Probability of then, of signals that were candidates then, by what they turned out to be."""
     figure, (axis,) = grid(1)
-    for disposition in ("CONFIRMED", "FALSE POSITIVE"):
+    for disposition in RESOLVED:
         part = judged.filter(disposition=disposition)["probability_planet"].to_numpy()
         axis.hist(part, bins=25, range=(0, 1), histtype="step", label=f"{disposition.lower()} since ({len(part)})")
     axis.set(xlabel="probability given then", ylabel="candidates of then", title="forward in time")

@@ -20,7 +20,7 @@ def diagnose_quanta(
     bucket: str, curves: Mapping[str, str], found: pl.DataFrame, known: Mapping[str, KnownStar]
 ) -> Iterator[Quantum]:
     """Stars with a clean curve and a signal, catalogued or found: `found` are rows of `core_search`."""
-    rows = _by_star(found)
+    rows = by_star(found)
     for star, digest in curves.items():
         about = known.get(star, UNKNOWN)
         yield from _quantum(star, bucket, digest, about.density_sun, places(about.signals, rows.get(star, ())))
@@ -29,7 +29,7 @@ def diagnose_quanta(
 def view_quanta(bucket: str, curves: Mapping[str, str], diagnosed: pl.DataFrame) -> Iterator[Quantum]:
     """Stars whose signals were measured: `diagnosed` are rows of `feat_diagnostics`, whose fitted ephemerides and
     secondary phases the views are centred on."""
-    rows = _by_star(diagnosed)
+    rows = by_star(diagnosed)
     for star, digest in curves.items():
         seen = tuple(
             Place(
@@ -49,7 +49,8 @@ def _quantum(star: str, bucket: str, digest: str, density: float, seen: tuple[Pl
         yield Quantum(star, f"{digest} {density} {seen}", SignalWork(star, bucket, density, seen))
 
 
-def _by_star(rows: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def by_star(rows: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a table by `star_id`."""
     out: dict[str, list[dict[str, Any]]] = {}
     named: Iterable[dict[str, Any]] = rows.iter_rows(named=True)
     for row in named:

@@ -19,7 +19,15 @@ import numpy as np
 
 from exo_assets.lightcurves.clean import CDPP_HOURS, CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
-from exo_assets.lightcurves.injection import INJECTED, Array, Injection, InjectionError, generator, transit_model
+from exo_assets.lightcurves.injection import (
+    INJECTED,
+    Array,
+    Injection,
+    InjectionError,
+    cadence_days,
+    generator,
+    transit_model,
+)
 from exo_assets.lightcurves.limb_darkening import SUN_TEFF_K, quadratic
 
 KINDS = ("planet", "binary_secondary", "binary_half_period", "binary_v_shape")
@@ -48,11 +56,6 @@ class Simulated:
     secondary: Injection | None = None
     light: float = 1.0
     ratio: float = 0.0
-
-    @property
-    def is_planet(self) -> bool:
-        """Whether a planet was simulated."""
-        return self.kind == KINDS[0]
 
     @property
     def ephemeris(self) -> Ephemeris:
@@ -95,8 +98,7 @@ def injected(curve: CleanCurve, known: tuple[Ephemeris, ...], simulated: Simulat
     What the curve holds is said in its `flux_kind`.
     """
     kept = curve.where(~in_transit(curve.time_bjd, known))
-    exposure = float(np.median(np.diff(kept.time_bjd))) if kept.time_bjd.size > 1 else 0.0
-    flux = kept.flux * simulated.flux(kept.time_bjd, exposure)
+    flux = kept.flux * simulated.flux(kept.time_bjd, cadence_days(kept.time_bjd))
     return replace(kept, flux=flux, flux_kind=f"{kept.flux_kind} ({INJECTED})")
 
 
@@ -130,7 +132,7 @@ class _Base:
         noise = float(np.interp(duration_hours, CDPP_HOURS, self.curve.cdpp_ppm)) / 1e6
         if not noise > 0:
             raise InjectionError("the noise of the curve is not known")
-        days = self.curve.time_bjd.size * float(np.median(np.diff(self.curve.time_bjd)))
+        days = self.curve.time_bjd.size * cadence_days(self.curve.time_bjd)
         wanted = float(np.exp(random.uniform(*np.log(SNR))))
         return wanted * noise / math.sqrt(max(days / self.period_days, 1.0))
 

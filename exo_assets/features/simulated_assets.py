@@ -13,6 +13,7 @@ import polars as pl
 
 from exo_assets.features.assets import DIAGNOSING, GROUP, MEASURING, VIEWING
 from exo_assets.features.from_light_curves import with_diagnostics
+from exo_assets.features.plans import by_star
 from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_SIMULATED_INDEX, FEAT_SIMULATED_VIEWS
 from exo_assets.features.simulated_tasks import hosts, simulate_star, simulation_quanta
@@ -33,12 +34,10 @@ SIMULATING = (
 def _plan(resources: Any) -> Callable[[str], Iterable[Quantum]]:
     tables, core = resources.star_tables, resources.lake.read("core_signals")
     diagnosed = tables.read(FEAT_DIAGNOSTICS.name, empty=FEAT_DIAGNOSTICS.empty())
-    missions = seen_missions(with_diagnostics(core, diagnosed))
-    chosen = hosts(core, missions)
+    chosen, own = hosts(core, seen_missions(with_diagnostics(core, diagnosed))), by_star(diagnosed)
 
     def plan(bucket: str) -> Iterable[Quantum]:
-        found = tables.partition(FEAT_DIAGNOSTICS.name, bucket, FEAT_DIAGNOSTICS.empty())
-        return simulation_quanta(bucket, curves_of(resources, bucket), found, chosen)
+        return simulation_quanta(bucket, curves_of(resources, bucket), own, chosen)
 
     return plan
 

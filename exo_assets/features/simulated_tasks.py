@@ -59,15 +59,15 @@ def hosts(core_signals: pl.DataFrame, missions: Sequence[str]) -> dict[str, str]
 
 
 def simulation_quanta(
-    bucket: str, curves: Mapping[str, str], diagnosed: pl.DataFrame, hosts: Mapping[str, str]
+    bucket: str,
+    curves: Mapping[str, str],
+    diagnosed: Mapping[str, Sequence[Mapping[str, Any]]],
+    hosts: Mapping[str, str],
 ) -> Iterator[Quantum]:
-    """Hosts with a clean curve; `diagnosed` are rows of `feat_diagnostics`, the star's own signals."""
-    known: dict[str, list[Ephemeris]] = {}
-    for row in diagnosed.iter_rows(named=True):
-        known.setdefault(row["star_id"], []).append(place_of(row))
+    """Hosts with a clean curve; `diagnosed` are rows of `feat_diagnostics` by star, the stars' own signals."""
     for star, digest in curves.items():
         if star in hosts:
-            own = tuple(known.get(star, ()))
+            own = tuple(place_of(row) for row in diagnosed.get(star, ()))
             mark = f"{digest} {hosts[star]} {own} {PAIRS}"
             yield Quantum(star, mark, SimulationWork(star, bucket, hosts[star], own))
 

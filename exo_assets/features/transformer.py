@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS, RESOLVED
 from exo_assets.features.from_light_curves import CURVE_NAMES, has_curve
 from exo_assets.features.registry import FEATURE_NAMES, FEATURES, NUMERIC
 from exo_assets.features.tabular import MISSION_TYPE, build_features
@@ -200,7 +200,7 @@ class SignalTransformer:
 def seen_missions(signals: pl.DataFrame) -> tuple[str, ...]:
     """Missions with so many light curves of resolved `signals` (core_signals with diagnostics) that a vetter would see
     them."""
-    resolved = signals.filter(pl.col("disposition").is_in(["CONFIRMED", "FALSE POSITIVE"]))
+    resolved = signals.filter(pl.col("disposition").is_in(RESOLVED))
     return _curves(resolved, resolved["disposition"] == "CONFIRMED", FILL_GAP)[0]
 
 

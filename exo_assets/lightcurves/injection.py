@@ -204,7 +204,7 @@ def inject(segments: Sequence[LightCurve], injection: Injection) -> list[LightCu
         out.append(
             replace(
                 segment,
-                flux=segment.flux * transit_model(segment.time_bjd, injection, cadence_days(segment)),
+                flux=segment.flux * transit_model(segment.time_bjd, injection, cadence_days(segment.time_bjd)),
                 flux_kind=f"{segment.flux_kind} ({INJECTED})",
             )
         )
@@ -216,7 +216,7 @@ def is_injected(flux_kind: str) -> bool:
     return INJECTED in flux_kind
 
 
-def cadence_days(segment: LightCurve) -> float:
+def cadence_days(time_bjd: Array) -> float:
     """The usual time from one point to the next; zero for fewer than two points."""
-    steps = np.diff(segment.time_bjd[np.isfinite(segment.time_bjd)])
+    steps = np.diff(time_bjd[np.isfinite(time_bjd)])
     return float(np.median(steps)) if steps.size else 0.0

@@ -107,7 +107,7 @@ def expected_signal(curve: CleanCurve, injection: Injection) -> tuple[int, float
     if not inside.any():
         return 0, 0.0
     time = curve.time_bjd[inside]
-    missing = 1 - transit_model(time, injection, float(np.median(np.diff(curve.time_bjd))))
+    missing = 1 - transit_model(time, injection, cadence_days(curve.time_bjd))
     numbers = transit_number(time, place.period_days, place.t0)
     return int(np.unique(numbers).size), float(np.sqrt(((missing / curve.flux_err[inside]) ** 2).sum()))
 
@@ -179,7 +179,7 @@ def _asked(segments: Sequence[LightCurve], injection: Injection) -> dict[str, ob
         "mission": first.mission if first else None,
         "number": injection.number,
         "is_injected": True,
-        "cadence_minutes": cadence_days(first) * 1440 if first else None,
+        "cadence_minutes": cadence_days(first.time_bjd) * 1440 if first else None,
         "period_days": injection.period_days,
         "t0_bjd": injection.t0_bjd,
         "duration_hours": injection.duration_hours,

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.catalogs.contracts import RESOLVED
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.scoring.contracts import (
     JUDGEMENT,
@@ -49,13 +50,10 @@ def out_scores_all(
     signal_views: Any,
 ) -> Table:
     """Judge every signal with the champion; a signal that fails is a row with the reason."""
-    from exo_assets.scoring.batch import FAILURE, load_model, model_files
+    from exo_assets.scoring.batch import FAILURE
     from exo_assets.scoring.score import prepare
 
-    champion = ml_vetter_champion.row(0, named=True)
-    ref = ModelRef.from_row(champion)
-    files = model_files(registry.fetch(ref))
-    vetter = load_model(files)
+    ref, files, vetter = _opened(ml_vetter_champion, registry)
     signals = with_diagnostics(core_signals, feat_signal_diagnostics).sort("signal_id")
     signals = signal_views.beside(signals, feat_view_index)
     prepared = prepare(signals, vetter)
@@ -118,13 +116,10 @@ def out_view_explanations(
     """Of every signal that is not resolved and whose views the champion sees, which part of the light curve argued for
     a planet or against it."""
     from exo_assets.pictures import image
-    from exo_assets.scoring.batch import load_model, model_files
     from exo_assets.scoring.score import prepare
-    from exo_assets.scoring.view_explanations import RESOLVED, RESULT, pictures
+    from exo_assets.scoring.view_explanations import RESULT, pictures
 
-    ref = ModelRef.from_row(ml_vetter_champion.row(0, named=True))
-    files = model_files(registry.fetch(ref))
-    vetter = load_model(files)
+    ref, files, vetter = _opened(ml_vetter_champion, registry)
     signals = core_signals.sort("signal_id").with_row_index("row").with_columns(pl.col("row").cast(pl.String))
     asked = signals.filter(~pl.col("disposition").is_in(RESOLVED).fill_null(False))
     asked = asked.join(feat_view_index.select("signal_id"), on="signal_id", how="semi")
@@ -163,6 +158,15 @@ def out_view_explanations(
             **empty,
         },
     )
+
+
+def _opened(ml_vetter_champion: pl.DataFrame, registry: Any) -> tuple[ModelRef, Any, Any]:
+    """The champion: which it is, its files for the cluster, and the model that they hold."""
+    from exo_assets.scoring.batch import load_model, model_files
+
+    ref = ModelRef.from_row(ml_vetter_champion.row(0, named=True))
+    files = model_files(registry.fetch(ref))
+    return ref, files, load_model(files)
 
 
 def _why_empty(vetter: Any, unseen: dict[str, str]) -> str:

@@ -21,8 +21,6 @@ from exo_assets.scoring.view_page import page_of
 from exo_assets.training.attribution import Occlusion
 from exo_assets.training.view_reasons import ViewReasons
 
-RESOLVED = ("CONFIRMED", "FALSE POSITIVE")
-"""Dispositions of signals that nobody asks about any more."""
 _NAMES = ("view", "unit", "centre", "effect", "log_odds_network", "network_weight", "reason")
 _TYPES: dict[str, Any] = {"signal_id": pl.String, **{n: OUT_VIEW_EXPLANATIONS.schema[n] for n in _NAMES}}
 RESULT = pl.Schema(_TYPES)

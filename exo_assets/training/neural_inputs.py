@@ -15,7 +15,7 @@ import polars as pl
 from exo_assets.features.from_light_curves import has_curve
 from exo_assets.features.seen_views import Floats
 from exo_assets.training.neural import NeuralData
-from exo_assets.training.splits import unit_hash
+from exo_assets.training.splits import validation_draw
 from exo_assets.training.vetter_training import NO_CURVE, Data
 
 
@@ -33,7 +33,7 @@ def neural_data(
     """
     seen = has_curve(signals).to_numpy() & np.isin(data.mission, curves_of) & (view >= 0)
     stars = signals["star_id"].unique(maintain_order=True)
-    inner = dict(zip(stars, (unit_hash(f"inner:{star}") for star in stars), strict=True))
+    inner = dict(zip(stars, (validation_draw(star) for star in stars), strict=True))
     nothing = np.zeros(len(view), dtype=bool)
     return NeuralData(
         x=data.copies.x,

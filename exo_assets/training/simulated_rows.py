@@ -23,7 +23,7 @@ from exo_assets.features.registry import FEATURE_NAMES
 from exo_assets.features.seen_views import SEEN_VIEWS, Floats
 from exo_assets.features.simulated import KINDS
 from exo_assets.training.neural import NeuralData
-from exo_assets.training.splits import unit_hash
+from exo_assets.training.splits import validation_draw
 
 _PLANET, _FALSE_POSITIVE = 0, 2
 
@@ -89,7 +89,7 @@ def with_simulated(
         plain=np.concatenate([data.plain, told]),
         label=np.concatenate([data.label, np.where(rows["kind"] == KINDS[0], _PLANET, _FALSE_POSITIVE)]),
         fold=np.concatenate([data.fold, rows["fold"].to_numpy()]),
-        inner=np.concatenate([data.inner, [unit_hash(f"inner:{star}") for star in rows["host_id"]]]),
+        inner=np.concatenate([data.inner, [validation_draw(star) for star in rows["host_id"]]]),
         view=np.concatenate([data.view, offset + rows["row"].to_numpy()]),
         views=JoinedViews(data.views, views),
         simulated=count,

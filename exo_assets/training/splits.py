@@ -19,6 +19,11 @@ def unit_hash(text: str) -> float:
     return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 16**13
 
 
+def validation_draw(star_id: str) -> float:
+    """A number in [0, 1) of the star, by which it is chosen to decide when a network's training stops."""
+    return unit_hash(f"inner:{star_id}")
+
+
 def in_test(mission_star_id: str) -> bool:
     """Whether a star, by one of its mission names, is in the frozen test set."""
     return unit_hash(mission_star_id) < TEST_SHARE

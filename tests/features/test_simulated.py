@@ -122,6 +122,5 @@ def test_hosts_are_labelled_training_stars_of_seen_missions() -> None:
     assert 200 < len(chosen) < 360
     assert not any(in_test(star) for star in chosen) and not any(int(s.split()[1]) % 10 == 0 for s in chosen)
     assert hosts(core, ["tess"]) == {}
-    empty = pl.DataFrame(schema={"star_id": pl.String, "period_days": pl.Float64})
-    quanta = list(simulation_quanta("kepler-01", {"KIC 1": "a", next(iter(chosen)): "b"}, empty, chosen))
+    quanta = list(simulation_quanta("kepler-01", {"KIC 1": "a", next(iter(chosen)): "b"}, {}, chosen))
     assert {q.star_id for q in quanta} <= set(chosen)
