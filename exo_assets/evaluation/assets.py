@@ -128,7 +128,8 @@ def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, core_signals: pl.DataFr
         "reliability by SNR and period": interval_plots.reliability_by_bin(frame),
     }
     pictures = {name: png for name, png in drawn.items() if png}
-    return Table(frame, metadata=_shown(pictures), notes={r["model"]: r["value"] for r in told.iter_rows(named=True)})
+    notes = {f"average precision on test stars, {r['model']}": r["value"] for r in told.iter_rows(named=True)}
+    return Table(frame, metadata=_shown(pictures), notes=notes)
 
 
 @table_asset(
