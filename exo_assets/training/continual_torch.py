@@ -5,7 +5,9 @@ lambda / 2 * sum_i F_i (theta_i - theta*_i)^2, with theta* the weights learned b
 information of the old data at theta*: what the old data were sure of is hard to move.
 
 F is the expectation over the model's own answers, F_i = E_x sum_c p(c|x) (d ln p(c|x) / d theta_i)^2, not over the
-labels: that is the Fisher information and not the "empirical" one (Kunstner et al. 2019, arXiv 1905.12558).
+labels: that is the Fisher information and not the "empirical" one (Kunstner et al. 2019, arXiv 1905.12558). It is that
+of a network whose batch normalisation uses the means and variances of the old data, so those are held, too: with the
+new data's, weights that the penalty leaves where they are would compute something else (measured in TRIED.md).
 
 Belongs here: the information and the penalty. Does not belong here: when it is used.
 """
@@ -66,6 +68,13 @@ def anchors(start: Start, device: str) -> Anchors:
         return torch.from_numpy(np.array(value)).to(device)
 
     return {n: (0.5 * start.strength * there(f), there(start.weights[n])) for n, f in start.fisher.items()}
+
+
+def hold_statistics(network: nn.Module) -> None:
+    """Normalise with the means and variances that were learned before, until the next `network.train()`."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.eval()
 
 
 def penalty(network: nn.Module, held: Anchors) -> Tensor:

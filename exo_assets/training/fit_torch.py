@@ -25,7 +25,7 @@ from torch.nn import functional
 from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.features.seen_views import Floats
 from exo_assets.training.batches import Batch, Rows, Shown, batches, rows_of, shown
-from exo_assets.training.continual_torch import anchors, fisher, penalty
+from exo_assets.training.continual_torch import anchors, fisher, hold_statistics, penalty
 from exo_assets.training.network_torch import VetterNetwork
 from exo_assets.training.neural import (
     Epoch,
@@ -151,6 +151,8 @@ class _Training:
         # Dropout too is drawn from the seed and the epoch, apart on every worker.
         torch.manual_seed(((self.job.seed * 1009 + state.epoch) * 1009 + self.place.rank) % 2**63)
         self.model.train()
+        if self.anchors:
+            hold_statistics(self.network)
         for batch, wait in prefetched(self._batches(state.epoch)):
             waited += wait
             loss += self._step(batch) * len(batch.label)

@@ -51,18 +51,23 @@ def test_training_goes_on_where_the_other_network_ended(before: NeuralFit) -> No
 
 
 def test_the_penalty_holds_what_the_old_data_were_sure_of(before: NeuralFit) -> None:
-    """A stronger penalty leaves the weights nearer to where they were, measured by the Fisher information."""
+    """A stronger penalty leaves the weights nearer to where they were, measured by the Fisher information; and with a
+    penalty the means and variances that the information was measured with stay what they were."""
     data = small_data()
     told = replace(data, label=np.where(data.label == 1, 1, 2 - data.label))
+    statistics = [n for n in before.weights if "running" in n]
 
-    def moved(strength: float) -> float:
+    def after(strength: float) -> NeuralFit:
         job = NeuralJob("all", 2, None, start=start_of(before, strength))
-        after = fit(told, replace(SETTINGS, epochs=4, patience=9), job)
-        held = [(before.fisher[n] * (after.weights[n] - before.weights[n]) ** 2).sum() for n in before.fisher]
-        return float(sum(held))
+        return fit(told, replace(SETTINGS, epochs=4, patience=9), job)
 
-    free, held = moved(0.0), moved(1000.0)
-    assert held < 0.5 * free
+    def moved(found: NeuralFit) -> float:
+        return sum(float((before.fisher[n] * (found.weights[n] - before.weights[n]) ** 2).sum()) for n in before.fisher)
+
+    free, held = after(0.0), after(1000.0)
+    assert moved(held) < 0.5 * moved(free)
+    assert statistics and all(np.array_equal(held.weights[n], before.weights[n]) for n in statistics)
+    assert not any(np.array_equal(free.weights[n], before.weights[n]) for n in statistics)
 
 
 def test_fisher_information_is_positive_and_the_penalty_its_quadratic_form(before: NeuralFit) -> None:
