@@ -1,20 +1,22 @@
 """Which network: sizes, layers and branches, on the same star-grouped folds of the training stars.
 
-Every variant is trained once a fold, out of fold, on the tables of a finished lake; its log-odds are made probabilities
-by Platt's map across the folds. The signals with views are judged with them and without, too. Differences are to the
-first variant, paired by star. Nothing is looked at but training stars.
+Every variant is trained once a fold and seed, out of fold, on the tables of a finished lake; its log-odds are made
+probabilities by Platt's map across the folds. The signals with views are judged with them and without, too. A figure is
+the mean over the seeds; differences are to the first variant, paired by star and seed, with the least and the largest
+of a seed beside the interval over stars. Nothing is looked at but training stars.
 
-    python -m benchmarks.neural_ablation --lake .exo/lake [--csv out.csv] [--only NAME ...]
+    python -m benchmarks.neural_ablation --lake .exo/lake [--csv out.csv] [--seeds 3] [--only NAME ...]
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -48,8 +50,9 @@ VARIANTS: Mapping[str, NeuralSettings] = {
     "dropout 0.3": replace(AS_IT_IS, dropout=0.3),
     "no dropout": replace(AS_IT_IS, dropout=0.0),
     "classes weigh the same": replace(AS_IT_IS, balance="weights"),
-    "no simulated signals": replace(AS_IT_IS, simulated=0.0),
+    "simulated signals": replace(AS_IT_IS, simulated=0.1),
     "simulated weigh 0.3": replace(AS_IT_IS, simulated=0.3),
+    "branches hidden half of the time": replace(AS_IT_IS, hide_branch=0.5),
     "three members": replace(AS_IT_IS, members=3),
     "more channels": replace(AS_IT_IS, channels=(16, 32), embedding=16),
     "fewer channels": replace(AS_IT_IS, channels=(4, 8), embedding=4),
@@ -95,8 +98,12 @@ def odds_of(told: NeuralData, settings: NeuralSettings, seed: int) -> dict[str, 
     return out
 
 
-def probabilities(told: Told, odds: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By population: which signals are in it, and their probabilities of a planet."""
+Found = Mapping[str, tuple[np.ndarray, np.ndarray]]
+"""By population: which signals are in it, and their probabilities of a planet."""
+
+
+def probabilities(told: Told, odds: Mapping[str, np.ndarray]) -> Found:
+    """Of one training."""
     data, seen = told.data, told.measured.view >= 0
     resolved, full = data.label != 1, odds["full"]
     parts = {m: (resolved & (data.mission == m), full) for m in np.unique(data.mission)}
@@ -118,37 +125,49 @@ def probabilities(told: Told, odds: Mapping[str, np.ndarray]) -> dict[str, tuple
     return out
 
 
-def figures(
-    told: Told,
-    found: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    first: Mapping[str, tuple[np.ndarray, np.ndarray]],
-) -> Iterator[dict[str, object]]:
-    """A row per population and figure; `less` is the difference to the first variant."""
+def mean_metrics(truth: np.ndarray, trained: Sequence[np.ndarray], weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Figures of a variant: the means over its trainings, a vector of probabilities each."""
+    each = [binary_metrics(truth, probability, weights) for probability in trained]
+    return {metric: np.mean([one[metric] for one in each], axis=0) for metric in SHOWN}
+
+
+def figures(told: Told, found: Sequence[Found], first: Sequence[Found]) -> Iterator[dict[str, object]]:
+    """A row per population and figure, of trainings by seed; `less` is the difference to the first variant."""
     stars = told.rows["star_id"].to_numpy()
-    for population, (here, probability) in found.items():
+    for population, (here, _) in found[0].items():
         truth = (told.data.label[here] == 0).astype(float)
-        now, before = (partial(binary_metrics, truth, p) for p in (probability, first[population][1]))
+        trained = [[one[population][1] for one in variant] for variant in (found, first)]
+        now, before = (partial(mean_metrics, truth, t) for t in trained)
         intervals = bootstrap_by_star(stars[here], now, seed=0)
         differences = paired_difference(stars[here], now, before, seed=0)
+        by_seed = [
+            {m: float(a[m][0] - b[m][0]) for m in SHOWN}
+            for a, b in zip(
+                *([mean_metrics(truth, [p], np.ones((1, len(truth)))) for p in t] for t in trained), strict=True
+            )
+        ]
         for metric in SHOWN:
             value, less = intervals[metric], differences[metric]
             yield {
+                "seeds": len(found),
                 "population": population,
                 "n": len(truth),
                 "metric": metric,
                 **{"value": value.value, "low": value.low, "high": value.high},
                 **{"less": less.value, "less_low": less.low, "less_high": less.high},
+                "less_least": min(seed[metric] for seed in by_seed),
+                "less_most": max(seed[metric] for seed in by_seed),
             }
 
 
 def _compared(
-    told: Told, trained: Iterable[tuple[str, tuple[dict[str, np.ndarray], int]]], csv: Path | None
+    told: Told, trained: Iterable[tuple[str, Sequence[tuple[dict[str, np.ndarray], int]]]], csv: Path | None
 ) -> Iterator[dict[str, object]]:
     """The figures of each variant as it comes, told of and written at once."""
     done: list[dict[str, object]] = []
-    first: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name, (odds, seconds) in trained:
-        found = probabilities(told, odds)
+    first: list[Found] = []
+    for name, seeds in trained:
+        found, seconds = [probabilities(told, odds) for odds, _ in seeds], sum(s for _, s in seeds)
         first = first or found
         new = [{"variant": name, "cpu_s": seconds, **row} for row in figures(told, found, first)]
         done += new
@@ -170,9 +189,9 @@ def _opened(lake: str) -> None:
     _LAKE[:] = [table(Lake(lake))]
 
 
-def _trained(name: str) -> tuple[dict[str, np.ndarray], int]:
+def _trained(name: str, seed: int) -> tuple[dict[str, np.ndarray], int]:
     began = time.process_time()
-    odds = odds_of(_LAKE[0].of(VARIANTS[name]), VARIANTS[name], TrainingSettings().seed)
+    odds = odds_of(_LAKE[0].of(VARIANTS[name]), VARIANTS[name], TrainingSettings().seed + seed)
     return odds, round(time.process_time() - began)
 
 
@@ -183,14 +202,16 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="write the table there too")
     parser.add_argument("--at-once", type=int, default=2, help="variants trained side by side, a processor each")
     parser.add_argument("--only", nargs="*", choices=list(VARIANTS), help="these variants alone")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of each variant")
     given = parser.parse_args()
     told = table(Lake(given.lake))
     names = given.only or list(VARIANTS)
     # A forked process would wait for ever for threads that it does not have.
     new = get_context("spawn")
     with ProcessPoolExecutor(given.at_once, new, initializer=_opened, initargs=(given.lake,)) as pool:
-        trained = pool.map(_trained, names)
-        done = list(_compared(told, zip(names, trained, strict=True), given.csv))
+        n = given.seeds
+        each = pool.map(_trained, [name for name in names for _ in range(n)], list(range(n)) * len(names))
+        done = list(_compared(told, ((name, list(islice(each, n))) for name in names), given.csv))
     out = pl.DataFrame(done)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_width_chars=200, fmt_str_lengths=60, float_precision=4):
         print(out.pivot(on="metric", index=["variant", "cpu_s", "population", "n"], values="value"))

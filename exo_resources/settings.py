@@ -77,6 +77,12 @@ class Settings(BaseSettings):
         default="scratch",
         description="ewc: networks go on from the champion's (elastic weight consolidation); scratch: from nothing.",
     )
+    simulated_weight: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Weight of a simulated signal when networks are trained (measured ones: 1); 0: none are made.",
+    )
     train_workers: int = Field(
         default=0,
         ge=0,

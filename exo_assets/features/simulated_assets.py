@@ -32,6 +32,8 @@ SIMULATING = (
 
 
 def _plan(resources: Any) -> Callable[[str], Iterable[Quantum]]:
+    if not resources.settings.simulated_weight:
+        return lambda _bucket: ()
     tables, core = resources.star_tables, resources.lake.read("core_signals")
     diagnosed = tables.read(FEAT_DIAGNOSTICS.name, empty=FEAT_DIAGNOSTICS.empty())
     chosen, own = hosts(core, seen_missions(with_diagnostics(core, diagnosed))), by_star(diagnosed)
@@ -61,14 +63,16 @@ feat_simulated_views = star_asset(
     also_after=[FEAT_SIMULATED_VIEWS.name],
     salt=digests(FEAT_SIMULATED_VIEWS.name),
 )
-def feat_simulated_index(star_tables: Any, lake: Any) -> Table:
+def feat_simulated_index(star_tables: Any, lake: Any, settings: Any) -> Table:
     """Write the views of all simulated signals as arrays, and say which row is whose; arrays of before are deleted."""
     digest = star_tables.digest(FEAT_SIMULATED_VIEWS.name)[:16]
     whole = star_tables.read(FEAT_SIMULATED_VIEWS.name, empty=FEAT_SIMULATED_VIEWS.empty())
     frame = whole.filter(pl.col("reason").is_null()).sort("simulated_id")
     keep_arrays(lake, SIMULATED_ROOT, digest, {name: frame[name].to_numpy() for name in SEEN_VIEWS})
     note = "simulated signals in real light curves of training stars"
-    if whole.is_empty():
+    if not settings.simulated_weight:
+        note = "nothing was simulated: EXO_SIMULATED_WEIGHT is 0"
+    elif whole.is_empty():
         note = "nothing was simulated: no mission has so many labelled light curves that the vetter would see them"
     made = frame.group_by("mission", "kind").len("signals").sort("mission", "kind")
     lost = whole.drop_nulls("reason").group_by("reason").len("signals").sort("signals", descending=True)

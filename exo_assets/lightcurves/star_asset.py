@@ -59,7 +59,7 @@ def star_asset(
         kinds={"ray", "parquet"},
         partitions_def=BUCKETS,
         backfill_policy=one_run(),
-        required_resource_keys={"lake", "star_tables", "ray_runtime", reader},
+        required_resource_keys={"lake", "star_tables", "ray_runtime", "settings", reader},
         check_specs=[few_lost(contract.name)],
         metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
     )

@@ -28,7 +28,7 @@ from exo_assets.training import comparison, report
 from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.network_training import jobs_of, learn_network
-from exo_assets.training.neural import Epoch, NeuralJob
+from exo_assets.training.neural import Epoch, NeuralJob, NeuralSettings
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.simulated_rows import with_simulated
@@ -44,11 +44,12 @@ OOF_KEY = "training/out_of_fold/{digest}.parquet"
 
 def training_settings(settings: Any) -> TrainingSettings:
     """Settings of training from the platform's."""
-    return TrainingSettings(seed=settings.seed)
+    return TrainingSettings(seed=settings.seed, neural=NeuralSettings(simulated=settings.simulated_weight))
 
 
 def _salt(resources: Any) -> str:
-    return f"{resources.settings.profile}:{resources.settings.seed}:{resources.settings.retrain}"
+    chosen = resources.settings
+    return f"{chosen.profile}:{chosen.seed}:{chosen.retrain}:{chosen.simulated_weight}"
 
 
 @table_asset(ML_TRAINING_SET, group=GROUP, code=["training/splits.py", "training/contracts.py", "training/settings.py"])

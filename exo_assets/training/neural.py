@@ -59,7 +59,7 @@ class NeuralSettings:
     stretch: float = 0.1
     flip: bool = True
     balance: str = "plain"
-    simulated: float = 0.1
+    simulated: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.features.signal_contracts import FEAT_SIMULATED_VIEWS
 from exo_assets.features.simulated import KINDS, PLANET_RATIO, injected, pair
+from exo_assets.features.simulated_assets import _plan, feat_simulated_index
 from exo_assets.features.simulated_tasks import PAIRS, SimulationWork, hosts, simulate_star, simulation_quanta
 from exo_assets.lightcurves.clean import CleanCurve, cleaned
 from exo_assets.lightcurves.curve_rows import to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.injection import InjectionError, is_injected
+from exo_assets.training.assets import training_settings
 from exo_assets.training.splits import in_test
+from exo_resources.lake import Lake
+from exo_resources.settings import Settings
+from exo_resources.star_tables import StarTables
 from tests.lightcurves.simulated import curve as simulated
 from tests.lightcurves.simulated import light_curve
 
@@ -32,6 +40,19 @@ def noisy(star: str = "KIC 1", span_days: float = 120.0) -> CleanCurve:
 
 
 CURVE = noisy()
+
+
+@pytest.mark.parametrize(("weight", "why"), [(0.0, "EXO_SIMULATED_WEIGHT is 0"), (0.1, "no mission has so many")])
+def test_where_nothing_is_simulated_the_table_says_why(weight: float, why: str, lake: Lake) -> None:
+    lake.write("core_signals", CORE_SIGNALS.empty())
+    chosen = Settings(simulated_weight=weight)
+    resources = {"lake": lake, "star_tables": StarTables(lake), "settings": chosen}
+    assert list(_plan(SimpleNamespace(**resources))("kepler-01")) == []
+    done = dg.materialize([feat_simulated_index], resources=resources)
+    [made] = done.asset_materializations_for_node("feat_simulated_index")
+    assert why in str(made.metadata["note"].value)
+    assert lake.read("feat_simulated_index").is_empty()
+    assert training_settings(chosen).neural.simulated == weight
 
 
 class Stored:

@@ -99,7 +99,7 @@ def night(lake: Lake, runtime: RayRuntime, instance: dg.DagsterInstance, **confi
         [core_light_curves, core_search],
         instance=instance,
         tags=run_tags(instance),
-        resources={"lake": lake, "star_tables": StarTables(lake), "ray_runtime": runtime},
+        resources={"lake": lake, "star_tables": StarTables(lake), "ray_runtime": runtime, "settings": None},
         run_config={"ops": {name: {"config": config} for name in ("core_light_curves", "core_search")}}
         if config
         else {},
