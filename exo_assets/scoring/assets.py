@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.catalogs.contracts import RESOLVED
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.scoring.contracts import (
     JUDGEMENT,
@@ -116,46 +115,34 @@ def out_view_explanations(
     """Of every signal that is not resolved and whose views the champion sees, which part of the light curve argued for
     a planet or against it."""
     from exo_assets.pictures import image
-    from exo_assets.scoring.score import prepare
-    from exo_assets.scoring.view_explanations import RESULT, pictures
+    from exo_assets.scoring.view_explanations import RESULT, asked_for, pictures, why_empty
 
     ref, files, vetter = _opened(ml_vetter_champion, registry)
-    signals = core_signals.sort("signal_id").with_row_index("row").with_columns(pl.col("row").cast(pl.String))
-    asked = signals.filter(~pl.col("disposition").is_in(RESOLVED).fill_null(False))
-    asked = asked.join(feat_view_index.select("signal_id"), on="signal_id", how="semi")
-    why = {m: vetter.unseen_views(m) for m in sorted(asked["mission"].unique())}
-    asked = asked.filter(pl.col("mission").is_in([m for m, unseen in why.items() if unseen is None]))
+    asked = asked_for(core_signals, feat_view_index, vetter)
     found, shown = pl.DataFrame(schema=RESULT), dict[str, bytes]()
-    if asked.height:
-        # Features of a signal depend on the star's other signals: they are made of all.
-        index = feat_view_index.join(asked, on="signal_id", how="semi")
-        diagnosed = with_diagnostics(signals.drop("row"), feat_signal_diagnostics)
-        prepared = prepare(signal_views.beside(diagnosed, index), vetter)
-        features = prepared.features.filter(pl.col("signal_id").is_in(asked["row"].to_list()))
-        found = _explained(features, files, ray_runtime)
-        unusable = prepared.rows.filter(pl.col("row").is_in(asked["row"].to_list())).drop_nulls("unusable")
-        found = pl.concat([found, unusable.select(signal_id="row", reason="unusable")], how="diagonal")
+    if asked.signals.height:
+        catalogue = with_diagnostics(core_signals, feat_signal_diagnostics).sort("signal_id")
+        index = feat_view_index.join(asked.signals, on="signal_id", how="semi")
+        features, unusable = asked.features(signal_views.beside(catalogue, index), vetter)
+        found = pl.concat([_explained(features, files, ray_runtime), unusable])
         if found.height and found["reason"].null_count() == 0:
             raise dg.Failure(
-                f"{ref} explained not one of {asked.height} signals; the first reason: {found['reason'][0]}"
+                f"{ref} explained not one of {asked.signals.height} signals; the first reason: {found['reason'][0]}"
             )
-        names = dict(asked.select("row", "signal_id").iter_rows())
-        shown = {names[row]: picture for row, picture in pictures(found, features, PICTURES).items()}
-    rows = found.rename({"signal_id": "row"}).join(asked.select("row", "signal_id", "mission", "star_id"), on="row")
+        names = dict(asked.signals.select("row", "signal_id").iter_rows())
+        shown = dict(pictures(found, features, names, PICTURES))
+    rows = found.rename({"signal_id": "row"}).join(asked.signals, on="row")
     stored = lake.version("core_signals").digest[:16]
     rows = rows.with_columns(model_version=pl.lit(vetter.version), data_version=pl.lit(stored))
-    lost = rows["reason"].count()
-    unseen = {m: reason for m, reason in why.items() if reason}
-    empty = {"empty_because": _why_empty(vetter, unseen)} if rows.is_empty() else {}
     return Table(
         OUT_VIEW_EXPLANATIONS.conform(rows).sort("signal_id", "view"),
         metadata={name: dg.MetadataValue.md(image(png, name)) for name, png in shown.items()},
         notes={
             "model": ref.as_row(),
             "explained": rows.filter(pl.col("reason").is_null())["signal_id"].n_unique(),
-            "lost": lost,
-            **({"unseen": unseen} if unseen else {}),
-            **empty,
+            "lost": rows["reason"].count(),
+            **({"unseen": dict(asked.unseen)} if asked.unseen else {}),
+            **({"empty_because": why_empty(vetter, asked.unseen)} if rows.is_empty() else {}),
         },
     )
 
@@ -167,12 +154,6 @@ def _opened(ml_vetter_champion: pl.DataFrame, registry: Any) -> tuple[ModelRef, 
     ref = ModelRef.from_row(ml_vetter_champion.row(0, named=True))
     files = model_files(registry.fetch(ref))
     return ref, files, load_model(files)
-
-
-def _why_empty(vetter: Any, unseen: dict[str, str]) -> str:
-    if vetter.network is None:
-        return str(vetter.unseen_views(""))
-    return "; ".join(unseen.values()) or "no signal that is not resolved has views"
 
 
 def _explained(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:

@@ -18,12 +18,15 @@ from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.seen_views import SEEN_VIEWS, VIEW_BINS
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
 from exo_assets.features.view_arrays import array_key, npy_bytes
+from exo_assets.scoring import view_explanations
 from exo_assets.scoring.assets import PICTURES, out_view_explanations
 from exo_assets.scoring.batch import model_files, to_arrow
 from exo_assets.scoring.score import prepare
 from exo_assets.scoring.view_explanations import RESULT, explain_batch, explain_resilient, pictures
+from exo_assets.scoring.view_page import page_of
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_assets.training.vetter import Vetter
+from exo_assets.training.view_reasons import ViewReasons
 from exo_resources.lake import Lake
 from exo_resources.signal_views import SignalViews
 
@@ -157,11 +160,20 @@ def test_a_signal_that_fails_is_a_row_with_the_reason(features: pl.DataFrame) ->
     }
 
 
-def test_a_batch_travels_and_its_strongest_are_drawn(features: pl.DataFrame, tmp_path: Path) -> None:
+def test_a_batch_travels_and_its_strongest_are_drawn(
+    features: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seeing_vetter().save(tmp_path)
     rows = explain_batch(model_files(tmp_path), to_arrow(features))
     assert rows.equals(explain_resilient(features, seeing_vetter()))
-    drawn = pictures(rows, features, 2)
-    most = {n: max(abs(e) for v in g["effect"] for e in v) for (n,), g in rows.group_by("signal_id")}
-    assert list(drawn) == sorted(most, key=lambda n: -most[n])[:2]
+    titles: list[str] = []
+
+    def titled(found: ViewReasons, title: str) -> bytes:
+        titles.append(title)
+        return page_of(found, title)
+
+    monkeypatch.setattr(view_explanations, "page_of", titled)
+    drawn = pictures(rows, features, {n: f"K{n}" for n in features["signal_id"]}, 2)
+    most = {f"K{n}": max(abs(e) for v in g["effect"] for e in v) for (n,), g in rows.group_by("signal_id")}
+    assert list(drawn) == titles == sorted(most, key=lambda n: -most[n])[:2]
     assert all(png.startswith(b"\x89PNG") for png in drawn.values())
