@@ -54,7 +54,7 @@ def read_document(
     """The document in `data`; `name` is the file's name without folders, and becomes its id.
 
     With `ocr`, pages without a text layer are read from their picture; without it a PDF that has no text on any page
-    is refused (`no_text`). What `ocr` raises is not caught: it says something of the machine, not of the document.
+    is refused (`no_text`), as is one on which `ocr` fails.
     """
     try:
         _check_name(name)

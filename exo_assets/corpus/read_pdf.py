@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from exo_assets.corpus.document import Document
 from exo_assets.corpus.plain_text import clean_text, first_line, has_words, one_line
-from exo_assets.corpus.reading import Limits, Ocr, Refusal
+from exo_assets.corpus.reading import Limits, Ocr, OcrError, Refusal
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
@@ -119,7 +119,7 @@ def _pages(pdf: PdfDocument, limits: Limits, ocr: Ocr | None) -> list[str]:
             try:
                 text = _page_text(page, left, limits)
                 if ocr and not has_words(text):
-                    text = clean_text(ocr(_picture(page)))
+                    text = clean_text(_recognised(page, number, ocr))
             finally:
                 page.close()
         except pypdfium2.PdfiumError as error:
@@ -150,6 +150,13 @@ def _joined(cut: re.Match[str]) -> str:
     """A word that the end of a line cut; its hyphen stays (K2-18) unless small letters are on both sides."""
     before, after = cut[1], cut[2]
     return before + ("" if before.islower() and after.islower() else "-") + after
+
+
+def _recognised(page: PdfPage, number: int, ocr: Ocr) -> str:
+    try:
+        return ocr(_picture(page))
+    except OcrError as error:
+        raise Refusal("no_text", f"page {number + 1} has no text layer, and text recognition failed: {error}") from None
 
 
 def _picture(page: PdfPage) -> bytes:

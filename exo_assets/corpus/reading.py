@@ -1,6 +1,6 @@
 """What all readers of files share: their limits, and how a refusal travels.
 
-Belongs here: limits, the exception and the signature of text recognition. Does not belong here: any format.
+Belongs here: limits, exceptions and the signature of text recognition. Does not belong here: any format.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 Ocr = Callable[[bytes], str]
-"""Text of one page from its picture: a grey PGM file of 300 dots an inch."""
+"""Text of one page from its picture: a grey PGM file of 300 dots an inch; OcrError when it cannot be had."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,10 @@ class Limits:
     bytes: int = 100_000_000
     pages: int = 2_000
     characters: int = 10_000_000
+
+
+class OcrError(Exception):
+    """Text recognition failed on a page; the message says how."""
 
 
 class Refusal(Exception):

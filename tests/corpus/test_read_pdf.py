@@ -116,7 +116,7 @@ def test_pdfs_with_parts_cut_out_and_put_in(start: int, end: int, junk: bytes) -
     assert isinstance(result, Document | Rejected)
 
 
-@pytest.mark.parametrize("module", ["read_document", "chunks", "arxiv", "own_documents"])
+@pytest.mark.parametrize("module", ["read_document", "own_documents"])
 def test_pdfium_is_loaded_for_pdfs_only(module: str) -> None:
     code = f"import sys, exo_assets.corpus.{module}; sys.exit('pypdfium2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

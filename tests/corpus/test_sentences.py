@@ -79,5 +79,5 @@ def test_every_sign_is_in_one_sentence(text: str) -> None:
 
 @pytest.mark.parametrize("unit", ["a", ". ", "..", " ", "\n", "\"')", "| ", "A. ", "al. W", "!?", "1.", "\n-"])
 def test_gigantic_texts_of_one_pattern_are_split(unit: str) -> None:
-    spans = sentences(unit * 100_000)
+    spans = sentences(unit * 30_000)
     assert spans == sorted(spans)
