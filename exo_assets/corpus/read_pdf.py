@@ -112,13 +112,16 @@ def _pages(pdf: PdfDocument, limits: Limits, ocr: Ocr | None) -> list[str]:
     """Cleaned text of every page, empty where there is none; a page that cannot be loaded breaks the document."""
     import pypdfium2
 
-    pages, left = list[str](), limits.characters
+    pages, left, recognised = list[str](), limits.characters, 0
     for number in range(len(pdf)):
         try:
             page = pdf[number]
             try:
                 text = _page_text(page, left, limits)
                 if ocr and not has_words(text):
+                    recognised += 1
+                    if recognised > limits.recognised_pages:
+                        raise _too_many_scans(limits)
                     text = clean_text(_recognised(page, number, ocr))
             finally:
                 page.close()
@@ -144,6 +147,13 @@ def _page_text(page: PdfPage, left: int, limits: Limits) -> str:
 
 def _too_long(limits: Limits) -> Refusal:
     return Refusal("too_long", f"holds over {limits.characters:,} characters; split it")
+
+
+def _too_many_scans(limits: Limits) -> Refusal:
+    most = f"{limits.recognised_pages:,}"
+    return Refusal(
+        "too_many_pages", f"has over {most} pages without a text layer; split it, or recognise its text first"
+    )
 
 
 def _joined(cut: re.Match[str]) -> str:

@@ -14,11 +14,15 @@ Ocr = Callable[[bytes], str]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a document may be at most; beyond it the document is refused, never cut."""
+    """What a document may be at most; beyond it the document is refused, never cut.
+
+    `recognised_pages`: pages whose text has to be recognised, which takes seconds each.
+    """
 
     bytes: int = 100_000_000
     pages: int = 2_000
     characters: int = 10_000_000
+    recognised_pages: int = 200
 
 
 class OcrError(Exception):

@@ -18,7 +18,25 @@ _NEVER = frozenset(
         *("fig", "figs", "eq", "eqs", "eqn", "eqns", "sec", "secs", "sect", "sects", "tab", "tabs", "ref", "refs"),
         *("e.g", "i.e", "cf", "vs", "viz", "approx", "ca", "dr", "prof", "mr", "mrs", "ms", "st", "no", "nos", "vol"),
         *("pp", "ch", "chap", "app", "resp", "incl", "ed", "eds", "dept", "univ", "astron", "astrophys", "phys"),
-        *("c.f", "w.r.t", "s.t", "prop", "def", "col", "cols", "ser", "suppl", "lett", "proc", "priv", "comm", "obs"),
+        *(
+            "c.f",
+            "w.r.t",
+            "s.t",
+            "prop",
+            "def",
+            "col",
+            "cols",
+            "ser",
+            "suppl",
+            "lett",
+            "proc",
+            "priv",
+            "comm",
+            "obs",
+            "rev",
+            "soc",
+            "mon",
+        ),
     )
 )
 """Words before a full stop that never end a sentence."""
@@ -44,7 +62,8 @@ _END = re.compile(
     r"|(?P<hard>\n(?=\n|[ \t]{0,8}(?:[-*+•][ \t]|\d{1,3}\)[ \t]|\||\#{1,6}[ \t])))"
     r"|(?P<after>(?:(?<=\n)|\A)(?:\||[ \t]{0,3}\#{1,6}[ \t])[^\n]*)"
 )
-_WORD = re.compile(r"[\w.\-'’]{1,40}\Z")
+_WORD = re.compile(r"[\w.\-'’/]{1,40}\Z")
+_AFTER_NUMBER = re.compile(r"\d[ \u00a0]\Z")
 _INITIALS = re.compile(r"[A-Z](?:[.\-][A-Z])*")
 _NUMBERING = re.compile(r"\d{1,2}|[1-9]\d?(?:\.\d{1,2})+")
 _NEXT = re.compile(r"[\s\"'(\[“‘«*_]{0,40}([\w]{0,30})")
@@ -100,7 +119,7 @@ def _word_ends(text: str, stop: int, word: str, word_after: str) -> bool:
         return False
     if low in _SOMETIMES:
         return opens or not word_after
-    if _INITIALS.fullmatch(word):
+    if _INITIALS.fullmatch(word) and not _AFTER_NUMBER.search(text[max(0, stop - len(word) - 2) : stop - len(word)]):
         return opens or not word_after
     if not (
         _NUMBERING.fullmatch(word) and _AT_LINE_START.search(text[max(0, stop - len(word) - 14) : stop - len(word)])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exo_assets.corpus.document import Document, Rejected
 from exo_assets.corpus.read_document import read_document
 from exo_assets.corpus.read_pdf import join_pages
+from exo_assets.corpus.reading import Limits
 from tests.corpus.pdf_files import encrypted_pdf, pdf_of
 
 PAPER = pdf_of(
@@ -72,6 +73,9 @@ def test_pictures_of_pages_go_to_text_recognition() -> None:
     assert seen == [b"P5 2550 330"]  # 8.5 by 11 inches at 300 dots
     assert paper.text == "A page with text\nScanned  words"
     assert paper.pages_without_text == 0
+    many = read_document("scan.pdf", pdf_of([""] * 3), limits=Limits(recognised_pages=2), ocr=ocr)
+    assert isinstance(many, Rejected)
+    assert (many.reason, len(seen)) == ("too_many_pages", 3)
     nothing = read_document("scan.pdf", pdf_of([""]), ocr=lambda picture: " ")
     assert isinstance(nothing, Rejected)
     assert (nothing.reason, "found nothing either" in nothing.message) == ("no_text", True)

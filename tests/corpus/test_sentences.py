@@ -32,6 +32,7 @@ def _split(text: str) -> list[str]:
         ["Depths, widths, etc. were kept.", "Times, dates, etc.", "The rest was dropped."],
         ["Dr. Brown says no.", "We say No. 3."],
         ["Wait ... what follows is small.", "So it ends..."],
+        ["It is at 80 K.", "Photons give S/N.", "Signals (Phys. Rev. D) grow."],
         ["P = 9.4 d. and e = 0 are held."],
         ["これは惑星です。", "そうです。"],
     ],
