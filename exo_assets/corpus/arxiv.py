@@ -1,0 +1,223 @@
+"""Listings of arXiv as documents: the export API's Atom feed and OAI-PMH records in the `arXiv` format.
+
+Belongs here: what their elements mean. Does not belong here: asking for them (no address is opened here), XML itself.
+
+arXiv's metadata are CC0. A record is a document with the abstract as its text; the id has no version, so that a new
+version takes the place of the old one. Formulas stay as LaTeX.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from xml.etree.ElementTree import Element
+
+from exo_assets.corpus.document import Document, Rejected
+from exo_assets.corpus.plain_text import has_words, one_line, shown
+from exo_assets.corpus.safe_xml import LARGEST_BYTES, XmlError, parse_xml
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+ARXIV = "{http://arxiv.org/schemas/atom}"
+SEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
+OAI = "{http://www.openarchives.org/OAI/2.0/}"
+RECORD = "{http://arxiv.org/OAI/arXiv/}"
+
+_ID = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
+LONGEST_ABSTRACT = 20_000
+"""Characters; arXiv takes no more than 1,920 today."""
+_MOST_AUTHORS = 5_000
+_NO_RECORDS = "noRecordsMatch"
+
+
+class ArxivError(ValueError):
+    """An answer of arXiv is no listing. `code` is OAI-PMH's error code (badResumptionToken, ...) where it gave one."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One answer of arXiv.
+
+    `deleted` has ids of documents that arXiv withdrew from its records. `resumption_token` asks for the next part of an
+    OAI-PMH list; None: this was the last. `total` is the size of the whole list where it is told.
+    """
+
+    documents: tuple[Document, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    deleted: tuple[str, ...] = ()
+    resumption_token: str | None = None
+    total: int | None = None
+
+
+def parse_atom(data: bytes) -> Listing:
+    """The documents of a page of the export API's Atom feed; ArxivError when it is none, or arXiv's own error.
+
+    `total` is opensearch:totalResults: a feed that is empty before `total` is reached is to be asked for again.
+    """
+    root = _root(data, f"{ATOM}feed", "Atom feed")
+    entries = root.findall(f"{ATOM}entry")
+    for entry in entries:
+        if "arxiv.org/api/errors" in _text(entry, f"{ATOM}id"):
+            raise ArxivError(f"arXiv refused the query: {_text(entry, f'{ATOM}summary') or 'it does not say why'}")
+    found = [_atom_entry(entry, number) for number, entry in enumerate(entries, start=1)]
+    return _listing(found, total=_whole(_text(root, f"{SEARCH}totalResults")))
+
+
+def parse_oai(data: bytes) -> Listing:
+    """The documents of an OAI-PMH answer (ListRecords or GetRecord, metadataPrefix=arXiv).
+
+    An empty list is no error; every other error of the protocol is an ArxivError with its code.
+    """
+    root = _root(data, f"{OAI}OAI-PMH", "OAI-PMH answer")
+    for error in root.findall(f"{OAI}error"):
+        code = error.get("code", "")
+        if code == _NO_RECORDS:
+            return Listing(total=0)
+        raise ArxivError(f"arXiv's OAI-PMH answers {code or 'an error'}: {one_line(error.text or '')}", code)
+    body = next((e for verb in ("ListRecords", "GetRecord") if (e := root.find(OAI + verb)) is not None), None)
+    if body is None:
+        raise ArxivError("the OAI-PMH answer holds neither ListRecords nor GetRecord; ask with one of these verbs")
+    records = body.findall(f"{OAI}record")
+    deleted = [r for r in records if _status(r) == "deleted"]
+    found = [_oai_record(r, number) for number, r in enumerate(records, start=1) if _status(r) != "deleted"]
+    token = body.find(f"{OAI}resumptionToken")
+    return _listing(
+        found,
+        deleted=tuple(f"arXiv:{m[1]}" for r in deleted if (m := _ID.search(_oai_id(r)))),
+        resumption_token=((token.text or "").strip() or None) if token is not None else None,
+        total=_whole(token.get("completeListSize", "")) if token is not None else None,
+    )
+
+
+def _root(data: bytes, tag: str, what: str) -> Element:
+    try:
+        root = parse_xml(data)
+    except XmlError as error:
+        raise ArxivError(f"the answer is no {what}: {error}; is it an error page?") from None
+    if root.tag != tag:
+        raise ArxivError(f"the answer is no {what}: its root is {shown(root.tag)}")
+    return root
+
+
+def _listing(
+    found: list[Document | Rejected],
+    *,
+    deleted: tuple[str, ...] = (),
+    resumption_token: str | None = None,
+    total: int | None = None,
+) -> Listing:
+    last = {d.document_id: d for d in found if isinstance(d, Document)}  # a list may have two versions of one
+    rejected = tuple(d for d in found if isinstance(d, Rejected))
+    return Listing(tuple(last.values()), rejected, deleted, resumption_token, total)
+
+
+def _atom_entry(entry: Element, number: int) -> Document | Rejected:
+    primary = [e.get("term", "") for e in entry.findall(f"{ARXIV}primary_category")]
+    others = [e.get("term", "") for e in entry.findall(f"{ATOM}category")]
+    return _document(
+        _text(entry, f"{ATOM}id").rpartition("/abs/")[2],
+        f"entry {number} of the feed",
+        title=_text(entry, f"{ATOM}title"),
+        abstract=_text(entry, f"{ATOM}summary", LARGEST_BYTES),
+        authors=[_text(a, f"{ATOM}name") for a in entry.findall(f"{ATOM}author")[:_MOST_AUTHORS]],
+        dates=(_text(entry, f"{ATOM}published"), _text(entry, f"{ATOM}updated")),
+        categories=[*primary, *others],
+    )
+
+
+def _oai_record(record: Element, number: int) -> Document | Rejected:
+    about = record.find(f"{OAI}metadata/{RECORD}arXiv")
+    if about is None:
+        return _incomplete(_oai_id(record) or f"record {number} of the list", "metadata in the arXiv format")
+    created = _text(about, f"{RECORD}created")
+    return _document(
+        _text(about, f"{RECORD}id"),
+        _oai_id(record) or f"record {number} of the list",
+        title=_text(about, f"{RECORD}title"),
+        abstract=_text(about, f"{RECORD}abstract", LARGEST_BYTES),
+        authors=[_author(a) for a in about.findall(f"{RECORD}authors/{RECORD}author")[:_MOST_AUTHORS]],
+        dates=(created, _text(about, f"{RECORD}updated") or created),
+        categories=_text(about, f"{RECORD}categories").split(),
+    )
+
+
+def _document(
+    arxiv_id: str,
+    place: str,
+    *,
+    title: str,
+    abstract: str,
+    authors: list[str],
+    dates: tuple[str, str],
+    categories: list[str],
+) -> Document | Rejected:
+    match = _ID.fullmatch(arxiv_id)
+    if match is None:
+        return _incomplete(place, "an id that arXiv could have given")
+    name = f"arXiv:{match[1]}"
+    for what, value in (("a title", title), ("an abstract", abstract)):
+        if not has_words(value):
+            return _incomplete(name, what)
+    if len(abstract) > LONGEST_ABSTRACT:
+        said = (
+            f"{name}: the abstract has {len(abstract):,} characters, over {LONGEST_ABSTRACT:,}; look at it at arxiv.org"
+        )
+        return Rejected(name, "arxiv", "too_long", said)
+    return Document(
+        document_id=name,
+        source="arxiv",
+        media="abstract",
+        title=title,
+        text=abstract,
+        authors=tuple(a for a in authors if a),
+        published=_day(dates[0]),
+        updated=_day(dates[1]),
+        url=f"https://arxiv.org/abs/{match[1]}",
+        categories=tuple(dict.fromkeys(one_line(c, 40) for c in categories if has_words(c))),
+    )
+
+
+def _incomplete(name: str, what: str) -> Rejected:
+    said = shown(name)
+    return Rejected(
+        said,
+        "arxiv",
+        "incomplete",
+        f"{said}: the record has no {what.removeprefix('an ').removeprefix('a ')}; look it up at arxiv.org",
+    )
+
+
+def _text(element: Element, path: str, longest: int = 1000) -> str:
+    """The text at `path` on one line; empty where there is none."""
+    return one_line(element.findtext(path) or "", longest)
+
+
+def _author(author: Element) -> str:
+    parts: Iterator[str] = (_text(author, f"{RECORD}{part}") for part in ("forenames", "keyname", "suffix"))
+    return " ".join(part for part in parts if part)
+
+
+def _status(record: Element) -> str:
+    header = record.find(f"{OAI}header")
+    return header.get("status", "") if header is not None else ""
+
+
+def _oai_id(record: Element) -> str:
+    return _text(record, f"{OAI}header/{OAI}identifier").removeprefix("oai:arXiv.org:")
+
+
+def _day(value: str) -> date | None:
+    try:
+        day = date.fromisoformat(value[:10])
+    except ValueError:
+        return None
+    return day if 1900 <= day.year <= 2200 else None
+
+
+def _whole(value: str) -> int | None:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 12 else None
