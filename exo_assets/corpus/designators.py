@@ -62,7 +62,7 @@ class Designator:
 
 _GAP = r"[\s_‐-―−-]{0,2}"
 _SIGNAL = r"(?P<signal>\.\d{2})"
-_ENDS = r"(?![\w'’]|\.\w|-(?![c-h]\b)\w)"  # 'b-e' is a list of planets, 'b-i' a moon, 'd-type' no planet
+_ENDS = r"(?!\w|['’](?!s\b)|\.\w|-(?![c-h]\b)\w)"  # 'b-e' is a list of planets, 'b-i' a moon, 'd-type' no planet
 _PART = r"(?P<part>\s?\(?[AB]{1,2}\)?(?=\s?[b-i]\b))?"
 _PLANET = rf"{_PART}(?:[\s_-]?(?P<planet>[b-i]|(?<=\d)[B-I]|(?<=[\s_])[B-H]){_ENDS})?"
 _TAIL = rf"(?![\d])(?:{_SIGNAL}(?![\d])|(?!\.\d){_PLANET})"

@@ -45,7 +45,12 @@ class KeywordIndex:
             raise ValueError("no texts to index")
         stem = english_stemmer()
         engine = _engine()
-        engine.index([terms(text, stem) for text in texts], show_progress=False)
+        found = [terms(text, stem) for text in texts]
+        # Sorted, for bytes that do not depend on the process; with the empty word, as there may be no other.
+        words = {word: at for at, word in enumerate(sorted({"", *(word for each in found for word in each)}))}
+        ids = [[words[word] for word in each] for each in found]
+        with np.errstate(invalid="ignore"):  # passages without any term have no mean length
+            engine.index((ids, words), create_empty_token=False, show_progress=False)
         return cls(engine, len(texts))
 
     def scores(self, query: str) -> Scores:
@@ -67,19 +72,14 @@ class KeywordIndex:
     def idf(self, wanted: Sequence[str]) -> npt.NDArray[np.float64]:
         """Inverse document frequency of terms, ln(1 + (N - n + 0.5) / (n + 0.5)): the rarer, the larger, never 0."""
         starts = np.asarray(self._engine.scores["indptr"])
-        place = [self._engine.vocab_dict.get(term, -1) for term in wanted]
-        n = np.array([0 if p < 0 or p + 1 >= len(starts) else starts[p + 1] - starts[p] for p in place], dtype=float)
+        place = [self._engine.vocab_dict.get(term) for term in wanted]
+        n = np.array([0 if at is None else starts[at + 1] - starts[at] for at in place], dtype=float)
         return np.log1p((self.passages - n + 0.5) / (n + 0.5))
 
     def to_bytes(self) -> bytes:
         """The index as one zip of arrays and words; the same index gives the same bytes."""
-        scores, words = self._engine.scores, sorted(self._engine.vocab_dict.items(), key=lambda item: item[1])
-        head = {
-            "format": _FORMAT,
-            "passages": self.passages,
-            "words": [w for w, _ in words],
-            "at": [i for _, i in words],
-        }
+        scores = self._engine.scores
+        head = {"format": _FORMAT, "passages": self.passages, "words": sorted(self._engine.vocab_dict)}
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             packed.writestr(_entry("index.json"), json.dumps(head))
@@ -104,8 +104,8 @@ class KeywordIndex:
             )
         engine = _engine()
         engine.scores = arrays | {"num_docs": head["passages"]}
-        engine.vocab_dict = dict(zip(head["words"], head["at"], strict=True))
-        engine.unique_token_ids_set = set(head["at"])
+        engine.vocab_dict = {word: at for at, word in enumerate(head["words"])}
+        engine.unique_token_ids_set = set(engine.vocab_dict.values())
         return cls(engine, head["passages"])
 
 
@@ -115,7 +115,9 @@ _ARRAYS = ("data", "indices", "indptr")
 def _engine() -> Any:
     import bm25s
 
-    return bm25s.BM25(method=_METHOD, k1=_K1, b=_B)
+    engine = bm25s.BM25(method=_METHOD, k1=_K1, b=_B)
+    engine.nonoccurrence_array = None  # of other methods; read before it is set where an index is loaded
+    return engine
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
