@@ -22,11 +22,11 @@ RECIPROCAL_K = 60
 
 @dataclass(frozen=True)
 class Fusion:
-    """How legs are joined. With `weights` (leg to weight): the weighted sum of scores stretched to 0..1 (Lee 1997);
-    without: reciprocal rank fusion. `depth` is how many of its best each leg brings in."""
+    """How legs are joined. With `weights` (leg to weight): the weighted sum of scores stretched to 0..1; without:
+    reciprocal rank fusion. `depth` is how many of its best each leg brings in."""
 
     weights: Mapping[str, float] | None = None
-    depth: int = 100
+    depth: int = 300
 
     def __post_init__(self) -> None:
         weights = self.weights
@@ -66,12 +66,14 @@ def deepest(scores: Floats, depth: int) -> Floats:
 
 
 def stretched(scores: Floats) -> Floats:
-    """Scores moved and stretched so that the lowest found is 0 and the highest 1; all 1 where they are one value."""
+    """Scores over the highest of them: 1 for the best, 0 for one of a passage with nothing in common, or less.
+
+    Min-max with the minimum that cosine and BM25 have by their nature in place of the lowest score that was found
+    (Bruch, Gai and Ingber 2023, arXiv 2210.11934), so that a score means the same however deep a leg was searched.
+    """
     found = ~np.isnan(scores)
-    if not found.any():
-        return scores
-    low, high = float(scores[found].min()), float(scores[found].max())
-    return np.where(found, (scores - low) / (high - low) if high > low else 1.0, np.nan)
+    highest = float(scores[found].max()) if found.any() else 0.0
+    return np.where(found, np.clip(scores / highest, 0.0, 1.0) if highest > 0 else 0.0, np.nan)
 
 
 def reciprocal_ranks(scores: Floats, k: int = RECIPROCAL_K) -> Floats:
