@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import polars as pl
 
 _STEPS = (
-    (r"[‐-―−_+\s-]+", "-"),  # hyphens, dashes, minus, space, plus
+    (r"[‐-―−_+ \t\n\r\f\v\u00a0\u2000-\u200a\u202f-]+", "-"),  # hyphens, dashes, minus, spaces, plus
     (r"[^a-z0-9.-]", ""),
     (r"^-+|[-.]+$", ""),
-    (r"^k(\d{5}(?:\.\d\d)?)$", r"koi\1"),
-    (r"(^|[a-z-])0+(\d)", r"\1\2"),
+    (r"^k([0-9]{5}(?:\.[0-9]{2})?)$", r"koi\1"),
+    (r"(^|[a-z-])0+([0-9])", r"\1\2"),
     (r"-*([a-z])-*", r"\1"),  # a hyphen counts between digits only: K2-3 is not K23, WASP-10 7 not WASP-107
 )
 """(pattern, replacement), in order, on the text in lower case; polars and Python apply the same ones."""
@@ -33,7 +33,7 @@ def key(name: str) -> str:
     """
     out = name.lower()
     for pattern, replacement in _STEPS:
-        out = re.sub(pattern, replacement, out, flags=re.ASCII)
+        out = re.sub(pattern, replacement, out)
     return out
 
 
@@ -41,7 +41,7 @@ def key_column(names: pl.Expr) -> pl.Expr:
     """`key` of a column of names."""
     out = names.str.to_lowercase()
     for pattern, replacement in _STEPS:
-        out = out.str.replace_all(pattern.replace(r"\d", "[0-9]"), re.sub(r"\\(\d)", r"${\1}", replacement))
+        out = out.str.replace_all(pattern, re.sub(r"\\(\d)", r"${\1}", replacement))
     return out
 
 
@@ -116,9 +116,15 @@ def designators(text: str) -> list[Designator]:
     found = [d for pattern, sure in _PATTERNS for m in pattern.finditer(text) for d in _read(text, m, sure)]
     found.sort(key=lambda d: (not d.sure, d.start - d.end, d.start))
     taken: list[Designator] = []
+    covered = bytearray(len(text))
+    here: dict[tuple[int, int, bool], set[str]] = {}  # a range of planets ('b-e') stands in one place
     for d in found:
-        over = [t for t in taken if d.start < t.end and t.start < d.end]
-        if all((t.start, t.end, t.sure) == (d.start, d.end, d.sure) and t.key != d.key for t in over):
+        keys = here.get((d.start, d.end, d.sure))
+        if keys is None and not any(covered[d.start : d.end]):
+            keys = here[d.start, d.end, d.sure] = set()
+            covered[d.start : d.end] = b"\1" * (d.end - d.start)
+        if keys is not None and d.key not in keys:
+            keys.add(d.key)
             taken.append(d)
     return sorted(taken, key=lambda d: (d.start, d.end, d.key))
 

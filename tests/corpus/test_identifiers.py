@@ -172,7 +172,9 @@ def test_any_text_is_read_without_an_error_and_within_itself(text: str) -> None:
 
 @given(
     st.lists(
-        st.text(st.characters(codec="ascii"), max_size=20) | st.from_regex(r"K\d{5}\.\d\d", fullmatch=True), min_size=1
+        st.text(st.characters(codec="ascii") | st.sampled_from("‑–− "), max_size=20)
+        | st.from_regex(r"K\d{5}\.\d\d", fullmatch=True),
+        min_size=1,
     )
 )
 def test_a_column_of_names_has_the_keys_of_its_names(names: list[str]) -> None:

