@@ -93,7 +93,7 @@ _FAMILIES: tuple[tuple[str, bool], ...] = (
     (rf"{_WORD}(?i:EPIC){_GAP}\d{{8,10}}{_TAIL}", True),
     (rf"{_WORD}(?i:TIC){_GAP}(?!(?:19|20)\d\d\b)\d{{4,11}}{_TAIL}", True),
     (rf"{_WORD}(?i:Kepler)[_‐-―−-]?\d{{1,4}}(?!\.\d){_TAIL}", True),
-    (rf"{_WORD}(?i:Kepler)\s(?!(?:19|20)\d\d\b)\d{{1,4}}(?!\.\d){_COUNTED}{_TAIL}", True),
+    (rf"{_WORD}(?i:Kepler)\s(?!(?:19|20)\d\d\b(?!\s[b-h]\b))\d{{1,4}}(?!\.\d){_COUNTED}{_TAIL}", True),
     (rf"{_WORD}(?i:K2)[_‐-―−-]\d{{1,3}}(?!\.\d){_TAIL}", True),
     (rf"{_WORD}(?i:K2)\s\d{{1,3}}(?=\s?[a-zA-Z]\b){_TAIL}", False),
     (rf"{_WORD}(?:{_CATALOGUES}){_GAP}\+?\d{{1,6}}(?:[\s-]\d{{2,6}}(?!\d))?{_TAIL}", True),

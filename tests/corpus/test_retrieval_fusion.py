@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -78,6 +78,7 @@ def test_wrong_settings_are_refused() -> None:
         fuse({"dense": DENSE}, EQUAL)
 
 
+@settings(deadline=None)
 @given(SCORES, st.integers(1, 40))
 def test_ranked_is_a_stable_sort_of_what_was_found(scores: np.ndarray, limit: int) -> None:
     expected = sorted((r for r in range(scores.size) if not np.isnan(scores[r])), key=lambda r: -scores[r])[:limit]
@@ -85,6 +86,7 @@ def test_ranked_is_a_stable_sort_of_what_was_found(scores: np.ndarray, limit: in
     assert np.flatnonzero(~np.isnan(deepest(scores, limit))).tolist() == sorted(expected)
 
 
+@settings(deadline=None)
 @given(SCORES, st.floats(0.1, 10))
 def test_stretching_keeps_the_order_and_forgets_the_scale(scores: np.ndarray, scale: float) -> None:
     out = stretched(scores)
@@ -96,6 +98,7 @@ def test_stretching_keeps_the_order_and_forgets_the_scale(scores: np.ndarray, sc
         assert found.max() == 1 and out == pytest.approx(stretched(scores * scale), abs=1e-6, nan_ok=True)
 
 
+@settings(deadline=None)
 @given(SCORES)
 def test_two_legs_that_agree_rank_as_one(scores: np.ndarray) -> None:
     scores = scores + 6  # none below what nothing in common scores

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exo_assets.corpus.retrieval_metrics import RETRIEVAL_METRICS, differences, gains, intervals, per_query
@@ -64,6 +64,7 @@ def test_a_difference_is_paired() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.permutations([f"d{n}" for n in range(14)]), st.sets(st.integers(0, 13), min_size=1))
 def test_figures_lie_between_0_and_1_and_the_best_order_is_1(order: list[str], relevant: set[int]) -> None:
     judged = {f"d{n}": 1.0 + n % 3 for n in relevant}
