@@ -49,7 +49,8 @@ class ModelFiles:
 
 
 MINILM = EmbeddingModel("all-MiniLM-L6-v2-int8", 384, 512)
-"""The default. Its network has places for 512 tokens."""
+"""The default. Its network has places for 512 tokens; it was trained on 256, and cut there it finds abstracts by their
+titles a little better (nDCG@10 0.869 against 0.855) at 70 % of the time, at the price of what stands behind."""
 
 
 def packaged_files() -> ModelFiles:
