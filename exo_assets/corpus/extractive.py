@@ -1,0 +1,192 @@
+"""Answers without a generator: the best sentences of the passages, word for word, each with where it stands.
+
+Belongs here: which sentences answer a question, and when none does. Does not belong here: finding passages, cutting
+them into sentences, generated answers.
+
+What a passage says is only ever scored and quoted: nothing in it is carried out, so an instruction inside a document is
+a sentence like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from exo_assets.corpus.designators import Designator, designators
+from exo_assets.corpus.embedding import Vectors
+
+
+class Words(Protocol):
+    """What the keyword index knows of words."""
+
+    def terms(self, text: str) -> frozenset[str]:
+        """The terms of `text`."""
+
+    def idf(self, wanted: Sequence[str]) -> npt.NDArray[np.float64]:
+        """How rare each term is."""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage that was retrieved. `sentences`: (start, end) of each in `text`."""
+
+    passage_id: str
+    text: str
+    sentences: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Where a sentence stands: characters [start, end) of the passage's text. `number` is what [n] shows."""
+
+    number: int
+    passage_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class CitedSentence:
+    """A sentence as the passage has it, with its scores and the place that it is quoted from."""
+
+    text: str
+    score: float
+    cosine: float
+    coverage: float
+    citation: Citation
+
+
+@dataclass(frozen=True)
+class ExtractiveAnswer:
+    """Sentences, the best first; or none, and why the question was `declined`."""
+
+    sentences: tuple[CitedSentence, ...]
+    declined: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The sentences in quotation marks, each with its [n]; empty when declined."""
+        return " ".join(f"“{s.text}” [{s.citation.number}]" for s in self.sentences)
+
+
+@dataclass(frozen=True)
+class ExtractiveSettings:
+    """A sentence scores cosine_weight * cosine + (1 - cosine_weight) * coverage, the share of the question's terms in
+    it, weighted by how rare they are. Quoted are at most `sentences` that reach `least` and `share_of_best` of the
+    best, and no two more alike than `same_cosine`."""
+
+    cosine_weight: float = 0.7
+    least: float = 0.35
+    share_of_best: float = 0.8
+    sentences: int = 3
+    same_cosine: float = 0.95
+
+
+NOTHING_CLOSE = "no passage answers the question"
+NO_PASSAGES = "no passages were found"
+
+
+def only_itself(key: str) -> Collection[str]:
+    """A name that stands for nothing but itself: for `answer` without a table of aliases."""
+    return (key,)
+
+
+def answer(
+    question: str,
+    passages: Sequence[Passage],
+    *,
+    embed: Callable[[Sequence[str]], Vectors],
+    words: Words,
+    same: Callable[[str], Collection[str]] = only_itself,
+    settings: ExtractiveSettings = ExtractiveSettings(),
+) -> ExtractiveAnswer:
+    """Quote the sentences of `passages` that answer `question`, or say why there are none.
+
+    `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
+    A question that names a star, planet or signal is declined unless every one is named in a passage, and is answered
+    only from passages that name one of them, by no sentence that speaks of others alone. ValueError for a question
+    without text or a sentence outside its passage.
+    """
+    if not question.strip():
+        raise ValueError("a question without text")
+    if not passages:
+        return ExtractiveAnswer((), NO_PASSAGES)
+    asked = [_Asked(d, frozenset(same(d.key)), frozenset(same(d.host))) for d in designators(question) if d.sure]
+    named = [[d for d in designators(p.text) if d.sure] for p in passages]
+    missing = [question[a.name.start : a.name.end] for a in asked if not any(a.is_in(n) for n in named)]
+    if missing:
+        return ExtractiveAnswer((), f"no passage names {', '.join(dict.fromkeys(missing))}")
+    places = [
+        (row, start, end)
+        for row, passage in enumerate(passages)
+        if not asked or any(a.is_in(named[row]) for a in asked)
+        for start, end in _checked(passage)
+        if _on_topic([d for d in named[row] if start <= d.start < end], asked)
+    ]
+    if not places:
+        return ExtractiveAnswer((), NOTHING_CLOSE)
+    texts = [passages[row].text[start:end] for row, start, end in places]
+    vectors = embed([question, *texts])
+    cosine = (vectors[1:] @ vectors[0]).astype(float)
+    coverage = _coverage(question, texts, words)
+    score = settings.cosine_weight * cosine + (1 - settings.cosine_weight) * coverage
+    chosen = _chosen(score, vectors[1:], settings)
+    if not chosen:
+        return ExtractiveAnswer((), NOTHING_CLOSE)
+    numbers: dict[int, int] = {}
+    quoted = []
+    for at in chosen:
+        row, start, end = places[at]
+        number = numbers.setdefault(row, len(numbers) + 1)
+        citation = Citation(number, passages[row].passage_id, start, end)
+        quoted.append(CitedSentence(texts[at], float(score[at]), float(cosine[at]), float(coverage[at]), citation))
+    return ExtractiveAnswer(tuple(quoted))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A name in the question, with all keys of what it names and of its star."""
+
+    name: Designator
+    keys: frozenset[str]
+    hosts: frozenset[str]
+
+    def is_in(self, found: Sequence[Designator]) -> bool:
+        return any(d.key in self.keys or d.host in self.keys for d in found)
+
+
+def _on_topic(found: Sequence[Designator], asked: Sequence[_Asked]) -> bool:
+    """Whether a sentence names what is asked for or its star, or no one at all."""
+    return not asked or not found or any(a.is_in(found) or any(d.key in a.hosts for d in found) for a in asked)
+
+
+def _checked(passage: Passage) -> list[tuple[int, int]]:
+    for start, end in passage.sentences:
+        if not 0 <= start < end <= len(passage.text):
+            raise ValueError(f"sentence {start}..{end} is not within passage {passage.passage_id!r}")
+    return [(start, end) for start, end in passage.sentences if passage.text[start:end].strip()]
+
+
+def _coverage(question: str, texts: Sequence[str], words: Words) -> npt.NDArray[np.float64]:
+    wanted = sorted(words.terms(question))
+    if not wanted:
+        return np.zeros(len(texts))
+    weight = words.idf(wanted)
+    has = np.array([[term in found for term in wanted] for found in map(words.terms, texts)], dtype=float)
+    return has @ weight / weight.sum()
+
+
+def _chosen(score: npt.NDArray[np.float64], vectors: Vectors, settings: ExtractiveSettings) -> list[int]:
+    order = np.argsort(-score, kind="stable")
+    floor = max(settings.least, settings.share_of_best * float(score[order[0]]))
+    out: list[int] = []
+    for at in order[score[order] >= floor].tolist():
+        if all(float(vectors[at] @ vectors[other]) <= settings.same_cosine for other in out):
+            out.append(at)
+        if len(out) == settings.sentences:
+            break
+    return out
