@@ -78,7 +78,7 @@ def test_fisher_information_is_positive_and_the_penalty_its_quadratic_form(befor
     network.load_state_dict(tensors(shifted))
     start = Start(before.scaler, before.weights, before.fisher, 3.0)
     expected = 0.5 * 3.0 * sum(float(f.sum()) for f in before.fisher.values()) * 0.01
-    assert float(penalty(network, anchors(start, "cpu"))) == pytest.approx(expected, rel=1e-3)
+    assert float(penalty(network, anchors(start, "cpu")).detach()) == pytest.approx(expected, rel=1e-3)
 
 
 def test_predictions_do_not_depend_on_the_batch(before: NeuralFit) -> None:
