@@ -32,7 +32,7 @@ run: install  ## the nightly job on real data, the endpoint up, and a summary
 	exo run
 
 test: install lint  ## lint, types, import contracts, unit, integration and end-to-end tests
-	pytest --numprocesses auto --maxprocesses 4 --dist loadgroup
+	pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: install  ## ruff, mypy --strict and the import contracts
 	ruff check .
