@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 OTHER_VARIABLES = ("EXO_PG_URL", "EXO_DEBUG")
@@ -91,6 +91,76 @@ class Settings(BaseSettings):
     train_workers_per_model: int = Field(
         default=1, ge=1, description="Workers that train one network together (data parallel)."
     )
+    # -- corpus ---------------------------------------------------------------------------------------------------
+    documents: str | None = Field(
+        default=None, description="Folder or s3:// URL that is watched for documents; default <home>/documents."
+    )
+    arxiv_url: str = Field(
+        default="https://oaipmh.arxiv.org/oai", description="Where arXiv's listings are asked for (OAI-PMH)."
+    )
+    arxiv_categories: str = Field(
+        default="astro-ph.EP", description="Categories of arXiv whose abstracts are kept, joined by commas."
+    )
+    arxiv_days: int = Field(
+        default=30, ge=1, le=20_000, description="How far back the first listing of arXiv goes, days."
+    )
+    arxiv_pause_s: float = Field(
+        default=3.0, ge=0, allow_inf_nan=False, description="Pause between two requests to arXiv, seconds."
+    )
+    embedding_model: Path | None = Field(
+        default=None,
+        description="Folder of another embedding model (model.onnx, tokenizer.json, model.json); default: the one that "
+        "ships, or what was learned from it.",
+    )
+    embedder_learning: Literal["off", "lora", "dora", "full"] = Field(
+        default="off", description="How weekly_retrain teaches the embedding model the corpus; off: not at all."
+    )
+    chunk_tokens: int = Field(default=512, ge=16, le=8192, description="Most tokens of a passage.")
+    chunk_overlap: int = Field(default=128, ge=0, description="Most tokens that a passage shares with the one before.")
+    fusion: Literal["0.5/0.5", "0.7/0.3", "rrf"] = Field(
+        default="0.5/0.5", description="How vectors and keywords are joined (dense/keyword weights, reciprocal ranks)."
+    )
+    reranker: Path | None = Field(
+        default=None,
+        description="Folder of a cross-encoder (model.onnx, tokenizer.json) that orders the best passages.",
+    )
+    qdrant_url: str | None = Field(
+        default=None, description="A Qdrant server (http, https); default: Qdrant inside each process."
+    )
+    qdrant_api_key: SecretStr | None = Field(default=None, description="Key of the Qdrant server.")
+    generator: Literal["extractive", "remote", "local"] = Field(
+        default="extractive",
+        description="Who words answers: nobody (sentences are quoted), EXO_LLM_URL, or a model on this machine.",
+    )
+    llm_url: str | None = Field(
+        default=None,
+        description="An OpenAI-compatible endpoint (vLLM, Ollama, llama.cpp), such as http://host:8000/v1.",
+    )
+    llm_model: str | None = Field(
+        default=None,
+        validate_default=True,
+        description="Name of the model there; local: path of a GGUF file.",
+    )
+    llm_api_key: SecretStr | None = Field(default=None, description="Key of that endpoint.")
+    llm_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Longest wait for an answer of the language model, seconds.",
+    )
+    llm_attempts: int = Field(default=3, ge=1, le=10, description="Tries per question to the language model.")
+    llm_context_tokens: int = Field(default=4096, ge=512, le=2_000_000, description="Tokens that the model reads.")
+    llm_memory_gb: float | None = Field(
+        default=None, gt=0, allow_inf_nan=False, description="Memory that a local model may take, GB; beyond: refused."
+    )
+    llm_quantisation: Literal["fp16", "int8", "4-bit"] | None = Field(
+        default=None, description="Declared quantisation of the language model, shown in its status."
+    )
+    chat_url: str | None = Field(
+        default=None,
+        description="Database of chat histories (sqlite:/// or postgresql://); default <home>/serve/chat.db.",
+    )
+    library_replicas: int = Field(default=1, ge=1, le=64, description="Replicas of the endpoint's library.")
     serve_host: str = Field(default="127.0.0.1", description="Interface the endpoint listens on.")
     serve_port: int = Field(default=8100, ge=1, le=65535, description="Port of the endpoint.")
     releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")
@@ -99,17 +169,17 @@ class Settings(BaseSettings):
     weekly_at: str = Field(default="0 5 * * 0", description="When weekly_retrain starts, as a cron line.")
     timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
-    @field_validator("archive_url", "mast_url", "mast_api_url", "webhook_url")
+    @field_validator("archive_url", "mast_url", "mast_api_url", "webhook_url", "arxiv_url", "qdrant_url", "llm_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _url(value, ("http", "https"))
 
-    @field_validator("mlflow_url")
+    @field_validator("mlflow_url", "chat_url")
     @classmethod
     def _database(cls, value: str | None) -> str | None:
         return _url(value, ("sqlite", "postgresql", "mysql", "mssql"))
 
-    @field_validator("lake_url")
+    @field_validator("lake_url", "documents")
     @classmethod
     def _store(cls, value: str | None) -> str | None:
         if value and ":/" not in value and Path(value).expanduser().is_file():
@@ -155,6 +225,22 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} workers on each network are more than the {workers} of EXO_TRAIN_WORKERS")
         return value
 
+    @field_validator("chunk_overlap")
+    @classmethod
+    def _overlap(cls, value: int, info: ValidationInfo) -> int:
+        tokens = info.data.get("chunk_tokens", value + 1)
+        if value >= tokens:
+            raise ValueError(f"passages of {tokens} tokens (EXO_CHUNK_TOKENS) cannot overlap by {value}")
+        return value
+
+    @field_validator("llm_model")
+    @classmethod
+    def _generator(cls, value: str | None, info: ValidationInfo) -> str | None:
+        wanted = info.data.get("generator", "extractive")
+        if wanted == "remote" and not (info.data.get("llm_url") and value):
+            raise ValueError("EXO_GENERATOR=remote needs EXO_LLM_URL and EXO_LLM_MODEL")
+        return value
+
     @field_validator("home", mode="after")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -186,6 +272,16 @@ class Settings(BaseSettings):
     def releases(self) -> Path:
         """Folder of the DuckDB releases; `current` inside it names the live one."""
         return self.home / "releases"
+
+    @cached_property
+    def documents_folder(self) -> str:
+        """URL or folder of the watched documents."""
+        return self.documents or str(self.home / "documents")
+
+    @cached_property
+    def chat(self) -> str:
+        """Database of chat histories."""
+        return self.chat_url or f"sqlite:///{self.home / 'serve' / 'chat.db'}"
 
     @cached_property
     def endpoint(self) -> str:
