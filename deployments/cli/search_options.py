@@ -28,6 +28,7 @@ YearTo = Annotated[int | None, typer.Option("--year-to", help="Documents first p
 
 
 def filters(
+    *,
     missions: list[str] | None = None,
     sources: list[str] | None = None,
     targets: list[str] | None = None,
