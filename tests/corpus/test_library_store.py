@@ -13,7 +13,7 @@ from exo_assets.corpus.library import Filters, SearchRequest
 from exo_resources.lake import Lake
 from exo_resources.library_store import CURRENT, ROOT, DamagedIndexError, LibraryMissingError, LibraryStore
 from exo_resources.settings import Settings
-from tests.corpus.small_library import DOCUMENTS, content
+from tests.corpus.indexed_corpus import DOCUMENTS, content
 
 
 @pytest.fixture
