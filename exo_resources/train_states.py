@@ -23,7 +23,8 @@ ROOT = "training/checkpoints"
 
 @dataclass(frozen=True)
 class TrainStates:
-    """States of the jobs of one run: `name` is the run's, `key` the digest of what it computes, `recipe` what it trains.
+    """States of the jobs of one run: `name` is the run's, `key` the digest of what it computes, `recipe` how it
+    trains.
 
     An instance is a `Checkpoints` of recipe.py, and can be sent to workers.
     """

@@ -21,6 +21,8 @@ GLUE = {
     "partitions.py",
     "validation_assets.py",
     "simulated_assets.py",
+    "embedder_assets.py",
+    "embedder_checks.py",
 }
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
 KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])

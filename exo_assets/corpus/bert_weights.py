@@ -30,8 +30,10 @@ BERT: dict[str, Any] = {
 }
 """The shape of all-MiniLM-L6-v2."""
 
-_LINEAR = ("attention.self.query", "attention.self.key", "attention.self.value")
-_LINEAR = (*_LINEAR, "attention.output.dense", "intermediate.dense", "output.dense")
+_LINEAR = (
+    *("attention.self.query", "attention.self.key", "attention.self.value"),
+    *("attention.output.dense", "intermediate.dense", "output.dense"),
+)
 _PREFIX = "inner."
 
 
@@ -51,8 +53,9 @@ def packaged_weights(network: Path) -> Weights:
     linear = [values[n.input[1]].T for n in graph.node if n.op_type == "MatMul" and n.input[1] in values]
     names = [f"encoder.layer.{layer}.{part}.weight" for layer in range(BERT["num_hidden_layers"]) for part in _LINEAR]
     if len(linear) != len(names):
-        raise EmbeddingModelError(f"{network} has {len(linear)} linear layers, not the {len(names)} of all-MiniLM-L6-v2")
-    return {name: np.ascontiguousarray(v, dtype=np.float32) for name, v in [*_named(values), *zip(names, linear, strict=True)]}
+        raise EmbeddingModelError(f"{network} has {len(linear)} linear layers; all-MiniLM-L6-v2 has {len(names)}")
+    found = [*_named(values), *zip(names, linear, strict=True)]
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in found}
 
 
 def _named(values: dict[str, Any]) -> Iterator[tuple[str, Any]]:

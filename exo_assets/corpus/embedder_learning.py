@@ -38,7 +38,7 @@ class EmbedderSettings:
 
     way: str = "lora"
     epochs: int = 2
-    pairs: int = 2000
+    pairs: int = 800
     batch: int = 32
     tokens: int = 128
     rank: int = 16
@@ -72,7 +72,9 @@ class Ragged:
     def of(cls, texts: Iterable[Sequence[int]]) -> Ragged:
         """From the token ids of each text."""
         rows = [np.asarray(ids, dtype=np.int32) for ids in texts]
-        return cls(np.concatenate([np.empty(0, np.int32), *rows]), np.cumsum([len(row) for row in rows], dtype=np.int64))
+        return cls(
+            np.concatenate([np.empty(0, np.int32), *rows]), np.cumsum([len(row) for row in rows], dtype=np.int64)
+        )
 
     def __len__(self) -> int:
         return len(self.ends)

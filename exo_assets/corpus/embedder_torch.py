@@ -48,13 +48,14 @@ def bert(weights: Weights, dropout: float = 0.0) -> Any:
 
     # Eager attention: what the exporter can write down.
     shape = {**BERT, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    network = BertModel(BertConfig(**shape, attn_implementation="eager"), add_pooling_layer=False)
+    shape |= {"attn_implementation": "eager"}
+    network: Any = BertModel(BertConfig(**shape), add_pooling_layer=False)
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
     return network.eval()
 
 
 def embed(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
-    """Unit vectors (texts, dimensions) of padded token ids (texts, longest): the mean over the tokens that are there."""
+    """Unit vectors (texts, dimensions) of padded token ids (texts, longest): the mean over a text's own tokens."""
     tokens = network(input_ids=ids, attention_mask=mask).last_hidden_state
     weight = mask.unsqueeze(2).to(tokens.dtype)
     return functional.normalize((tokens * weight).sum(1) / weight.sum(1), dim=1)
@@ -127,7 +128,9 @@ class _Teaching:
         self.data, self.settings, self.job, self.place = data, settings, job, place
         self.batch = min(settings.batch, len(data.queries)) // place.world * place.world
         if self.batch < 2:
-            raise ValueError(f"{job.name}: {len(data.queries)} pairs are too few to learn from with {place.world} workers")
+            raise ValueError(
+                f"{job.name}: {len(data.queries)} pairs are too few for {place.world} workers to learn from"
+            )
         torch.manual_seed(job.seed)
         self.network = _adapted(bert(data.weights, settings.dropout), settings).to(place.device)
         self.learned = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
@@ -137,9 +140,7 @@ class _Teaching:
                 self.model, process_group=place.group, broadcast_buffers=False
             )
         self.steps = len(data.queries) // self.batch
-        self.optimizer = torch.optim.AdamW(
-            self.learned.values(), lr=settings.rate, weight_decay=settings.weight_decay
-        )
+        self.optimizer = torch.optim.AdamW(self.learned.values(), lr=settings.rate, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
 
     def run(self, kept: Checkpoints | None, report: Callable[[EmbedderEpoch], None] | None) -> EmbedderFit:
@@ -175,7 +176,8 @@ class _Teaching:
         part = len(rows) // self.place.world
         mine = slice(self.place.rank * part, (self.place.rank + 1) * part)
         with self._precision():
-            queries, passages = self.model(self._there(self.data.queries, rows[mine]), self._there(self.data.passages, rows[mine]))
+            texts = [self._there(texts, rows[mine]) for texts in (self.data.queries, self.data.passages)]
+            queries, passages = self.model(*texts)
         document = torch.from_numpy(self.data.document[rows]).to(self.place.device)
         loss, found = ranking_loss(
             self._gathered(queries.float()),
