@@ -19,7 +19,8 @@ from ray import serve
 from deployments.serve.answers import explain_request, judge_requests, judge_table
 from deployments.serve.body import RefusedError, read_body, read_csv_upload
 from deployments.serve.model import ModelSlot, Pin
-from deployments.serve.request import InvalidRequestError, body_schema, parse_signal
+from deployments.serve.problems import InvalidRequestError
+from deployments.serve.request import body_schema, parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
 from exo_assets.scoring.read_file import CatalogueFileError
