@@ -81,6 +81,12 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ServeClient(settings)
 
+    def library_store() -> object:
+        from exo_resources.lake import Lake
+        from exo_resources.library_store import LibraryStore
+
+        return LibraryStore(Lake(settings.lake), settings)
+
     def notifier() -> object:
         from exo_resources.notifier import Notifier
 
@@ -99,6 +105,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
+        "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
     }
 

