@@ -11,7 +11,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import closing
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 Stopped = Callable[[], bool]
@@ -76,8 +76,8 @@ class FromThread(Generic[T]):
             stop.set()
 
 
-def _raiser(error: BaseException) -> Callable[[], T]:
-    def raise_it() -> T:
+def _raiser(error: BaseException) -> Callable[[], Any]:
+    def raise_it() -> Any:
         raise error
 
     return raise_it

@@ -6,26 +6,30 @@ Belongs here: errors to replies with a status, the problem and the remedy. Does 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from deployments.serve.dossiers import DossierUnknownError, NoDossiersError
 from deployments.serve.from_thread import TooLongError
 from deployments.serve.gate import BusyError
-from deployments.serve.reply import Reply, refused
+from deployments.serve.reply import Reply, as_json, refused
 from exo_assets.corpus.library import QueryError
 from exo_resources.chat_store import ChatBusyError, ChatNameError, ChatStoreError, ChatUnknownError
 
 REMEDY = "`exo run --job corpus_refresh` builds and releases an index and puts it on the endpoint"
 RETRY_SOON_S, RETRY_LATER_S = 5.0, 60.0
 
+STATUS_OF_REASON = {
+    "unreachable": 503,
+    "timeout": 504,
+    "refused": 502,
+    "overloaded": 503,
+    "broken": 502,
+    "too_long": 422,
+}
+"""HTTP status for each reason why a language model gave no answer (`exo_assets.corpus.generated.REASONS`)."""
+
 log = logging.getLogger("ray.serve")
-
-
-class AnswerError(RuntimeError):
-    """There is no answer because who words them failed; `status` is the HTTP status that says so."""
-
-    def __init__(self, problem: str, remedy: str, status: int, retry_after_s: float | None = None) -> None:
-        super().__init__(problem)
-        self.remedy, self.status, self.retry_after_s = remedy, status, retry_after_s
 
 
 class RefusalError(Exception):
@@ -46,8 +50,6 @@ def refusal(error: Exception) -> Reply:  # noqa: PLR0911
         return refused(503, f"the library is busy: {error}", "ask again later", retry_after_s=RETRY_SOON_S)
     if isinstance(error, TooLongError):
         return refused(504, str(error), "ask again, or set EXO_LLM_TIMEOUT_S higher", retry_after_s=RETRY_SOON_S)
-    if isinstance(error, AnswerError):
-        return refused(error.status, str(error), error.remedy, retry_after_s=error.retry_after_s)
     if isinstance(error, ChatNameError):
         return refused(422, str(error), "choose another name, such as a UUID")
     if isinstance(error, ChatUnknownError):
@@ -65,3 +67,9 @@ def refusal(error: Exception) -> Reply:  # noqa: PLR0911
     return refused(500, f"the library failed: {type(error).__name__}: {error}"[:500], "see the log of the endpoint")
 
 
+def model_failed(answer: Mapping[str, Any]) -> Reply:
+    """The reply with an answer that lacks a part because its language model failed: what there is of it is in it."""
+    error = answer["error"]
+    remedy = "the passages are in `answer`; GET /v1/corpus says how the language model is"
+    content = {"error": error["message"], "reason": error["reason"], "remedy": remedy, "answer": answer}
+    return Reply(STATUS_OF_REASON.get(error["reason"], 502), as_json(content))

@@ -92,6 +92,7 @@ class LibrarySlot(Generic[O]):
         return {
             "status": status,
             "version": opened.pin.version if opened else None,
+            "settings": opened.pin.settings.name if opened and opened.pin.settings else None,
             "rejected": {"version": refused.version, "reason": self._rejected} if refused else None,
             "deployment_id": self._newest.deployment_id if self._newest else None,
         }

@@ -17,19 +17,19 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from deployments.serve.dossiers import Dossiers, DossierUnknownError, NoDossiersError
-from deployments.serve.from_thread import FromThread, Stopped, TooLongError
-from deployments.serve.gate import BusyError, Gate
-from deployments.serve.library_refusals import REMEDY, RETRY_LATER_S, RefusalError, refusal
+from deployments.serve.dossiers import Dossiers
+from deployments.serve.from_thread import FromThread, Stopped
+from deployments.serve.gate import Gate
+from deployments.serve.library_refusals import REMEDY, RETRY_LATER_S, RefusalError, model_failed, refusal
 from deployments.serve.library_request import AskBody, SearchBody
 from deployments.serve.library_slot import LibraryPin, LibrarySlot
 from deployments.serve.reply import STILL_THERE, STREAM_FOLLOWS, Reply, answered, as_event, refused
 from deployments.serve.reply_cache import ReplyCache
 from exo_assets.corpus.fusion import FUSIONS
-from exo_assets.corpus.library import Filters, Library, QueryError, SearchRequest
-from exo_resources.chat_store import ChatBusyError, ChatNameError, ChatStore, ChatStoreError, ChatUnknownError, Claim
+from exo_assets.corpus.library import Filters, Library, SearchRequest
+from exo_resources.chat_store import ChatStore, ChatStoreError, Claim
 
-ANSWER = "answer"
+ANSWER = "done"
 """The last event of every answer: all of it, as it is given without events."""
 FAILED = "error"
 SEARCHES_AT_ONCE, SEARCHES_WAITING = 2, 64
@@ -61,9 +61,10 @@ class Answerer(Protocol):
     def events(
         self, question: str, history: Sequence[tuple[str, str]], filters: Filters, library: Library, stopped: Stopped
     ) -> Iterator[Event]:
-        """The answer as it comes about; the last event is ANSWER with all of it, `question` and `text` included.
+        """The answer as it comes about; the last event is ANSWER with all of it: `text`, `sentences`, `sources`, and
+        the `error` of a language model that failed, or None.
 
-        `history` has earlier questions and answers, oldest first. AnswerError or QueryError.
+        `history` has earlier questions and answers, oldest first. QueryError before the first event.
         """
 
 
@@ -98,7 +99,7 @@ class LibraryWork:
 
     async def ask(self, body: AskBody) -> Reply:
         """An answer, whole."""
-        return await self._replied(self._last(self._answer(self._open(), body)))
+        return await self._replied(self._last(self._answer(body)))
 
     async def chat(self, session: str, body: AskBody) -> Reply:
         """An answer in a session, whole."""
@@ -106,7 +107,7 @@ class LibraryWork:
 
     def ask_stream(self, body: AskBody) -> AsyncGenerator[Reply | bytes, None]:
         """STREAM_FOLLOWS and server-sent events, or the reply that says why not."""
-        return self._streamed(self._lazily(lambda: self._answer(self._open(), body)))
+        return self._streamed(self._answer(body))
 
     def chat_stream(self, session: str, body: AskBody) -> AsyncGenerator[Reply | bytes, None]:
         """As `ask_stream`, in a session."""
@@ -190,57 +191,53 @@ class LibraryWork:
         self._cache.put(key, found)
         return Reply(200, _flagged(found, cached=False))
 
-    async def _answer(
-        self, opened: OpenLibrary, body: AskBody, history: Sequence[tuple[str, str]] = ()
-    ) -> AsyncGenerator[Event | None, None]:
-        """Events of an answer; None for silence. The last is ANSWER. Answers with a history are not kept."""
+    async def _answer(self, body: AskBody) -> AsyncGenerator[Event | None, None]:
+        """Events of an answer, the kept one or a new one."""
+        opened = self._open()
         asked = body.model_dump_json(exclude={"stream"})
         key = ("ask", opened.library.version, opened.answerer.name, asked)
-        if not history and (kept := self._cache.get(key)) is not None:
+        if (kept := self._cache.get(key)) is not None:
             yield ANSWER, {"cached": True, **_loaded(kept)}
             return
-        version = {"version": opened.library.version}
         async with self._asks:
-            make = partial(opened.answerer.events, body.question, history, body.filters(), opened.library)
-            work = FromThread(make, self._ask_threads).items(opened.answerer.limit_s, self._silence_s)
+            events = self._made(opened, body, ())
             try:
-                async for event in work:
-                    if event is None or event[0] != ANSWER:
-                        yield event
-                        continue
-                    content = {**event[1], **version}
-                    if not history:
-                        self._cache.put(key, answered(content).body)
-                    yield ANSWER, {"cached": False, **content}
+                async for event in events:
+                    if event is not None and event[0] == ANSWER and event[1]["error"] is None:
+                        self._cache.put(key, answered(event[1]).body)
+                    yield _with(event, {"cached": False})
             finally:
-                await work.aclose()
+                await events.aclose()
 
     async def _turn(self, session: str, body: AskBody) -> AsyncGenerator[Event | None, None]:
-        """As `_answer`, in a session that nobody else answers in meanwhile."""
+        """As `_answer`, in a session that nobody else answers in meanwhile; nothing is kept of one that failed."""
         opened = self._open()
-        lease = opened.answerer.limit_s + CLAIM_MARGIN_S
-        if self._asks.waiting >= self._asks.most_waiting:
-            raise BusyError("too many questions wait")
-        claim: Claim | None = await asyncio.to_thread(opened.chats.claim, session, lease)
-        try:
-            history = [(turn.question, turn.answer) for turn in claim.history] if claim else []
-            answer = self._answer(opened, body, history)
+        chats = opened.chats
+        async with self._asks:
+            lease = opened.answerer.limit_s + CLAIM_MARGIN_S
+            claim = await _claimed(chats, session, lease)
+            finished = False
+            events = self._made(opened, body, [(turn.question, turn.answer) for turn in claim.history])
             try:
-                async for event in answer:
-                    if event is None or event[0] != ANSWER or claim is None:
-                        yield event
-                        continue
-                    name, content = event
-                    told = {k: v for k, v in content.items() if k not in ("question", "text")}
-                    finish = partial(opened.chats.finish, claim, body.question, str(content["text"]), told)
-                    number, claim = await asyncio.to_thread(finish), None
-                    yield name, {**content, "session": session, "turn": number}
+                async for event in events:
+                    number = None
+                    if event is not None and event[0] == ANSWER and event[1]["error"] is None:
+                        finish = partial(chats.finish, claim, body.question, event[1]["text"], _kept(event[1]))
+                        number, finished = await asyncio.to_thread(finish), True
+                    yield _with(event, {"session": session, "turn": number})
             finally:
-                await answer.aclose()
-        finally:
-            if claim is not None:
-                # Nobody may be left to await it: the task of a client that has gone is being cancelled.
-                asyncio.get_running_loop().run_in_executor(None, _abandon, opened.chats, claim)
+                await events.aclose()
+                if not finished:
+                    # Nobody may be left to await it: the task of a client that has gone is being cancelled.
+                    asyncio.get_running_loop().run_in_executor(None, _abandon, chats, claim)
+
+    def _made(
+        self, opened: OpenLibrary, body: AskBody, history: Sequence[tuple[str, str]]
+    ) -> AsyncGenerator[Event | None, None]:
+        """Events of a new answer; None for silence. The last is ANSWER."""
+        answerer = opened.answerer
+        make = partial(answerer.events, body.question, history, body.filters(), opened.library)
+        return FromThread(make, self._ask_threads).items(answerer.limit_s, self._silence_s)
 
     # -- replies ---------------------------------------------------------------------------------------------------
 
@@ -264,15 +261,6 @@ class LibraryWork:
         return await asyncio.get_running_loop().run_in_executor(self._search_threads, call)
 
     @staticmethod
-    async def _lazily(make: Callable[[], AsyncGenerator[Event | None, None]]) -> AsyncGenerator[Event | None, None]:
-        events = make()
-        try:
-            async for event in events:
-                yield event
-        finally:
-            await events.aclose()
-
-    @staticmethod
     async def _last(events: AsyncGenerator[Event | None, None]) -> Reply:
         last: Event | None = None
         try:
@@ -282,7 +270,7 @@ class LibraryWork:
             await events.aclose()
         if last is None or last[0] != ANSWER:
             raise RuntimeError("the answer has no end")
-        return answered(last[1])
+        return answered(last[1]) if last[1]["error"] is None else model_failed(last[1])
 
     async def _replied(self, reply: Any) -> Reply:
         try:
@@ -308,11 +296,33 @@ class LibraryWork:
             await events.aclose()
 
 
+async def _claimed(chats: ChatStore, session: str, lease_s: float) -> Claim:
+    """A claim that is given back when its client goes away while it is made."""
+    claiming = asyncio.get_running_loop().run_in_executor(None, chats.claim, session, lease_s)
+    try:
+        return await asyncio.shield(claiming)
+    except asyncio.CancelledError:
+        claiming.add_done_callback(lambda made: None if made.exception() else _abandon(chats, made.result()))
+        raise
+
+
 def _abandon(chats: ChatStore, claim: Claim) -> None:
     try:
         chats.abandon(claim)
     except ChatStoreError:
         log.exception("session %s stays claimed until its claim runs out", claim.session)
+
+
+def _with(event: Event | None, more: Mapping[str, Any]) -> Event | None:
+    """The event, the last one with `more` in it."""
+    return event if event is None or event[0] != ANSWER else (ANSWER, {**more, **event[1]})
+
+
+def _kept(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a session keeps of an answer beside its text: not the passages, which are in the index."""
+    names = ("searched_for", "sentences", "declined", "generator", "corpus_version")
+    cited = [{k: v for k, v in s.items() if k != "text"} for s in answer["sources"] if s["cited"]]
+    return {**{name: answer[name] for name in names}, "sources": cited}
 
 
 def _counted(library: Library) -> dict[str, int]:
