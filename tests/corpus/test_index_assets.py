@@ -10,6 +10,7 @@ import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
+from indexed_corpus import DOCUMENTS, IDENTITY, SIGNALS, STARS, content, embedder
 
 from exo_assets.corpus.embedding import MINILM, Vectors, packaged_files
 from exo_assets.corpus.index_assets import corpus_embeddings, corpus_index, corpus_release
@@ -19,7 +20,6 @@ from exo_resources.library_store import CURRENT, ROOT, LibraryMissingError, Libr
 from exo_resources.ray_runtime import RayRuntime, WorkerLost
 from exo_resources.settings import Settings
 from exo_resources.vector_parts import ROOT as PARTS
-from tests.corpus.indexed_corpus import DOCUMENTS, IDENTITY, SIGNALS, STARS, content, embedder
 
 
 class Here:

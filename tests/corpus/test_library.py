@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from indexed_corpus import DOCUMENTS, content, documents_of, embedder
 
 from exo_assets.catalogs.identity import planet_identity
 from exo_assets.catalogs.signals import accepted, harmonised_signals
@@ -22,7 +23,6 @@ from exo_assets.corpus.index_version import IndexContent
 from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.library import LONGEST_QUERY, Filters, Library, QueryError, Rerank, SearchRequest
 from exo_resources.passage_store import EmbeddedStore
-from tests.corpus.indexed_corpus import DOCUMENTS, content, documents_of, embedder
 
 OF_KEPLER_90 = {"arXiv:1710.00001", "arXiv:1310.00001"}
 OF_TOI_700 = {"arXiv:2001.00001"}

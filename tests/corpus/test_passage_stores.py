@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from indexed_corpus import DOCUMENTS, content, embedder
 from qdrant_client import QdrantClient
 
 from exo_assets.corpus.fusion import Floats, deepest
@@ -20,7 +21,6 @@ from exo_resources.library_store import LibraryMissingError, LibraryStore
 from exo_resources.passage_server import ALIAS, QdrantServer, QdrantServerError, ServerStore
 from exo_resources.passage_store import EmbeddedStore
 from exo_resources.settings import Settings
-from tests.corpus.indexed_corpus import DOCUMENTS, content, embedder
 
 QUESTIONS = (
     "How many planets does Kepler-90 have?",
