@@ -19,6 +19,7 @@ from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
 from exo_assets.corpus import assets as corpus
 from exo_assets.corpus import checks as corpus_checks
+from exo_assets.corpus import embedder_assets, embedder_checks
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
@@ -51,6 +52,7 @@ ASSETS = (
     *scoring.ASSETS,
     *warehouse.ASSETS,
     *serving.ASSETS,
+    *embedder_assets.ASSETS,
 )
 CHECKS = (
     *archive_checks.CHECKS,
@@ -59,6 +61,7 @@ CHECKS = (
     *evaluation_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
+    *embedder_checks.CHECKS,
 )
 
 

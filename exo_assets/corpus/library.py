@@ -1,7 +1,8 @@
 """One version of the corpus, opened: search over its passages.
 
-Belongs here: a question to ranked passages (legs, exact names, filters, fusion, one passage a document, re-ranking). Does
-not belong here: where an index lies and how it is loaded (`exo_resources/library_store.py`), answers (`extractive.py`).
+Belongs here: a question to ranked passages (legs, exact names, filters, fusion, one passage a document, re-ranking).
+Does not belong here: where an index lies and how it is loaded (`exo_resources/library_store.py`), answers
+(`extractive.py`).
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Hit:
     """A passage that was found: characters [start, end) of its document's text.
 
     `score` orders the results (of the fusion, 0 to 1 with weights; of the cross-encoder where `reranked`); `dense` is
-    the cosine, `keyword` the BM25, None where that leg did not find it. `names_target`: it names a star of the question.
+    the cosine, `keyword` the BM25, None where that leg did not find it. `names_target`: its document names a star of
+    the question.
     """
 
     chunk_id: str
@@ -92,9 +94,12 @@ class Hit:
 
 @dataclass(frozen=True)
 class Allowed:
-    """What a search may return: `filters` as asked, and the passages (passages,) that pass them."""
+    """What a search may return: passages (passages,) of documents that pass `filters` and name a star of each of
+    `stars` (`star_id`; keys of names that no table knows). `stars` has what the targets of `filters` and the query's
+    own names come to, for stores that filter by themselves."""
 
     filters: Filters
+    stars: tuple[frozenset[str], ...]
     passages: Mask
 
 
@@ -170,8 +175,9 @@ class Library:
         if request.rerank and self._rerank is None:
             raise QueryError("there is no cross-encoder; name the folder of one with EXO_RERANKER")
         asked = [d for d in designators(query) if d.sure or d.key in self._stars_of_key]
-        named = self._naming(asked)
-        allowed = self._allowed(request.filters, named if asked and _only_names(query, asked) else None)
+        wanted = self._stars_asked(asked)
+        named = self._naming(wanted) if asked else None
+        allowed = self._allowed(request.filters, wanted if asked and _only_names(query, asked) else None)
         legs = self._legs(query, asked, request.fusion, allowed)
         scores = fuse(legs, request.fusion)
         rows = self._best(scores, request)
@@ -203,20 +209,22 @@ class Library:
             return ranked(scores, limit)
         return best_of_documents(scores, self._document_of_chunk, limit)
 
-    def _naming(self, asked: Sequence[Designator]) -> Mask | None:
-        """Passages whose document names a star or name that is asked for; None when none is asked for."""
-        if not asked:
-            return None
-        wanted: set[str] = set()
-        for d in asked:
-            wanted |= self._stars_of_key.get(d.key) or self._stars_of_key.get(d.host) or {d.host}
-        return self._documents_naming(wanted)[self._document_of_chunk]
+    def _stars_asked(self, asked: Sequence[Designator]) -> frozenset[str]:
+        """What the targets of a document that names one of `asked` are: stars, keys of names that no table knows."""
+        known = (self._stars_of_key.get(d.key) or self._stars_of_key.get(d.host) or {d.host} for d in asked)
+        return frozenset().union(*known)
 
-    def _documents_naming(self, targets: Collection[str]) -> Mask:
-        hits = self.documents["targets"].list.eval(pl.element().is_in(list(targets))).list.any()
-        return hits.fill_null(False).to_numpy()
+    def _naming(self, stars: Collection[str]) -> Mask:
+        """Passages whose document names one of `stars`."""
+        return self._documents_naming(stars)[self._document_of_chunk]
 
-    def _allowed(self, filters: Filters, only: Mask | None) -> Allowed | None:
+    def _documents_naming(self, stars: Collection[str]) -> Mask:
+        out = np.zeros(self.documents.height, dtype=bool)
+        for star in stars:
+            out[self._documents_of_star.get(star, [])] = True
+        return out
+
+    def _allowed(self, filters: Filters, only: frozenset[str] | None) -> Allowed | None:
         d = self.documents
         passes = np.ones(d.height, dtype=bool)
         for column, values in (
@@ -226,20 +234,19 @@ class Library:
         ):
             if values:
                 passes &= d[column].is_in(list(values)).fill_null(False).to_numpy()
-        if filters.targets:
-            passes &= self._documents_naming(self._targets(filters.targets))
         if filters.year_from is not None:
             passes &= (d["year"] >= filters.year_from).fill_null(False).to_numpy()
         if filters.year_to is not None:
             passes &= (d["year"] <= filters.year_to).fill_null(False).to_numpy()
-        passages = passes[self._document_of_chunk]
-        if only is not None:
-            passages &= only
-        return None if passages.all() else Allowed(filters, passages)
+        stars = [self._targets(filters.targets)] if filters.targets else []
+        stars += [only] if only is not None else []
+        for each in stars:
+            passes &= self._documents_naming(each)
+        return None if passes.all() else Allowed(filters, tuple(stars), passes[self._document_of_chunk])
 
-    def _targets(self, names: Sequence[str]) -> set[str]:
+    def _targets(self, names: Sequence[str]) -> frozenset[str]:
         """Stars of names; a name that no table knows stands for its own key."""
-        out: set[str] = set()
+        out = frozenset[str]()
         for name in names:
             found = designators(name)
             stars = self.stars(name)
@@ -272,6 +279,13 @@ class Library:
         rows = self.documents.select("document_id").with_row_index("row")
         joined = self.chunks.select("document_id").join(rows, on="document_id", how="left", maintain_order="left")
         return joined["row"].to_numpy().astype(np.intp)
+
+    @cached_property
+    def _documents_of_star(self) -> dict[str, list[int]]:
+        """Rows of `documents` that name a star."""
+        named = self.documents.select("targets").with_row_index("row").explode("targets").drop_nulls()
+        grouped = named.group_by("targets").agg("row")
+        return dict(zip(grouped["targets"], grouped["row"].to_list(), strict=True))
 
     @cached_property
     def _row_of_chunk(self) -> dict[str, int]:

@@ -1,0 +1,251 @@
+"""Versions of the corpus's index in the lake, and the one that is released.
+
+Belongs here: laying a version down, opening one as a `Library`, moving the pointer, forgetting old ones. Does not
+belong here: searching (`exo_assets/corpus/library.py`), whether a version may be released (the assets).
+
+A version is a folder `corpus/index/<version>/` that never changes: the manifest is written last, and a folder without
+one is no version. The pointer `corpus/current.json` is one small file that is replaced: a reader sees the version
+before or the version after, each whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from exo_assets.corpus.embedding import Vectors
+from exo_assets.corpus.embedding_in_use import EmbeddingRef
+from exo_assets.corpus.index_version import INDEX_FORMAT, IndexContent
+from exo_assets.corpus.keyword_index import KeywordIndex, KeywordIndexError
+from exo_assets.corpus.library import Embed, Library
+from exo_resources.embedding_models import EmbeddingModels
+from exo_resources.lake import Lake
+from exo_resources.settings import Settings
+
+ROOT, CURRENT = "corpus/index", "corpus/current.json"
+MANIFEST, VECTORS, KEYWORDS = "manifest.json", "vectors.npy", "keywords.zip"
+TABLES = ("chunks", "documents", "aliases")
+REMEDY = "`exo run --job corpus_refresh` builds, judges and releases one"
+KEPT, OPEN_AT_ONCE = 3, 2
+
+
+class LibraryMissingError(LookupError):
+    """There is no index to search, or not the version that was asked for."""
+
+
+class DamagedIndexError(ValueError):
+    """A version of the index is there and cannot be read as it was written."""
+
+    def __init__(self, version: str, why: object) -> None:
+        super().__init__(
+            f"the index {version} is damaged ({why}); remove {ROOT}/{version} from the lake and run "
+            "`exo run --job corpus_refresh`, which builds it again"
+        )
+
+
+class LibraryStore:
+    """The index's versions of one lake."""
+
+    def __init__(self, lake: Lake, settings: Settings) -> None:
+        self.lake, self.settings = lake, settings
+        self.models = EmbeddingModels(lake, settings)
+
+    # -- building --------------------------------------------------------------------------------------------------
+
+    def build(self, content: IndexContent, tell: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
+        """Lay `content` down as a version of its own, unless it is there; returns its manifest. Releases nothing.
+
+        `tell` is given progress in words.
+        """
+        version = content.version()
+        if (present := self.manifest(version)) is not None:
+            return present
+        tell(f"index {version}: {content.chunks.height:,} passages of {content.documents.height:,} documents")
+        files = {f"{name}.parquet": _parquet(getattr(content, name)) for name in TABLES}
+        files[KEYWORDS] = KeywordIndex.build(content.chunks["text"].to_list()).to_bytes()
+        for name, data in files.items():
+            self.lake.put(self._key(version, name), data)
+        vectors = np.ascontiguousarray(content.vectors, dtype=np.float32)
+        with self.lake.replacing(self._key(version, VECTORS)) as out:
+            np.lib.format.write_array(out, vectors, allow_pickle=False)
+        manifest = {
+            "format": INDEX_FORMAT,
+            "version": version,
+            "documents": content.documents.height,
+            "chunks": content.chunks.height,
+            "model": content.model.as_row(),
+            "built_at": _now(),
+            "bytes": sum(map(len, files.values())) + vectors.nbytes,
+            "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        }
+        self.lake.put(self._key(version, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode())
+        return manifest
+
+    def manifest(self, version: str) -> dict[str, Any] | None:
+        """What is known of a version; None when there is none of that name."""
+        return self._json(self._key(version, MANIFEST))
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Manifests of all versions, oldest first."""
+        ends = f"/{MANIFEST}"
+        names = [key.removeprefix(f"{ROOT}/").removesuffix(ends) for key in self.lake.keys(ROOT) if key.endswith(ends)]
+        found = [m for m in map(self.manifest, names) if m is not None]
+        return sorted(found, key=lambda m: (m["built_at"], m["version"]))
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    def open(self, version: str | None = None) -> Library:
+        """The index of that name, or the released one. A process keeps the last few that it opened.
+
+        LibraryMissingError when there is none, DamagedIndexError when it cannot be read, EmbeddingModelError when its
+        model is not at hand.
+        """
+        if version is None:
+            pointer = self._json(CURRENT)
+            if pointer is None:
+                raise LibraryMissingError(f"no index of the corpus has been released in {self.lake.root}; {REMEDY}")
+            version = str(pointer["version"])
+        key = (self.lake.root, self.settings.qdrant_url, self.settings.reranker, version)
+        with _OPENING:
+            if key not in _OPEN:
+                _OPEN[key] = self._open(version)
+                while len(_OPEN) > OPEN_AT_ONCE:
+                    _OPEN.popitem(last=False)
+            _OPEN.move_to_end(key)
+            return _OPEN[key]
+
+    def _open(self, version: str) -> Library:
+        from exo_resources.passage_store import EmbeddedStore
+
+        manifest = self.manifest(version)
+        if manifest is None:
+            raise LibraryMissingError(f"there is no index {version} in {self.lake.root}; {REMEDY}")
+        if manifest.get("format") != INDEX_FORMAT:
+            raise LibraryMissingError(f"the index {version} is of another version of Exo; {REMEDY}")
+        try:
+            chunks, documents, aliases = (
+                pl.read_parquet(io.BytesIO(self._file(manifest, f"{name}.parquet"))) for name in TABLES
+            )
+            keywords = KeywordIndex.from_bytes(self._file(manifest, KEYWORDS))
+            vectors = self._vectors(manifest)
+        except (OSError, ValueError, pl.exceptions.PolarsError, KeywordIndexError) as error:
+            raise DamagedIndexError(version, error) from error
+        return Library(
+            manifest,
+            chunks=chunks,
+            documents=documents,
+            aliases=aliases,
+            store=EmbeddedStore(vectors, keywords),
+            words=keywords,
+            embed=self._embed(manifest),
+        )
+
+    def _embed(self, manifest: Mapping[str, Any]) -> Embed:
+        """The version's own model."""
+        return self.models.embedder(EmbeddingRef.from_row(manifest["model"])).embed
+
+    def _file(self, manifest: Mapping[str, Any], name: str) -> bytes:
+        data = self.lake.get(self._key(manifest["version"], name))
+        if hashlib.sha256(data).hexdigest() != manifest["files"][name]:
+            raise ValueError(f"{name} is not what was written")
+        return data
+
+    def _vectors(self, manifest: Mapping[str, Any]) -> Vectors:
+        """The vectors; mapped, not read, where the lake is on a disk."""
+        key = self._key(manifest["version"], VECTORS)
+        path = self.lake.local_path(key)
+        if path is None:
+            vectors = np.load(io.BytesIO(self.lake.get(key)), allow_pickle=False)
+        else:
+            vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        wanted = (manifest["chunks"], manifest["model"]["dimensions"])
+        if vectors.shape != wanted or vectors.dtype != np.float32:
+            raise ValueError(f"{VECTORS} holds {vectors.dtype} {vectors.shape}, not float32 {wanted}")
+        return vectors
+
+    # -- releasing -------------------------------------------------------------------------------------------------
+
+    def released(self) -> dict[str, Any] | None:
+        """The manifest of the released version with `released_at` and `previous`; None before the first release."""
+        pointer = self._json(CURRENT)
+        manifest = self.manifest(str(pointer["version"])) if pointer else None
+        return {**manifest, **pointer} if manifest and pointer else None
+
+    def release(self, version: str) -> dict[str, Any]:
+        """Let readers open `version` from now on, and forget old versions; returns as `released`.
+
+        Idempotent. LibraryMissingError when there is no such version.
+        """
+        if self.manifest(version) is None:
+            raise LibraryMissingError(f"there is no index {version} in {self.lake.root} to release; {REMEDY}")
+        before = self._json(CURRENT)
+        if before is None or before["version"] != version:
+            pointer = {"version": version, "released_at": _now(), "previous": before["version"] if before else None}
+            self.lake.put(CURRENT, json.dumps(pointer, sort_keys=True).encode())
+        self._prune()
+        released = self.released()
+        if released is None:
+            raise LibraryMissingError(f"the index {version} was removed while it was released; {REMEDY}")
+        return released
+
+    def _prune(self) -> None:
+        """Delete all but the newest versions, the released one and the one before it."""
+        pointer = self._json(CURRENT) or {}
+        manifests = self.versions()
+        kept = {m["version"] for m in manifests[-KEPT:]} | {pointer.get("version"), pointer.get("previous")}
+        for manifest in manifests:
+            if manifest["version"] not in kept:
+                self._forget(manifest["version"])
+
+    def _forget(self, version: str) -> None:
+        # The manifest goes first: what is left of a killed deletion is no version.
+        self.lake.delete(self._key(version, MANIFEST))
+        for key in self.lake.keys(f"{ROOT}/{version}"):
+            self.lake.delete(key)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What is released and what waits, as plain values; nulls before the first release."""
+        released, versions = self.released(), self.versions()
+        shown = ("version", "documents", "chunks", "bytes", "built_at", "released_at", "previous")
+        newest = versions[-1] if versions else None
+        return {
+            **{name: released.get(name) if released else None for name in shown},
+            "model": released["model"]["name"] if released else None,
+            "waiting": newest["version"] if newest and newest["version"] != (released or {}).get("version") else None,
+            "store": self.settings.qdrant_url or "in each process",
+        }
+
+    def _key(self, version: str, name: str) -> str:
+        return f"{ROOT}/{version}/{name}"
+
+    def _json(self, key: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self.lake.get(key))
+        except FileNotFoundError:
+            return None
+        return found
+
+
+_OPEN: OrderedDict[Any, Library] = OrderedDict()
+_OPENING = threading.Lock()
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    out = io.BytesIO()
+    frame.drop("text", strict=False).write_parquet(out) if "chunk_id" not in frame.columns else frame.write_parquet(out)
+    return out.getvalue()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
