@@ -17,6 +17,9 @@ from exo_assets.archive import checks as archive_checks
 from exo_assets.catalogs import assets as catalogs
 from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
+from exo_assets.corpus import assets as corpus
+from exo_assets.corpus import checks as corpus_checks
+from exo_assets.corpus import embedder_assets, embedder_checks
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
@@ -38,6 +41,7 @@ OWNER = "team:exo"
 ASSETS = (
     *archive.ASSETS,
     *catalogs.ASSETS,
+    *corpus.ASSETS,
     *lightcurves.ASSETS,
     *validation.ASSETS,
     *features.ASSETS,
@@ -48,13 +52,16 @@ ASSETS = (
     *scoring.ASSETS,
     *warehouse.ASSETS,
     *serving.ASSETS,
+    *embedder_assets.ASSETS,
 )
 CHECKS = (
     *archive_checks.CHECKS,
     *catalog_checks.CHECKS,
+    *corpus_checks.CHECKS,
     *evaluation_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
+    *embedder_checks.CHECKS,
 )
 
 

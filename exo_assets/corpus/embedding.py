@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exo_assets.corpus.network_graph import without_guards
+
 Vectors = npt.NDArray[np.float32]
 
 TOKENS_PER_BATCH = 512
@@ -180,7 +182,10 @@ def _session(network: Path, threads: int, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
-        session = onnxruntime.InferenceSession(str(network), options, providers=[provider])
+        import onnx
+
+        graph = without_guards(onnx.load(str(network))).SerializeToString()
+        session = onnxruntime.InferenceSession(graph, options, providers=[provider])
     except Exception as error:  # onnxruntime's errors share no base class but Exception
         raise EmbeddingModelError(f"{network} is not a network that onnxruntime can load: {error}") from error
     if session.get_providers()[0] != provider:
