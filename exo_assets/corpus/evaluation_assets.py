@@ -109,10 +109,10 @@ def corpus_latency(
     *, corpus_index: pl.DataFrame, corpus_embeddings: pl.DataFrame, library_store: Any, settings: Any
 ) -> Table:
     """Time whole searches over passages held in the process, as readers without a server do."""
+    from exo_assets.corpus import search_latency as latency
     from exo_assets.corpus.library import SearchRequest
     from exo_assets.corpus.questions import questions
     from exo_assets.corpus.retrieval_evaluation import FUSIONS
-    from exo_assets.corpus.search_latency import search_latency
     from exo_resources.passage_store import EmbeddedStore
 
     library = library_store.open(corpus_index["version"][0])
@@ -121,7 +121,8 @@ def corpus_latency(
     )
     vectors = of_chunk["vector"].list.to_array(corpus_index["dimensions"][0]).to_numpy()
     request = SearchRequest(fusion=FUSIONS[settings.fusion])
-    table = search_latency(library, vectors, [q.text for q in questions()], EmbeddedStore, request)
+    asked = [q.text for q in questions()]
+    table = latency.search_latency(library, vectors, asked, EmbeddedStore, request, sizes=latency.SIZES)
     return Table(table, notes={"version": library.version})
 
 

@@ -32,7 +32,7 @@ def search_latency(
     make_store: MakeStore,
     request: SearchRequest,
     *,
-    sizes: Sequence[int] = SIZES,
+    sizes: Sequence[int],
     searches: int = SEARCHES,
 ) -> pl.DataFrame:
     """`corpus_latency`: `searches` of `queries`, one after the other, over as many passages of `library` as each of
