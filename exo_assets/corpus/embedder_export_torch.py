@@ -28,8 +28,9 @@ OUTPUT = "last_hidden_state"
 NARROWED = 4096
 """Elements from which on a matrix is stored in int8; smaller ones save nothing."""
 LEVELS = 117
-"""Steps from 0 to the largest weight. The packaged weights lie exactly on a grid of 127 steps: on the same grid rounding
-would take back all that was learned in less than half a step (see TRIED.md), on any other it errs either way."""
+"""Steps from 0 to the largest weight. The packaged weights lie exactly on a grid of 127 steps: on the same grid
+rounding would take back all that was learned in less than half a step (see TRIED.md), on any other it errs either way.
+"""
 
 
 class _Served(nn.Module):
