@@ -17,6 +17,7 @@ from exo_assets.archive import checks as archive_checks
 from exo_assets.catalogs import assets as catalogs
 from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
+from exo_assets.corpus import dossier_assets as dossiers
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
@@ -47,6 +48,7 @@ ASSETS = (
     *events.ASSETS,
     *scoring.ASSETS,
     *warehouse.ASSETS,
+    *dossiers.ASSETS,
     *serving.ASSETS,
 )
 CHECKS = (
@@ -55,6 +57,7 @@ CHECKS = (
     *evaluation_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
+    *dossiers.CHECKS,
 )
 
 

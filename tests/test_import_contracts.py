@@ -21,6 +21,7 @@ GLUE = {
     "partitions.py",
     "validation_assets.py",
     "simulated_assets.py",
+    "dossier_assets.py",
 }
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
 KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])

@@ -128,7 +128,7 @@ def unknown(inputs: Inputs) -> list[str]:
     if not any(inputs.neighbours.values()):
         said.append("Too little is known of it to compare it with other signals.")
     if not inputs.diagnosed["light_curve"]:
-        said.append("No light curve of it was read, so its diagnostics are those of the catalogue.")
+        said.append("No light curve of it was read: its shape, secondary eclipses and centroid were not looked at.")
     return [*said, *_of_literature(inputs.found)]
 
 

@@ -1,7 +1,7 @@
 """What the catalogue knows of a signal: values with units under the archive's names, and the signal in words.
 
-Belongs here: which facts a dossier has, their wording, classes of planets and stars, and the search phrase made of them.
-Does not belong here: what anybody thinks of the signal (`dossier_verdict.py`), or passages.
+Belongs here: which facts a dossier has, their wording, classes of planets and stars, and the search phrase made of
+them. Does not belong here: what anybody thinks of the signal (`dossier_verdict.py`), or passages.
 
 Classes are conventions: radii as Kepler's catalogues name them (Batalha et al. 2013, ApJS 204, 24) with the gap at two
 Earth radii (Fulton et al. 2017, AJ 154, 109), spectral types by temperature (Pecaut & Mamajek 2013, ApJS 208, 9).
@@ -9,6 +9,7 @@ Earth radii (Fulton et al. 2017, AJ 154, 109), spectral types by temperature (Pe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -210,10 +211,21 @@ def description(signal: Row, signals_on_star: int) -> str:
 
 
 def number(value: float | int, digits: int = 4) -> str:
-    """A value as people read it: dates and identifiers whole, others to `digits` digits."""
+    """A value as people read it: to `digits` digits, none left out before the point, an exponent for tiny ones only."""
     if isinstance(value, int) or abs(value) >= 100_000:
         return f"{value:.10g}"
-    return f"{value:.{digits}g}"
+    if abs(value) >= 10**digits:
+        return f"{value:.0f}"
+    rounded = float(f"{value:.{digits}g}")
+    return f"{rounded:.{digits}g}" if abs(rounded) < 10**digits else f"{rounded:.0f}"
+
+
+def measured(value: float, error: float | None) -> str:
+    """A value with its uncertainty to two digits, and as many digits of its own as that makes sense of."""
+    if error is None or not error > 0 or not value:
+        return number(value, 7)
+    digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
+    return f"{value:.{min(max(digits, 2), 14)}g} ± {number(error, 2)}"
 
 
 def joined(words: Sequence[str]) -> str:

@@ -2,8 +2,8 @@
 
 Belongs here: layout and escaping. Does not belong here: what a dossier holds.
 
-Passages are quoted text of unknown origin: their signs of Markdown and HTML are escaped and control characters left out,
-so that a document can neither format the page nor link out of it, nor steer a terminal.
+Passages are quoted text of unknown origin: their signs of Markdown and HTML are escaped and control characters left
+out, so that a document can neither format the page nor link out of it, nor steer a terminal.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from exo_assets.corpus.dossier_facts import LABELS, MISSION_NAMES, number
+from exo_assets.corpus.dossier_facts import LABELS, MISSION_NAMES, measured, number
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
-_LINE_START = re.compile(r"^(\s*)([-+=]|\d+(?=[.)]))", re.MULTILINE)
+_SPECIAL = re.compile(r"[\\`*{}\[\]<>#|~$&!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LINE_START = re.compile(r"^(\s*(?:\d+(?=[.)](?:\s|$))|(?=[-+=](?:\s|[-+=]|$))))", re.MULTILINE)
+"""Where a list, a rule or an underlined heading would begin: behind the number, or before the sign."""
+_ADDRESS = re.compile(r"(?i)\b(h)(?=ttps?:)|\b(f)(?=tp:)|\b(w)(?=ww\.)|\b(m)(?=ailto:)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -45,10 +47,9 @@ def as_markdown(dossier: Mapping[str, Any], *, rank: int | None = None, of: int 
 
 
 def plain(text: str) -> str:
-    """`text` as itself in Markdown: nothing in it formats, links or steers."""
-    escaped = _SPECIAL.sub(r"\\\1", _CONTROL.sub(" ", text))
-    escaped = re.sub(r"(?i)\b(https?|ftp|www)(?=[:.])", lambda m: m[0][0] + "\u2060" + m[0][1:], escaped)
-    return _LINE_START.sub(lambda m: f"{m[1]}\\{m[2]}" if not m[2].isdigit() else f"{m[1]}{m[2]}\u2060", escaped)
+    """`text` as itself in Markdown: nothing in it formats, links or steers. An address has a word joiner in it."""
+    escaped = _SPECIAL.sub(lambda sign: f"\\{sign[0]}", _CONTROL.sub(" ", text))
+    return _LINE_START.sub(lambda start: f"{start[0]}\\", _ADDRESS.sub(lambda first: f"{first[0]}\u2060", escaped))
 
 
 def _verdict(verdict: Mapping[str, Any]) -> list[str]:
@@ -79,7 +80,7 @@ def _catalogue(dossier: Mapping[str, Any]) -> list[str]:
     rows = [
         (
             fact["label"],
-            number(fact["value"], 7) + (f" ± {number(fact['error'], 2)}" if fact["error"] is not None else ""),
+            measured(fact["value"], fact["error"]),
             fact["unit"],
             fact["archive_column"] or "",
         )
@@ -90,7 +91,7 @@ def _catalogue(dossier: Mapping[str, Any]) -> list[str]:
 
 def _diagnostics(diagnostics: Mapping[str, Any]) -> list[str]:
     notable = "\n".join(
-        f"- {plain(n['label'])} ({plain(n['column'])}): {plain(number(n['value']))} {plain(n['unit'])}, {plain(n['why'])}"
+        f"- {plain(n['label'])} ({plain(n['column'])}): {number(n['value'])} {plain(n['unit'])}, {plain(n['why'])}"
         for n in diagnostics["notable"]
     )
     return [plain(diagnostics["statement"]), *([notable] if notable else [])]
@@ -123,10 +124,8 @@ def _passages(dossier: Mapping[str, Any]) -> list[str]:
         year = f" ({p['year']})" if p["year"] else ""
         page = f", page {p['page']}" if p["page"] else ""
         about = "names the star" if p["about_star"] else "on its like"
-        out.append(
-            f"[{place}] **{plain(_line(p['title']))}**{year}: {plain(p['document_id'])}{page}, characters {p['start']:,} "
-            f"to {p['end']:,}; {about}"
-        )
+        where = f"{plain(p['document_id'])}{page}, characters {p['start']:,} to {p['end']:,}"
+        out.append(f"[{place}] **{plain(_line(p['title']))}**{year}: {where}; {about}")
         out.append("\n".join(f"> {line}" for line in plain(p["text"]).split("\n")))
         if p["url"]:
             out.append(_link(p["url"]))

@@ -3,8 +3,8 @@
 Belongs here: which passages of a library a dossier quotes, and how much of each. Does not belong here: searching
 (`library.py`), what a name is (`identifiers.py`), the rest of a dossier.
 
-Passages on a star are found without a search, by the stars that each document is known to name (`targets`): thousands of
-candidates are looked up in one pass. Only literature counts as being about a star, for this package's own texts name
+Passages on a star are found without a search, by the stars that each document is known to name (`targets`): thousands
+of candidates are looked up in one pass. Only literature counts as being about a star, for this package's own texts name
 stars as examples.
 """
 

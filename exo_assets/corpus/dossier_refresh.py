@@ -3,10 +3,10 @@
 Belongs here: which candidates are searched for and made again, and the rows of `out_dossiers`. Does not belong here:
 what a dossier holds (`dossier.py`), where tables and the library come from (the asset).
 
-Two digests keep a row. `search_digest` covers the version of the corpus, the star's and the signal's names and the search
-phrase: while it stays, the passages of the stored dossier are taken over and nothing is searched. `input_digest` covers
-everything that the dossier is made from, passages included: while it stays, the stored dossier is. One that fails is a
-row with the reason.
+Two digests keep a row. `search_digest` covers the version of the corpus, the star's and the signal's names and the
+search phrase: while it stays, the passages of the stored dossier are taken over and nothing is searched. `input_digest`
+covers everything that the dossier is made from, passages included: while it stays, the stored dossier is. One that
+fails is a row with the reason.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Refreshed:
-    """Rows of `out_dossiers` in the order of ranks, and how many were `made` (others kept), `searched` for, `failed`."""
+    """Rows of `out_dossiers` in the order of ranks; how many were `made` (others kept), `searched` for, `failed`."""
 
     frame: pl.DataFrame
     made: int
@@ -93,9 +93,10 @@ def refresh(
     passages = _passages(candidates, stored, literature, threads, tell)
     known = _Known(tables, [c.signal["signal_id"] for c in candidates])
     tell(f"{len(candidates):,} candidates compared with {known.resolved:,} resolved signals")
+    maker = _Maker(known, passages, literature, code, now)
     rows, made = [], 0
     for candidate in candidates:
-        row, is_new = _row(candidate, stored.get(candidate.signal["signal_id"]), passages, known, literature, code, now)
+        row, is_new = maker.row(candidate, stored.get(candidate.signal["signal_id"]))
         rows.append(row)
         made += is_new
     frame = OUT_DOSSIERS.conform(pl.DataFrame(rows, schema=OUT_DOSSIERS.schema) if rows else OUT_DOSSIERS.empty())
@@ -214,43 +215,57 @@ class _Known:
         )
 
 
-def _row(
-    candidate: _Candidate,
-    old: Row | None,
-    passages: _Passages,
-    known: _Known,
-    literature: Literature | None,
-    code: str,
-    now: str,
-) -> tuple[dict[str, Any], bool]:
-    """The row of one candidate, and whether its dossier was made."""
-    signal = candidate.signal
-    row = {
-        **{name: signal[name] for name in ("signal_id", "star_id", "mission")},
-        "rank": candidate.rank["rank"],
-        "model_version": candidate.rank["model_version"],
-        "corpus_version": literature.version if literature else None,
-    }
-    quoted = passages.of[signal["signal_id"]]
-    try:
+@dataclass(frozen=True)
+class _Maker:
+    """Rows of the table, one candidate at a time."""
+
+    known: _Known
+    passages: _Passages
+    literature: Literature | None
+    code: str
+    now: str
+
+    def row(self, candidate: _Candidate, old: Row | None) -> tuple[dict[str, Any], bool]:
+        """The row of one candidate, and whether its dossier was made; `old` is the stored one."""
+        signal = candidate.signal
+        row = {
+            **{name: signal[name] for name in ("signal_id", "star_id", "mission")},
+            "rank": candidate.rank["rank"],
+            "model_version": candidate.rank["model_version"],
+            "corpus_version": self.literature.version if self.literature else None,
+        }
+        try:
+            inputs = self.known.inputs(candidate, self._found(signal["signal_id"]))
+            digest = inputs.digest(self.code)
+            row |= {"input_digest": digest, "search_digest": candidate.search_digest}
+            if old is not None and old["dossier"] is not None and old["input_digest"] == digest:
+                return row | {name: old[name] for name in _KEPT}, False
+            made = dossier(inputs)
+            text = json.dumps(made, ensure_ascii=False, allow_nan=False)
+        except Exception as error:
+            return row | self._failed(signal["signal_id"], error, old), True
+        quoted = inputs.found.passages
+        counts = {"n_passages": len(quoted), "n_about_star": sum(q.about_star for q in quoted)}
+        return row | {"title": made["title"], "dossier": text, "made_at": self.now, **counts}, True
+
+    def _found(self, name: str) -> Found:
+        quoted = self.passages.of[name]
         if isinstance(quoted, Exception):
             raise quoted
-        found = Found(tuple(quoted), literature is not None, bool(literature and literature.documents))
-        inputs = known.inputs(candidate, found)
-        digest = inputs.digest(code)
-        row |= {"input_digest": digest, "search_digest": candidate.search_digest}
-        if old is not None and old["dossier"] is not None and old["input_digest"] == digest:
-            return row | {name: old[name] for name in _KEPT}, False
-        made = dossier(inputs)
-        text = json.dumps(made, ensure_ascii=False, allow_nan=False)
-    except Exception as error:
+        return Found(tuple(quoted), self.literature is not None, bool(self.literature and self.literature.documents))
+
+    def _failed(self, name: str, error: Exception, old: Row | None) -> dict[str, Any]:
         reason = f"{type(error).__name__}: {error}"[:LONGEST_REASON]
-        failed = {"title": signal["signal_id"], "n_passages": 0, "n_about_star": 0, "made_at": now, "reason": reason}
-        failed |= {"input_digest": None, "search_digest": None}
-        same = old is not None and old["reason"] == reason
-        return row | failed | ({"made_at": old["made_at"]} if same and old else {}), True
-    counts = {"n_passages": len(quoted), "n_about_star": sum(q.about_star for q in quoted)}
-    return row | {"title": made["title"], "dossier": text, "made_at": now, **counts}, True
+        again = old is not None and old["reason"] == reason
+        return {
+            "title": name,
+            "n_passages": 0,
+            "n_about_star": 0,
+            "input_digest": None,
+            "search_digest": None,
+            "made_at": old["made_at"] if again and old else self.now,
+            "reason": reason,
+        }
 
 
 _KEPT = ("title", "dossier", "n_passages", "n_about_star", "made_at")
