@@ -225,7 +225,8 @@ def measured(value: float, error: float | None) -> str:
     if error is None or not error > 0 or not value:
         return number(value, 7)
     digits = math.floor(math.log10(abs(value))) - math.floor(math.log10(error)) + 2
-    return f"{value:.{min(max(digits, 2), 14)}g} ± {number(error, 2)}"
+    shown = float(f"{value:.{min(max(digits, 2), 14)}g}")
+    return f"{shown:.14g} ± {number(error, 2)}"
 
 
 def joined(words: Sequence[str]) -> str:

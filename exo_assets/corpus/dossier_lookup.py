@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
+from os.path import commonprefix
 
 import polars as pl
 
 from exo_assets.corpus.designators import designators, key
 
-NEAR = 5
+NEAR, _LOOKED_AT = 5, 50
 LONGEST_NAME = 200
 
 
@@ -44,5 +45,7 @@ def find(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> Nam
 def near(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> list[str]:
     """Names, as they are written, of signals that have a dossier and are spelt much like `name`."""
     known = aliases.filter(pl.col("signal_id").is_in(list(with_dossier))).select("alias_key", "alias")
-    written = dict(known.iter_rows())
-    return [written[found] for found in get_close_matches(key(name[:LONGEST_NAME]), list(written), NEAR, cutoff=0.6)]
+    written, wanted = dict(known.iter_rows()), key(name[:LONGEST_NAME])
+    alike = get_close_matches(wanted, list(written), n=_LOOKED_AT, cutoff=0.6)
+    alike.sort(key=lambda other: -len(commonprefix([other, wanted])))  # stable: then as they are alike
+    return [written[other] for other in alike[:NEAR]]
