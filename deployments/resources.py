@@ -26,6 +26,16 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ArchiveSource(settings)
 
+    def arxiv() -> object:
+        from exo_resources.arxiv import ArxivSource
+
+        return ArxivSource(settings)
+
+    def documents() -> object:
+        from exo_resources.document_folder import DocumentFolder
+
+        return DocumentFolder(settings.documents_folder)
+
     def light_curves() -> object:
         from exo_resources.mast import LightCurveSource
 
@@ -66,6 +76,26 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
             Workers(settings.train_workers, settings.train_workers_per_model),
         )
 
+    def embedder_training() -> object:
+        from exo_assets.corpus.embedder_learning import EMBEDDERS
+        from exo_resources.lake import Lake
+        from exo_resources.ray_runtime import RayRuntime
+        from exo_resources.ray_train import RayTraining, Workers
+
+        return RayTraining(
+            EMBEDDERS,
+            RayRuntime(settings.ray_address, settings.home),
+            Lake(settings.lake),
+            settings.home,
+            Workers(settings.train_workers, settings.train_workers_per_model),
+        )
+
+    def embedding_models() -> object:
+        from exo_resources.embedding_models import EmbeddingModels
+        from exo_resources.lake import Lake
+
+        return EmbeddingModels(Lake(settings.lake), settings)
+
     def registry() -> object:
         from exo_resources.registry import ModelRegistry
 
@@ -80,6 +110,11 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         from exo_resources.serve_client import ServeClient
 
         return ServeClient(settings)
+
+    def library_endpoint() -> object:
+        from exo_resources.library_client import LibraryClient
+
+        return LibraryClient(settings)
 
     def library_store() -> object:
         from exo_resources.lake import Lake
@@ -96,15 +131,20 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, "Exo's settings (EXO_*)"),
         "lake": _lazy(lake, "Parquet tables and blobs"),
         "archive": _lazy(archive, "NASA Exoplanet Archive, live, mirrored or shipped"),
+        "arxiv": _lazy(arxiv, "arXiv's abstracts, harvested or mirrored"),
+        "documents": _lazy(documents, "The watched folder of documents"),
         "light_curves": _lazy(light_curves, "MAST's light curves, live, mirrored or shipped"),
         "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
         "signal_views": _lazy(signal_views, "Folded views of signals, mapped from the lake"),
         "ray_runtime": _lazy(ray_runtime, "Ray, joined or started when first used"),
         "networks": _lazy(networks, "Trained networks that a later training may go on from"),
         "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
+        "embedder_training": _lazy(embedder_training, "Training of the embedding model on Ray Train"),
+        "embedding_models": _lazy(embedding_models, "Embedding models: the one in use, and their files"),
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
+        "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),
         "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
     }

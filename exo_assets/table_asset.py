@@ -73,7 +73,8 @@ def table_asset(
         signature = inspect.signature(function, eval_str=True)
         inputs = [n for n, p in signature.parameters.items() if p.annotation is pl.DataFrame]
         takes_context = "context" in signature.parameters
-        resources = [n for n in signature.parameters if n not in inputs and n != "context"]
+        configured = [n for n, p in signature.parameters.items() if p.annotation is TableConfig]
+        resources = [n for n in signature.parameters if n not in (*inputs, *configured, "context")]
         upstream = [*inputs, *also_after]
 
         @dg.asset(
@@ -103,6 +104,7 @@ def table_asset(
             started = time.perf_counter()
             arguments: dict[str, Any] = {name: lake.read(name) for name in inputs}
             arguments |= {name: getattr(context.resources, name) for name in resources}
+            arguments |= dict.fromkeys(configured, config)
             if takes_context:
                 arguments["context"] = context
             try:

@@ -7,6 +7,7 @@ them (`exo_assets/corpus/embedding_in_use.py`), running one (`exo_assets/corpus/
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from exo_assets.corpus.embedding import (
     NETWORK,
     TOKENIZER,
     Embedder,
+    EmbeddingModel,
     EmbeddingModelError,
     ModelFiles,
     model_digest,
@@ -50,6 +52,23 @@ class EmbeddingModels:
         for name, path in ((NETWORK, files.network), (TOKENIZER, files.tokenizer)):
             if not self.lake.has(f"{ref.key}/{name}"):
                 self.lake.put(f"{ref.key}/{name}", path.read_bytes())
+
+    def store(self, model: EmbeddingModel, files: Mapping[str, bytes]) -> EmbeddingRef:
+        """Put a model that was made here into the lake; `files` by their names in a model's folder, others beside."""
+        with tempfile.TemporaryDirectory() as folder:
+            paths = ModelFiles(Path(folder) / NETWORK, Path(folder) / TOKENIZER)
+            for path in (paths.network, paths.tokenizer):
+                path.write_bytes(files[path.name])
+            digest = model_digest(model, paths)
+        ref = EmbeddingRef(model.name, model.dimensions, model.tokens, digest, f"{ROOT}/{digest[:16]}")
+        for name, content in files.items():
+            self.lake.put(f"{ref.key}/{name}", content)
+        return ref
+
+    def forget(self, ref: EmbeddingRef) -> None:
+        """Delete the lake's copy of a model that nothing is embedded with."""
+        for key in self.lake.keys(ref.key) if ref.key else []:
+            self.lake.delete(key)
 
     def files(self, ref: EmbeddingRef) -> ModelFiles:
         """The files of a model on this machine; EmbeddingModelError when they are not there or not those of `ref`."""

@@ -1,8 +1,8 @@
 """Training of networks on Ray Train: folds and members of ensembles side by side, or one network by many workers.
 
 Belongs here: how many workers there are, starting them, following them, and what comes back. Does not belong here:
-what a worker does (train_worker.py), where states are kept (train_states.py), or how a network is trained
-(exo_assets/training/fit_torch.py).
+what a worker does (train_worker.py), where states are kept (train_states.py), or how a network is trained (a recipe:
+exo_assets/training/recipe.py).
 
 One Ray Train run trains all jobs: to start one takes many seconds, and a fold may take few. Progress does not go
 through `ray.train.report`, at which all workers wait for each other, for jobs differ in length.
@@ -19,11 +19,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, cast
 from urllib.parse import quote
 
 from exo_assets.code_version import code_version
+from exo_assets.training.network_recipe import NETWORKS
 from exo_assets.training.neural import Epoch, NeuralData, NeuralFit, NeuralJob, NeuralSettings
+from exo_assets.training.recipe import D, E, F, J, Recipe, S
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
 from exo_resources.train_board import Board
@@ -76,28 +78,35 @@ class TrainingSummary:
     best_after_s: Mapping[str, float]
 
 
-class NeuralTraining:
-    """Trains networks on Ray. `lake` must be within reach of all workers: a bucket, or a folder that they share."""
+class RayTraining(Generic[D, S, J, E, F]):
+    """Trains by a recipe on Ray. `lake` must be within reach of all workers: a bucket, or a folder that they share."""
 
-    def __init__(self, ray_runtime: RayRuntime, lake: Lake, home: Path, workers: Workers | None = None) -> None:
-        self.ray_runtime, self.lake, self.home = ray_runtime, lake, Path(home)
+    def __init__(
+        self,
+        recipe: Recipe[D, S, J, E, F],
+        ray_runtime: RayRuntime,
+        lake: Lake,
+        home: Path,
+        workers: Workers | None = None,
+    ) -> None:
+        self.recipe, self.ray_runtime, self.lake, self.home = recipe, ray_runtime, lake, Path(home)
         self.workers = workers or Workers()
 
     def run(
         self,
-        data: NeuralData,
-        settings: NeuralSettings,
-        jobs: Sequence[NeuralJob],
+        data: D,
+        settings: S,
+        jobs: Sequence[J],
         *,
         name: str,
-        progress: Callable[[Epoch], None] = lambda _epoch: None,
+        progress: Callable[[E], None] = lambda _epoch: None,
         summary: Callable[[TrainingSummary], None] = lambda _summary: None,
-    ) -> list[NeuralFit]:
+    ) -> list[F]:
         """The network of each job, in the order of `jobs`.
 
         `progress` is called here for each epoch once its checkpoint is in the lake, `summary` at the end if anything
         was trained. A run that was broken off, of the same `name` and content, goes on from its checkpoints; those of
-        other content are deleted. `data.views` that are `LakeViews` are mapped by each worker.
+        other content are deleted. Of `data`, what are `LakeViews` is mapped by each worker.
 
         ValueError when two jobs have one name; NeuralTrainingError when a network cannot be trained.
         """
@@ -109,9 +118,9 @@ class NeuralTraining:
         there = ray.cluster_resources()
         use_gpu = there.get("GPU", 0) >= 1
         device = "cuda" if use_gpu else "cpu"
-        versions = (code_version("training"), importlib.metadata.version("torch"))
+        versions = (code_version(*self.recipe.code), importlib.metadata.version("torch"))
         key = content_key(data, settings, jobs, self.workers.per_model, device, versions)
-        states = TrainStates(self.lake, name, key)
+        states = TrainStates(self.lake, name, key, self.recipe)
         states.forget_others()
         todo = [job for job in jobs if not states.is_finished(job)]
         if todo:
@@ -120,6 +129,7 @@ class NeuralTraining:
             )
             log = _log()
             order = Order(
+                recipe=self.recipe,
                 data=ray.put(data),
                 settings=settings,
                 jobs=todo,
@@ -160,7 +170,7 @@ class NeuralTraining:
         """Where Ray Train keeps its own notes; nothing that is needed later."""
         return self.home / "train"
 
-    def _followed(self, order: Order, trainer: Any, name: str, progress: Callable[[Epoch], None]) -> list[Told]:
+    def _followed(self, order: Order, trainer: Any, name: str, progress: Callable[[E], None]) -> list[Told]:
         """Run `trainer` to its end, handing on what workers tell meanwhile."""
         import ray
 
@@ -187,7 +197,7 @@ class NeuralTraining:
                 for each in news:
                     told.append(each)
                     board.add(each)
-                    progress(each.epoch)
+                    progress(cast(E, each.epoch))
         finally:
             board.close()
             if running.is_alive():
@@ -198,6 +208,13 @@ class NeuralTraining:
         if ended:
             raise NeuralTrainingError(f"the workers of {name} failed again and again: {ended[0]}") from ended[0]
         return told
+
+
+class NeuralTraining(RayTraining[NeuralData, NeuralSettings, NeuralJob, Epoch, NeuralFit]):
+    """Trains the vetter's networks."""
+
+    def __init__(self, ray_runtime: RayRuntime, lake: Lake, home: Path, workers: Workers | None = None) -> None:
+        super().__init__(NETWORKS, ray_runtime, lake, home, workers)
 
 
 def _log() -> Any:

@@ -149,6 +149,37 @@ class ModelRegistry:
         client.set_terminated(run_id)
         return ModelRef(MODEL_NAME, str(version.version), run_id, digest)
 
+    def log_training(
+        self,
+        experiment: str,
+        digest: str,
+        *,
+        params: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, str],
+        series: Sequence[tuple[str, float, int]] = (),
+    ) -> str:
+        """Log the training of a model whose files are kept elsewhere as a run of `experiment`; returns the run's id.
+
+        `series` are metrics with a step (name, value, step).
+        """
+        client = self._client
+        run = client.create_run(
+            self._experiment(experiment), tags={**tags, "digest": digest}, run_name=f"{experiment}-{digest[:12]}"
+        )
+        run_id = str(run.info.run_id)
+        try:
+            for name, value in params.items():
+                client.log_param(run_id, name, value)
+            for name, number in metrics.items():
+                client.log_metric(run_id, name, float(number))
+            _log_series(client, run_id, series)
+        except BaseException:
+            client.set_terminated(run_id, status="FAILED")
+            raise
+        client.set_terminated(run_id)
+        return run_id
+
     def promote(self, ref: ModelRef) -> None:
         """Make `ref` the champion and the champion before it `previous`. Promoting the champion changes nothing.
 
@@ -193,10 +224,10 @@ class ModelRegistry:
         database = _sqlite_file(self.url)
         return self._opened is None and database is not None and not database.exists()
 
-    def _experiment(self) -> str:
+    def _experiment(self, wanted: str = EXPERIMENT) -> str:
         here = self.artifacts.resolve().as_uri()
         # A store that was copied or moved keeps the old place in its experiment: what is new goes to one of this place.
-        for name in (EXPERIMENT, f"{EXPERIMENT} in {self.artifacts.resolve()}"):
+        for name in (wanted, f"{wanted} in {self.artifacts.resolve()}"):
             found = self._client.get_experiment_by_name(name)
             if found is None:
                 self.artifacts.mkdir(parents=True, exist_ok=True)

@@ -28,9 +28,7 @@ class Board:
             self._writers[epoch.job] = SummaryWriter(str(self.folder / quote(epoch.job, safe="")))
         writer = self._writers[epoch.job]
         curves = {
-            "loss/training": epoch.loss,
-            "loss/validation": epoch.validation_loss,
-            "average_precision": epoch.ap,
+            **epoch.curves(),
             "speed/samples_per_s": epoch.samples_per_s,
             "speed/waited": epoch.waited,
         }

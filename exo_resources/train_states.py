@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from exo_assets.training.neural import NeuralFit, NeuralJob
-from exo_assets.training.stored_fit import fit_bytes, read_fit
+from exo_assets.training.network_recipe import NETWORKS
+from exo_assets.training.recipe import Job, Recipe
 from exo_resources.lake import Lake
 from exo_resources.lake_views import LakeViews
 
@@ -23,14 +23,16 @@ ROOT = "training/checkpoints"
 
 @dataclass(frozen=True)
 class TrainStates:
-    """States of the jobs of one run: `name` is the run's, `key` the digest of what it computes.
+    """States of the jobs of one run: `name` is the run's, `key` the digest of what it computes, `recipe` how it
+    trains.
 
-    An instance is a `Checkpoints` of fit_torch.py, and can be sent to workers.
+    An instance is a `Checkpoints` of recipe.py, and can be sent to workers.
     """
 
     lake: Lake
     name: str
     key: str
+    recipe: Recipe[Any, Any, Any, Any, Any] = NETWORKS
 
     def load(self, job: str) -> bytes | None:
         """The newest state of the job, or None."""
@@ -40,18 +42,18 @@ class TrainStates:
         """Replace the job's state, atomically."""
         self.lake.put(self._checkpoint(job), state)
 
-    def finish(self, fit: NeuralFit) -> None:
-        """Keep a trained network, so that its job is not trained again."""
-        self.lake.put(self._finished(fit.job.name), fit_bytes(fit))
+    def finish(self, job: Job, fit: Any) -> None:
+        """Keep the job's trained network, so that it is not trained again."""
+        self.lake.put(self._finished(job.name), self.recipe.pack(fit))
 
-    def is_finished(self, job: NeuralJob) -> bool:
+    def is_finished(self, job: Job) -> bool:
         """Whether the job's network is there."""
         return self.lake.has(self._finished(job.name))
 
-    def fit(self, job: NeuralJob) -> NeuralFit | None:
+    def fit(self, job: Job) -> Any | None:
         """The job's network, or None while it is not trained."""
         stored = self._get(self._finished(job.name))
-        return None if stored is None else read_fit(stored, job)
+        return None if stored is None else self.recipe.unpack(stored, job)
 
     def clear(self) -> None:
         """Delete everything of this run."""

@@ -1,7 +1,7 @@
 """What each worker of a training on Ray does, and the log through which workers and driver hear of each other.
 
 Belongs here: which jobs a worker trains, with whom, and what it tells. Does not belong here: starting workers
-(ray_train.py), or how a network is trained (exo_assets/training/fit_torch.py).
+(ray_train.py), or how a network is trained (a recipe).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from exo_assets.training.neural import Epoch, NeuralJob, NeuralSettings
+from exo_assets.training.recipe import Job, Place, Progress, Recipe
 from exo_resources.gpu_usage import GpuUsage
 from exo_resources.train_states import TrainStates
 
@@ -20,9 +20,10 @@ from exo_resources.train_states import TrainStates
 class Order:
     """What all workers are told. `data` is a reference into Ray's object store, `log` an actor of `Log`."""
 
+    recipe: Recipe[Any, Any, Any, Any, Any]
     data: Any
-    settings: NeuralSettings
-    jobs: Sequence[NeuralJob]
+    settings: Any
+    jobs: Sequence[Job]
     states: TrainStates
     per_model: int
     log: Any
@@ -33,7 +34,7 @@ class Told:
     """An epoch, whose checkpoint is kept already. `seconds` since the worker began or resumed the job; `gpu_busy` is
     the share of the epoch's time that the GPU computed in (nan: unknown)."""
 
-    epoch: Epoch
+    epoch: Progress
     seconds: float
     gpu_busy: float
 
@@ -77,12 +78,12 @@ class _Diary:
 
     def __init__(self, order: Order, gpu: GpuUsage) -> None:
         self.order, self.gpu, self.began = order, gpu, time.perf_counter()
-        self.epoch: Epoch | None = None
+        self.epoch: Progress | None = None
 
     def load(self, job: str) -> bytes | None:
         return self.order.states.load(job)
 
-    def report(self, epoch: Epoch) -> None:
+    def report(self, epoch: Progress) -> None:
         self.epoch = epoch
 
     def save(self, job: str, state: bytes) -> None:
@@ -125,8 +126,6 @@ def _train(order: Order) -> None:
     import ray.train.torch
     import torch
 
-    from exo_assets.training.fit_torch import Place, fit
-
     context = ray.train.get_context()
     rank, groups = context.get_world_rank(), context.get_world_size() // order.per_model
     device = ray.train.torch.get_device()
@@ -135,8 +134,8 @@ def _train(order: Order) -> None:
     group = None
     if order.per_model > 1:
         # Every worker takes part in making every group.
-        made = [_ranks(g, order.per_model) for g in range(groups)]
-        group = [torch.distributed.new_group(ranks) for ranks in made][rank // order.per_model]
+        all_ranks = [_ranks(g, order.per_model) for g in range(groups)]
+        group = [torch.distributed.new_group(ranks) for ranks in all_ranks][rank // order.per_model]
     place = Place(str(device), rank % order.per_model, order.per_model, group)
     data = ray.get(order.data)
     gpus = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
@@ -146,9 +145,9 @@ def _train(order: Order) -> None:
             if _is_finished(order.states, job, place):
                 continue
             diary = _Diary(order, gpu)
-            made_fit = fit(data, order.settings, job, place=place, kept=diary, report=diary.report)
+            made = order.recipe.fit(data, order.settings, job, place=place, kept=diary, report=diary.report)
             if place.rank == 0:
-                order.states.finish(made_fit)
+                order.states.finish(job, made)
     finally:
         gpu.close()
 
@@ -157,7 +156,7 @@ def _ranks(group: int, per_model: int) -> list[int]:
     return list(range(group * per_model, (group + 1) * per_model))
 
 
-def _is_finished(states: TrainStates, job: NeuralJob, place: Any) -> bool:
+def _is_finished(states: TrainStates, job: Job, place: Place) -> bool:
     """Whether the job's network is there, as its group's first worker finds it: workers that disagree would wait for
     each other for ever."""
     import torch

@@ -9,10 +9,12 @@ import dagster as dg
 
 EVERYTHING = dg.AssetSelection.all()
 
-RETRAINED = ("ml_training_comparison", "ml_vetter_candidate", "ml_event_predictions")
+RETRAINED = ("ml_training_comparison", "ml_vetter_candidate", "ml_event_predictions", "ml_embedder_candidate")
 """Assets that `weekly_retrain` recomputes although no input changed; the rest follow when these come out different."""
 
-FROM_TRAINING = dg.AssetSelection.groups("training", "evaluation", "events", "scoring", "warehouse", "serving")
+FROM_TRAINING = dg.AssetSelection.groups(
+    *("training", "evaluation", "events", "scoring", "warehouse", "serving", "embedder")
+)
 
 RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
 
@@ -24,3 +26,6 @@ LIGHT_CURVES = dg.AssetSelection.groups("lightcurves") | dg.AssetSelection.asset
     *("feat_simulated_views", "feat_simulated_index"),
 )
 """What is made of light curves, from the files to diagnostics and views."""
+
+CORPUS = dg.AssetSelection.groups("corpus")
+"""From the sources of documents to what answers are made from; the catalogue is read as it is."""

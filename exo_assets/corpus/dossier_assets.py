@@ -41,7 +41,7 @@ def _released(resources: Any) -> str:
     return str(released["version"]) if released else "none"
 
 
-@table_asset(OUT_DOSSIERS, group=GROUP, code=CODE, kinds=("polars", "parquet"), salt=_released)
+@table_asset(OUT_DOSSIERS, group=GROUP, code=CODE, also_after=("corpus_release",), salt=_released)
 def out_dossiers(
     *,
     context: dg.AssetExecutionContext,

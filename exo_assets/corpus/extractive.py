@@ -9,15 +9,15 @@ a sentence like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from exo_assets.corpus.designators import Designator, designators
 from exo_assets.corpus.embedding import Vectors
+from exo_assets.corpus.names import Same, asked_for, missing, names, on_topic, only_itself
 
 
 class Words(Protocol):
@@ -90,42 +90,36 @@ NOTHING_CLOSE = "no passage answers the question"
 NO_PASSAGES = "no passages were found"
 
 
-def only_itself(key: str) -> Collection[str]:
-    """A name that stands for nothing but itself: for `answer` without a table of aliases."""
-    return (key,)
-
-
 def answer(
     question: str,
     passages: Sequence[Passage],
     *,
     embed: Callable[[Sequence[str]], Vectors],
     words: Words,
-    same: Callable[[str], Collection[str]] = only_itself,
+    same: Same = only_itself,
     settings: ExtractiveSettings = ExtractiveSettings(),
 ) -> ExtractiveAnswer:
     """Quote the sentences of `passages` that answer `question`, or say why there are none.
 
     `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
-    A question that names a star, planet or signal is declined unless every one is named in a passage, and is answered
-    only from passages that name one of them, by no sentence that speaks of others alone. ValueError for a question
-    without text or a sentence outside its passage.
+    A question that names a star, planet, signal or column is declined unless every one is named in a passage, and is
+    answered only from passages that name one of them, by no sentence that speaks of others alone. ValueError for a
+    question without text or a sentence outside its passage.
     """
     if not question.strip():
         raise ValueError("a question without text")
     if not passages:
         return ExtractiveAnswer((), NO_PASSAGES)
-    asked = [_Asked(d, frozenset(same(d.key)), frozenset(same(d.host))) for d in designators(question) if d.sure]
-    named = [[d for d in designators(p.text) if d.sure] for p in passages]
-    missing = [question[a.name.start : a.name.end] for a in asked if not any(a.is_in(n) for n in named)]
-    if missing:
-        return ExtractiveAnswer((), f"no passage names {', '.join(dict.fromkeys(missing))}")
+    asked = asked_for(question, same)
+    named = [names(p.text) for p in passages]
+    if absent := missing(question, asked, named):
+        return ExtractiveAnswer((), f"no passage names {', '.join(absent)}")
     places = [
         (row, start, end)
         for row, passage in enumerate(passages)
         if not asked or any(a.is_in(named[row]) for a in asked)
         for start, end in _checked(passage)
-        if _on_topic([d for d in named[row] if start <= d.start < end], asked)
+        if on_topic([d for d in named[row] if start <= d.start < end], asked)
     ]
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)
@@ -145,23 +139,6 @@ def answer(
         citation = Citation(number, passages[row].passage_id, start, end)
         quoted.append(CitedSentence(texts[at], float(score[at]), float(cosine[at]), float(coverage[at]), citation))
     return ExtractiveAnswer(tuple(quoted))
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A name in the question, with all keys of what it names and of its star."""
-
-    name: Designator
-    keys: frozenset[str]
-    hosts: frozenset[str]
-
-    def is_in(self, found: Sequence[Designator]) -> bool:
-        return any(d.key in self.keys or d.host in self.keys for d in found)
-
-
-def _on_topic(found: Sequence[Designator], asked: Sequence[_Asked]) -> bool:
-    """Whether a sentence names what is asked for or its star, or no one at all."""
-    return not asked or not found or any(a.is_in(found) or any(d.key in a.hosts for d in found) for a in asked)
 
 
 def _checked(passage: Passage) -> list[tuple[int, int]]:

@@ -40,23 +40,28 @@ def gate_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetChec
             yield check_result(gate, table)
 
 
-def check_result(gate: Gate, table: pl.DataFrame) -> dg.AssetCheckResult:
-    """The gate's row as a check result; a gate without a row fails. One that is not applicable says so in capitals."""
+def check_result(gate: Gate, table: pl.DataFrame, name: str = TABLE) -> dg.AssetCheckResult:
+    """The gate's row in the table `name` as a check result; a gate without a row fails.
+
+    One that is not applicable says so in capitals.
+    """
     rows = table.filter(gate=gate.name).to_dicts()
     if len(rows) != 1:
-        return _result(gate, False, f"{len(rows)} rows for this gate in {TABLE}, not one; materialise it again", {})
+        text = f"{len(rows)} rows for this gate in {name}, not one; materialise it again"
+        return gate_result(gate, False, text, {}, name)
     row = rows[0]
     text = f"NOT APPLICABLE. {row['explanation']}" if row["status"] == "not_applicable" else row["explanation"]
     facts = {name: row[name] for name in ("value", "status", "candidate_version", "candidate_digest")}
-    return _result(gate, row["status"] != "failed", text, {k: v for k, v in facts.items() if v is not None})
+    return gate_result(gate, row["status"] != "failed", text, {k: v for k, v in facts.items() if v is not None}, name)
 
 
-def _result(gate: Gate, passed: bool, text: str, facts: dict[str, float | str]) -> dg.AssetCheckResult:
+def gate_result(gate: Gate, passed: bool, text: str, facts: dict[str, float | str], name: str) -> dg.AssetCheckResult:
+    """A check result on the table `name`; a gate that fails no run warns."""
     return dg.AssetCheckResult(
-        asset_key=TABLE,
+        asset_key=name,
         check_name=gate.name,
         passed=passed,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.ERROR if gate.fail else dg.AssetCheckSeverity.WARN,
         description=text,
         metadata={"wanted": demand(gate.lowest, gate.highest), **facts},
     )

@@ -25,12 +25,13 @@ or acting on it (`champion.py`, `checks.py`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
+from exo_assets.contracts import TableContract
 from exo_assets.evaluation.contracts import ML_VETTER_GATES
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.quantize import FLOAT32_TOLERANCE
@@ -43,13 +44,17 @@ MISSINGNESS_AUC = 0.75
 
 @dataclass(frozen=True)
 class Gate:
-    """One demand: `lowest <= value <= highest`. Only an `optional` gate may be not applicable."""
+    """One demand: `lowest <= value <= highest`. Only an `optional` gate may be not applicable.
+
+    A gate that does not `fail` the run only keeps its candidate from being promoted.
+    """
 
     name: str
     property: str
     lowest: float | None = None
     highest: float | None = None
     optional: bool = False
+    fail: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,12 +99,20 @@ class GateRefused(ValueError):
         self.problems = problems
 
 
-def judge(candidate: ModelRef, compared_with: ModelRef | None, found: Mapping[str, Finding]) -> pl.DataFrame:
+def judge(
+    candidate: ModelRef,
+    compared_with: ModelRef | None,
+    found: Mapping[str, Finding],
+    *,
+    gates: Sequence[Gate] = GATES,
+    contract: TableContract = ML_VETTER_GATES,
+) -> pl.DataFrame:
     """The gates table of one candidate. KeyError when something was found for no gate, or for a gate nothing was."""
-    if set(found) != set(GATE_NAMES):
-        raise KeyError(f"findings and gates differ: {sorted(set(found) ^ set(GATE_NAMES))}")
+    names = {gate.name for gate in gates}
+    if set(found) != names:
+        raise KeyError(f"findings and gates differ: {sorted(set(found) ^ names)}")
     rows = []
-    for gate in GATES:
+    for gate in gates:
         finding = found[gate.name]
         status = _status(gate, finding)
         rows.append(
@@ -118,7 +131,7 @@ def judge(candidate: ModelRef, compared_with: ModelRef | None, found: Mapping[st
                 "explanation": f"{gate.property}: {finding.note}",
             }
         )
-    return ML_VETTER_GATES.conform(pl.DataFrame(rows, schema=ML_VETTER_GATES.schema))
+    return contract.conform(pl.DataFrame(rows, schema=contract.schema))
 
 
 def _status(gate: Gate, finding: Finding) -> str:
@@ -136,11 +149,19 @@ def demand(lowest: float | None, highest: float | None) -> str:
     return f"at least {lowest:g}" if lowest is not None else f"at most {highest:g}"
 
 
-def refusals(candidate: ModelRef, compared_with: ModelRef | None, gates: pl.DataFrame) -> list[str]:
+def refusals(
+    candidate: ModelRef,
+    compared_with: ModelRef | None,
+    gates: pl.DataFrame,
+    *,
+    demands: Sequence[Gate] = GATES,
+    table: str = ML_VETTER_GATES.name,
+) -> list[str]:
     """Every reason for which `gates` does not let exactly `candidate` pass; empty when it does.
 
     The table is not believed: its thresholds must be those of this code and its verdicts must follow from its values.
     """
+    again = f"materialise {table}"
     wanted = {
         "candidate_name": candidate.name,
         "candidate_version": candidate.version,
@@ -148,23 +169,24 @@ def refusals(candidate: ModelRef, compared_with: ModelRef | None, gates: pl.Data
         "candidate_digest": candidate.digest,
     }
     if gates.height == 0:
-        return ["no gate was judged; materialise ml_vetter_gates"]
+        return [f"no gate was judged; {again}"]
     for column, value in wanted.items():
         others = sorted({str(v) for v in gates[column].to_list() if v != value})
         if others:
-            return [f"the gates are for another candidate ({column} {', '.join(others)}); materialise ml_vetter_gates"]
+            return [f"the gates are for another candidate ({column} {', '.join(others)}); {again}"]
     reference = compared_with.digest if compared_with else None
     if any(v != reference for v in gates["compared_with_digest"].to_list()):
-        return [f"the gates compared it with another model than {compared_with or 'none'}; materialise ml_vetter_gates"]
+        return [f"the gates compared it with another model than {compared_with or 'none'}; {again}"]
     rows = {row["gate"]: row for row in gates.iter_rows(named=True)}
-    problems = [f"gate {name} is missing" for name in GATE_NAMES if name not in rows]
-    problems += [f"gate {name} is unknown" for name in rows if name not in GATE_NAMES]
-    for gate in GATES:
+    names = [gate.name for gate in demands]
+    problems = [f"gate {name} is missing" for name in names if name not in rows]
+    problems += [f"gate {name} is unknown" for name in rows if name not in names]
+    for gate in demands:
         row = rows.get(gate.name)
         if row is None:
             continue
         if (row["lowest"], row["highest"]) != (gate.lowest, gate.highest):
-            problems.append(f"gate {gate.name} was judged by other thresholds; materialise ml_vetter_gates")
+            problems.append(f"gate {gate.name} was judged by other thresholds; {again}")
         elif row["status"] == "failed" or _status(gate, Finding(row["value"], "")) == "failed":
             found = "nothing" if row["value"] is None else f"{row['value']:.6g}"
             problems.append(f"gate {gate.name} failed: found {found}, wanted {demand(gate.lowest, gate.highest)}")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,29 +38,10 @@ from exo_assets.training.neural import (
     Scaler,
     Weights,
 )
+from exo_assets.training.recipe import Checkpoints, Place
 
 PREDICTED = 4096
 """Rows that are predicted at once."""
-
-
-class Checkpoints(Protocol):
-    """Where a job's state is kept between epochs."""
-
-    def load(self, job: str) -> bytes | None:
-        """The newest state of the job, or None."""
-
-    def save(self, job: str, state: bytes) -> None:
-        """Replace the job's state, atomically."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a job is trained: a device, and which of how many workers this is. `group` is torch's process group."""
-
-    device: str = "cpu"
-    rank: int = 0
-    world: int = 1
-    group: Any = None
 
 
 @dataclass

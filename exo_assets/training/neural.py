@@ -211,6 +211,10 @@ class Epoch:
     waited: float
     is_best: bool
 
+    def curves(self) -> dict[str, float]:
+        """What is drawn over epochs."""
+        return {"loss/training": self.loss, "loss/validation": self.validation_loss, "average_precision": self.ap}
+
     def __str__(self) -> str:
         return (
             f"{self.job} epoch {self.epoch}: loss {self.loss:.4f}, validation {self.validation_loss:.4f}"

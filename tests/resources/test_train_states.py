@@ -47,7 +47,7 @@ def test_states_are_replaced_and_go_with_their_run(lake: Lake) -> None:
     assert states.load(JOB.name) is None and states.fit(JOB) is None and not states.is_finished(JOB)
     states.save(JOB.name, b"one")
     states.save(JOB.name, b"two")
-    states.finish(FIT)
+    states.finish(JOB, FIT)
     assert states.load(JOB.name) == b"two" and states.is_finished(JOB)
     assert len(lake.keys(ROOT)) == 2, "names of jobs are no folders"
     newer, other = TrainStates(lake, "weekly", "b"), TrainStates(lake, "weekly 2", "a")
