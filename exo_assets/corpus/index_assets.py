@@ -129,10 +129,11 @@ def _moved(resources: Any) -> str:
 @table_asset(CORPUS_RELEASE, group=GROUP, code=["corpus/release.py", "corpus/index_contracts.py"], salt=_moved)
 def corpus_release(*, corpus_index: pl.DataFrame, corpus_gates: pl.DataFrame, library_store: Any) -> Table:
     """Let every reader open the version that was built, if the gates in the lake let exactly it pass."""
+    from exo_assets.corpus.evaluation_gates import GATE_NAMES
     from exo_assets.corpus.release import ReleaseRefused, refusals
 
     version = corpus_index["version"][0]
-    if problems := refusals(version, corpus_gates):
+    if problems := refusals(version, corpus_gates, GATE_NAMES):
         refusal = ReleaseRefused(version, problems)
         raise dg.Failure(f"ReleaseRefused: {refusal}", metadata={"problems": problems}, allow_retries=False)
     released = library_store.release(version)

@@ -13,6 +13,7 @@ import pytest
 from indexed_corpus import DOCUMENTS, IDENTITY, SIGNALS, STARS, content, embedder
 
 from exo_assets.corpus.embedding import MINILM, Vectors, packaged_files
+from exo_assets.corpus.evaluation_gates import GATE_NAMES
 from exo_assets.corpus.index_assets import corpus_embeddings, corpus_index, corpus_release
 from exo_resources import embedding_run
 from exo_resources.lake import Lake
@@ -81,7 +82,7 @@ def _run(store: LibraryStore, runtime: Any, *assets: dg.AssetsDefinition, failin
 def _gates(lake: Lake, version: str, **status: str) -> None:
     rows = [
         {"gate": gate, "value": 0.9, "lowest": 0.8, "status": said, "explanation": f"of {gate}", "version": version}
-        for gate, said in ({"hybrid_beats_parts": "passed", "latency": "not_applicable"} | status).items()
+        for gate, said in (dict.fromkeys(GATE_NAMES, "passed") | {"kept_titles": "not_applicable"} | status).items()
     ]
     lake.write("corpus_gates", pl.DataFrame(rows))
 
@@ -242,7 +243,7 @@ def test_gates_that_do_not_let_a_version_pass_leave_the_released_one_in_place(la
     _run(store, Here())
     assert _built(lake) != before
     if wrong == "failed":
-        _gates(lake, _built(lake), hybrid_beats_parts="failed")
+        _gates(lake, _built(lake), hybrid_titles="failed")
     elif wrong == "none":
         lake.write("corpus_gates", lake.read("corpus_gates").clear())
     assert _run(store, None, corpus_release, failing=True) == {}
