@@ -19,6 +19,7 @@ from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
 from exo_assets.corpus import assets as corpus
 from exo_assets.corpus import checks as corpus_checks
+from exo_assets.corpus import dossier_assets as dossiers
 from exo_assets.corpus import embedder_assets, embedder_checks, index_assets
 from exo_assets.corpus import evaluation_assets as corpus_evaluation
 from exo_assets.corpus import evaluation_checks as corpus_evaluation_checks
@@ -55,6 +56,7 @@ ASSETS = (
     *events.ASSETS,
     *scoring.ASSETS,
     *warehouse.ASSETS,
+    *dossiers.ASSETS,
     *serving.ASSETS,
     *embedder_assets.ASSETS,
 )
@@ -66,6 +68,7 @@ CHECKS = (
     *evaluation_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
+    *dossiers.CHECKS,
     *embedder_checks.CHECKS,
 )
 

@@ -278,7 +278,7 @@ class LibraryStore:
             **{name: released.get(name) if released else None for name in shown},
             "model": released["model"]["name"] if released else None,
             "waiting": newest["version"] if newest and newest["version"] != (released or {}).get("version") else None,
-            "store": self.settings.qdrant_url or "in each process",
+            "store": f"on {self.settings.qdrant_url}" if self.settings.qdrant_url else "in each process",
         }
 
     def _sizes(self, version: str) -> dict[str, int]:

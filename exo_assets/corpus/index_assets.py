@@ -30,6 +30,7 @@ def _model(resources: Any) -> str:
     group=GROUP,
     code=[f"corpus/{name}.py" for name in ("embeddings", "embedding", "embedding_tasks", "index_contracts")],
     kinds=("ray", "onnx", "parquet"),
+    also_after=("ml_embedder_champion",),
     salt=_model,
 )
 def corpus_embeddings(

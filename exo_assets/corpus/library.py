@@ -188,6 +188,10 @@ class Library:
             rows = np.array(sorted(rows.tolist(), key=lambda row: -reranked[row]), dtype=np.intp)
         return self._hits(rows[: request.limit], scores, legs, reranked, named)
 
+    def terms(self, query: str) -> frozenset[str]:
+        """The terms that a passage is found by: those of `query`, and all names of what it names."""
+        return self.words.terms(query) | self._also(self._asked(query))
+
     def passage(self, chunk_id: str) -> dict[str, Any]:
         """The row of corpus_chunks with this id; KeyError when this version has none."""
         return self.chunks.row(self._row_of_chunk[chunk_id], named=True)
@@ -209,11 +213,15 @@ class Library:
     def _legs(
         self, query: str, asked: Sequence[Designator], fusion: Fusion, allowed: Allowed | None
     ) -> dict[str, Floats]:
-        also = frozenset().union(*(self.same(d.key) | self.same(d.host) for d in asked))
+        also = self._also(asked)
         return {
             "dense": self.store.dense(self.embed([query])[0], fusion.depth, allowed),
             "keyword": self.store.keyword(query, also, fusion.depth, allowed),
         }
+
+    def _also(self, asked: Sequence[Designator]) -> frozenset[str]:
+        """Keys of all names of what is named."""
+        return frozenset().union(*(self.same(d.key) | self.same(d.host) for d in asked))
 
     def _best(self, scores: Floats, request: SearchRequest) -> Rows:
         limit = max(request.limit, RERANKED) if request.rerank else request.limit

@@ -34,9 +34,9 @@ def term_number(term: str) -> int:
 
 
 def mean_length(passages: Iterable[Collection[str]]) -> float:
-    """Mean number of terms of a passage, 1 at least."""
+    """Mean number of terms of a passage; 1 where none has any."""
     lengths = [len(terms) for terms in passages]
-    return max(1.0, sum(lengths) / max(1, len(lengths)))
+    return sum(lengths) / max(1, len(lengths)) or 1.0
 
 
 def of_passage(terms: Sequence[str], mean_length: float) -> Sparse:
