@@ -132,7 +132,7 @@ async def _pieces(endpoint: Endpoint, messages: Sequence[Message], patience: Pat
         client = AsyncOpenAI(api_key=endpoint.key, base_url=endpoint.url, max_retries=0, http_client=http)
         # Taken from variables of the environment that are not Exo's.
         client.organization = client.project = None
-        llm = OpenAILike(
+        llm = OpenAILike(  # type: ignore[call-arg]
             model=endpoint.model,
             api_base=endpoint.url,
             api_key=endpoint.key,
@@ -143,7 +143,7 @@ async def _pieces(endpoint: Endpoint, messages: Sequence[Message], patience: Pat
             temperature=0.0,
             max_retries=0,
             timeout=patience.timeout_s,
-            async_openai_client=client,  # type: ignore[call-arg] - of its parent class
+            async_openai_client=client,
         )
         chat = [ChatMessage(role=MessageRole(m.role), content=m.text) for m in messages]
         finished = False

@@ -234,7 +234,9 @@ def _events(  # noqa: PLR0917 - the parts of one answer
     found = _Found(
         searched_for,
         tuple(_source(number, hit) for number, hit in enumerate(hits, start=1)),
-        tuple(Passage(hit.chunk_id, hit.text, tuple(sentences(hit.text))) for hit in hits),
+        tuple(
+            Passage(hit.chunk_id, hit.text, tuple(sentences(hit.text)), hit.title, _last_heading(hit)) for hit in hits
+        ),
     )
     yield found
     name = EXTRACTIVE if generator is None else generator.name
@@ -362,6 +364,11 @@ def _quote(source: Source, place: Place) -> Quote:
 def _source(number: int, hit: Hit) -> Source:
     shared = ("chunk_id", "document_id", "source", "title", "section", "page", "start", "end", "year", "url", "text")
     return Source(number=number, score=hit.score, **{name: getattr(hit, name) for name in shared})
+
+
+def _last_heading(hit: Hit) -> str:
+    """The heading that a passage stands right under; of documents without any the title."""
+    return (hit.section or hit.title).split(" > ")[-1]
 
 
 def _heading(source: Source) -> str:

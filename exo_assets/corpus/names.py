@@ -18,6 +18,11 @@ Same = Callable[[str], Collection[str]]
 _COLUMN = re.compile(r"(?<![\w/.-])(?:[a-z]\w*\.)?(?P<column>[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)+)(?![\w/*])")
 
 
+_PROPER = re.compile(r"(?<=[a-z,;:)\d] )[A-Z][A-Za-z]*(?:-[A-Z]?[A-Za-z]+)*|\b[A-Z][a-z]*[A-Z]\w*")
+_ACRONYM = 3
+"""Letters up to which capitals (PDF, API) are no name of anything."""
+
+
 def only_itself(key: str) -> Collection[str]:
     """A name that stands for nothing but itself, where there is no table of aliases."""
     return (key,)
@@ -48,6 +53,18 @@ class Asked:
 def asked_for(text: str, same: Same = only_itself) -> list[Asked]:
     """The names in a text, with all that they are also called."""
     return [Asked(d, frozenset(same(d.key)), frozenset(same(d.host))) for d in names(text)]
+
+
+def proper_names(question: str) -> list[str]:
+    """Words of a question that only names are written like (Venus, JWST, Rossiter-McLaughlin), each once.
+
+    Not the first word of a sentence, nor short acronyms; none in a text that is a title or all in capitals.
+    """
+    words = re.findall(r"[A-Za-z]{4,}", question)
+    if sum(w[0].isupper() for w in words) > len(words) / 2:
+        return []
+    found = [m[0] for m in _PROPER.finditer(question)]
+    return [w for w in dict.fromkeys(found) if not (w.isupper() and len(w) <= _ACRONYM)]
 
 
 def missing(text: str, asked: Sequence[Asked], found: Sequence[Sequence[Designator]]) -> list[str]:

@@ -34,7 +34,7 @@ class SupportSettings:
     sentence's terms that the evidence has, weighted by how rare they are. `least`: from there on they say the same."""
 
     cosine_weight: float = 0.5
-    least: float = 0.6
+    least: float = 0.65
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ class Evidence:
         if not read.spans:
             return 0.0, (0, 0)
         cosine = np.clip(self._embed(read.texts) @ vector, 0.0, 1.0)
-        terms = sorted(self._words.terms(sentence))
+        # Numbers and names are looked for one by one.
+        terms = sorted(t for t in self._words.terms(sentence) if not re.search(r"[\d_]", t))
         weight = self._words.idf(terms) if terms else np.zeros(0)
         denies = bool(_DENIES.search(sentence))
         usable = [read.usable(row, asked) for row in range(len(read.spans))]
@@ -163,11 +164,11 @@ class Evidence:
             for last in (first, first + 1):
                 if last >= len(read.spans) or not (usable[first] and usable[last]):
                     continue
-                if (read.denies[first] or read.denies[last]) != denies:
+                if read.denies[first if cosine[first] >= cosine[last] else last] != denies:
                     continue
                 has = np.array([t in read.terms[first] or t in read.terms[last] for t in terms], dtype=float)
-                coverage = float(has @ weight / weight.sum()) if terms else 0.0
                 near = float(max(cosine[first], cosine[last]))
+                coverage = float(has @ weight / weight.sum()) if terms else near
                 score = self._settings.cosine_weight * near + (1 - self._settings.cosine_weight) * coverage
                 if score > best + 1e-9:
                     best, place = score, (read.spans[first][0], read.spans[last][1])
