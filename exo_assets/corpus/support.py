@@ -34,7 +34,7 @@ class SupportSettings:
     sentence's terms that the evidence has, weighted by how rare they are. `least`: from there on they say the same."""
 
     cosine_weight: float = 0.5
-    least: float = 0.65
+    least: float = 0.63
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ _NUMBER = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:[,\u2009\u202f]\d{3})+|\d+
 _UNIT = re.compile(
     r"\s?[-‐]?\s?(%|(?:percent|ppm|days?|d|hours?|hr?|minutes?|min|years?|yr|au|km|K|pc)\b)", re.IGNORECASE
 )
+_ANYONE = "this object"
 _UNITS = {
     **{"percent": "%", "day": "d", "days": "d", "hour": "h", "hours": "h", "hr": "h", "minute": "min"},
     **{"minutes": "min", "year": "yr", "years": "yr"},
@@ -134,7 +135,7 @@ class Evidence:
             return Support(0.0, (), NOT_BORNE)
         asked, own = asked_for(sentence, self._same), names(sentence)
         wanted = _numbers(sentence, own)
-        vector = self._embed([sentence])[0]
+        vector = self._embed([_nameless(sentence, own)])[0]
         found = {n: self._best(sentence, vector, self._passages[n], asked) for n in numbers}
         best = max(score for score, _ in found.values())
         bearing = [n for n in numbers if found[n][0] >= self._settings.least]
@@ -181,10 +182,11 @@ class _Read:
     def __init__(self, passage: Passage, words: Words) -> None:
         text = passage.text
         self.spans = [(start, end) for start, end in passage.sentences if text[start:end].strip()]
-        self.texts = [text[start:end] for start, end in self.spans]
-        self.terms = [words.terms(t) for t in self.texts]
-        self.denies = [bool(_DENIES.search(t)) for t in self.texts]
-        self.instructs = [bool(_TO_A_MODEL.search(t)) for t in self.texts]
+        texts = [text[start:end] for start, end in self.spans]
+        self.texts = [_nameless(t, names(t)) for t in texts]
+        self.terms = [words.terms(t) for t in texts]
+        self.denies = [bool(_DENIES.search(t)) for t in texts]
+        self.instructs = [bool(_TO_A_MODEL.search(t)) for t in texts]
         self.names = names(text)
         self._numbers = _numbers(text, self.names)
 
@@ -201,6 +203,15 @@ class _Read:
             for row, (start, end) in enumerate(self.spans)
             if start <= found.at < end
         )
+
+
+def _nameless(text: str, found: Sequence[Designator]) -> str:
+    """`text` with one word for every name: which name it is, is looked at apart, and aliases look nothing alike."""
+    out, at = "", 0
+    for d in found:
+        if d.start >= at:
+            out, at = f"{out}{text[at : d.start]}{_ANYONE}", d.end
+    return out + text[at:]
 
 
 def _numbers(text: str, taken: Sequence[Designator]) -> list[_Number]:
