@@ -117,8 +117,8 @@ def test_a_model_that_never_ends_is_cut() -> None:
 
 
 PARTS = st.sampled_from(
-    ["It has 8 planets", " [1]", "[2, 3]", ". ", ".", "\n", "\n\n", "- ", " ", "et al. ", "Fig. 3", "[", "1", "]", "The ",
-     "e.g. ", "K. Batalha", '"', "(", ")", "| a ", "# ", "<think>", "</think>", "!", "? ", "331.6 days", "【4】", "!["]
+    ["It has 8 planets", " [1]", "[2, 3]", ". ", ".", "\n", "\n\n", "- ", " ", "et al. ", "Fig. 3", "[", "1", "]",
+     "The ", "e.g. ", "K. Bat", '"', "(", ")", "| a ", "# ", "<think>", "</think>", "!", "? ", "331.6 days", "【4】", "!["]
 )  # fmt: skip
 
 
@@ -133,7 +133,7 @@ def test_the_same_sentences_come_out_however_the_text_arrives(parts: list[str], 
     assert read(*text) == whole
 
 
-# -- the prompt ---------------------------------------------------------------------------------------------------------
+# -- the prompt -----------------------------------------------------------------------------------------------------
 
 
 def test_the_prompt_holds_question_passages_and_their_numbers() -> None:
