@@ -118,7 +118,7 @@ def test_a_model_that_never_ends_is_cut() -> None:
 
 PARTS = st.sampled_from(
     ["It has 8 planets", " [1]", "[2, 3]", ". ", ".", "\n", "\n\n", "- ", " ", "et al. ", "Fig. 3", "[", "1", "]",
-     "The ", "e.g. ", "K. Bat", '"', "(", ")", "| a ", "# ", "<think>", "</think>", "!", "? ", "331.6 days", "【4】", "!["]
+     "The ", "e.g. ", "K. Bat", '"', "(", ")", "| a ", "# ", "<think>", "</think>", "!", "? ", "331.6 d", "【4】", "!["]
 )  # fmt: skip
 
 
