@@ -111,6 +111,11 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ServeClient(settings)
 
+    def library_endpoint() -> object:
+        from exo_resources.library_client import LibraryClient
+
+        return LibraryClient(settings)
+
     def library_store() -> object:
         from exo_resources.lake import Lake
         from exo_resources.library_store import LibraryStore
@@ -139,6 +144,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
+        "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),
         "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
     }

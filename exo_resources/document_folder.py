@@ -87,7 +87,7 @@ class DocumentFolder:
         """The documents in it, ordered by path; none where there is no folder. FolderError when it cannot be read."""
         now, files, unsettled = time.time(), list[FoundFile](), list[str]()
         for path, size, changed_ns in self._disk() if self.on_disk else self._bucket():
-            if _unfinished(path):
+            if is_passed_over(path):
                 continue
             age = now - changed_ns / 1e9
             if -FUTURE_S < age < self.quiet_s:
@@ -143,10 +143,10 @@ class DocumentFolder:
         except (pa.ArrowException, OSError) as error:
             raise self._unusable(error) from error
 
-    def settle(self, paths: Iterable[str], *, longest_s: float = _WAIT_FOR_S) -> None:
-        """Wait until `paths`, just written, would be listed."""
-        waiting, ends = set(paths), time.monotonic() + longest_s
-        while waiting & set(self.listed().unsettled) and time.monotonic() < ends:
+    def settle(self, names: Iterable[str], *, longest_s: float = _WAIT_FOR_S) -> None:
+        """Wait until files of these names, just written, would be listed."""
+        written, ends = set(names), time.monotonic() + longest_s
+        while any(p.rpartition("/")[2] in written for p in self.listed().unsettled) and time.monotonic() < ends:
             time.sleep(0.2)
 
     # -- the two kinds of place ------------------------------------------------------------------------------------
@@ -194,12 +194,13 @@ class DocumentFolder:
     def _unusable(self, error: BaseException) -> FolderError:
         said = " ".join(str(error).split())[:300]
         return FolderError(
-            f"the documents at {self.shown} cannot be reached ({type(error).__name__}: {said}); check EXO_DOCUMENTS and "
-            "the rights on it"
+            f"the documents at {self.shown} cannot be reached ({type(error).__name__}: {said}); check EXO_DOCUMENTS "
+            "and the rights on it"
         )
 
 
-def _unfinished(path: str) -> bool:
+def is_passed_over(path: str) -> bool:
+    """Whether a file of that path is never listed: hidden, or still being written by its name."""
     return any(part.startswith(".") for part in path.split("/")) or path.lower().endswith(UNFINISHED)
 
 

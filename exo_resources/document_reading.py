@@ -89,6 +89,12 @@ def refreshed(
     return Files(before, {**known, "source": "last_good", "reason": problem})
 
 
+def taken_in(tables: Tables) -> str:
+    """Fingerprint of the folder that the table of its files was made from; empty when there is none."""
+    version = tables.version(NAME)
+    return str(version.notes.get("fingerprint", "")) if version else ""
+
+
 def _before(tables: Tables) -> tuple[pl.DataFrame, dict[str, Any]]:
     version = tables.version(NAME)
     if version is None:

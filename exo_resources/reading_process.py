@@ -13,11 +13,13 @@ import dataclasses
 import json
 import os
 import selectors
+import signal
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -77,7 +79,8 @@ class ReadingProcess:
         """End the process. Safe to repeat."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with the program that recognises text, if it runs
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
@@ -99,6 +102,7 @@ class ReadingProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env=environment,
+                start_new_session=True,
             )
             settings = {"limits": dataclasses.asdict(self.limits), "memory_bytes": self.bounds.memory_bytes}
             _send(self._process, settings)

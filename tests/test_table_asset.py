@@ -8,7 +8,7 @@ import pytest
 
 from exo_assets import table_asset as policy
 from exo_assets.contracts import Column, TableContract
-from exo_assets.table_asset import Table, table_asset
+from exo_assets.table_asset import Table, TableConfig, table_asset
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayStartError
 
@@ -44,6 +44,16 @@ def _run(lake: Lake, numbers: _Numbers, **config: object) -> dg.ExecuteInProcess
 
 def _recomputed(result: dg.ExecuteInProcessResult, name: str) -> bool:
     return bool(result.asset_materializations_for_node(name)[0].metadata["recomputed"].value)
+
+
+def test_a_function_may_ask_whether_it_was_forced(lake: Lake) -> None:
+    @table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+    def asked(config: TableConfig) -> pl.DataFrame:
+        return pl.DataFrame({"x": [int(config.force)]}, schema=SOURCE.schema)
+
+    for force in (True, False):
+        dg.materialize([asked], resources={"lake": lake}, run_config={"ops": {"source": {"config": {"force": force}}}})
+        assert lake.read("source")["x"].to_list() == [int(force)]
 
 
 def test_unchanged_input_recomputes_nothing(lake: Lake) -> None:

@@ -72,7 +72,9 @@ class Dossiers:
         `aliases` is the library's table of them. DossierUnknownError, NoDossiersError, or the lake's DamagedTableError.
         """
         rows = self._current(aliases)
-        wanted = {d.key for d in designators(name)} | {key(name)}
+        name = name.strip()
+        whole = {d.key for d in designators(name) if (d.start, d.end) == (0, len(name))}
+        wanted = whole | {key(name)}
         signals = {signal for alias in wanted for signal in _named(rows, alias)}
         if len(signals) != 1:
             raise DossierUnknownError(name, self._nearest(rows, name, signals))

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -44,12 +44,7 @@ class FromThread(Generic[T]):
 
         def work() -> None:
             try:
-                # A generator; closing it runs what it does at its end.
-                with closing(self._make(stop.is_set)) as made:  # type: ignore[type-var]
-                    for item in made:
-                        if stop.is_set():
-                            return
-                        tell(lambda item=item: item)  # type: ignore[misc]
+                self._carry(stop.is_set, tell)
             except Exception as error:
                 tell(_raiser(error))
             else:
@@ -74,6 +69,21 @@ class FromThread(Generic[T]):
                 yield value
         finally:
             stop.set()
+
+    def _carry(self, stopped: Stopped, tell: Callable[[Callable[[], T]], None]) -> None:
+        made = self._make(stopped)
+        try:
+            for item in made:
+                if stopped():
+                    return
+                tell(partial(_itself, item))
+        finally:
+            if close := getattr(made, "close", None):
+                close()  # a generator runs what it does at its end
+
+
+def _itself(item: T) -> T:
+    return item
 
 
 def _raiser(error: BaseException) -> Callable[[], Any]:

@@ -56,7 +56,7 @@ class Answerer(Protocol):
         """Longest time that an answer may take, seconds."""
 
     def status(self) -> dict[str, Any]:
-        """How it is, as JSON values."""
+        """How it is, as JSON values; it may ask over the network."""
 
     def events(
         self, question: str, history: Sequence[tuple[str, str]], filters: Filters, library: Library, stopped: Stopped
@@ -148,6 +148,7 @@ class LibraryWork:
         opened = self._slot.opened
         library, state = opened.library if opened else None, self._slot.state()
         manifest = dict(library.manifest) if library else {}
+        generator = await asyncio.to_thread(opened.answerer.status) if opened else None
         content = {
             **state,
             "documents": library.documents.height if library else 0,
@@ -157,7 +158,7 @@ class LibraryWork:
             "built_at": manifest.get("built_at"),
             "fusion": opened.fusion if opened else None,
             "can_rerank": library.can_rerank if library else False,
-            "generator": opened.answerer.status() if opened else None,
+            "generator": generator,
             "cache": self._cache.figures(),
             "searches": self._searches.figures(),
             "asks": self._asks.figures(),

@@ -37,7 +37,7 @@ TAUGHT_BY = tuple(
 )
 """Code that decides what is taught, and what is asked afterwards."""
 FIGURES = ("corpus/embedder_tasks.py", "corpus/retrieval_metrics.py", "evaluation/bootstrap.py", "corpus/embedding.py")
-GENERAL_QUESTIONS = 1000
+GENERAL_QUESTIONS = 500
 
 
 def _way(resources: Any) -> str:

@@ -37,9 +37,9 @@ class EmbedderSettings:
     """
 
     way: str = "lora"
-    epochs: int = 2
+    epochs: int = 1
     pairs: int = 800
-    batch: int = 32
+    batch: int = 16
     tokens: int = 128
     rank: int = 16
     alpha: int = 32

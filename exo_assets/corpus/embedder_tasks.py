@@ -29,8 +29,8 @@ TITLES, SENTENCES = "title_to_abstract", "sentence_to_abstract"
 QUESTIONS, GENERAL = "questions", "python_documentation"
 AMONG_HELD_OUT = "_among_held_out"
 """Ending of the name of a task whose passages are all of held-out documents."""
-MOST_QUERIES = 300
-MOST_PASSAGES = 1000
+MOST_QUERIES = 250
+MOST_PASSAGES = 500
 """Held-out documents that are asked for, and passages that they are looked for among: judging takes as long as teaching
 beyond that."""
 

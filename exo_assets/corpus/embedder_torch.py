@@ -42,13 +42,15 @@ _LAYERS = ["query", "key", "value", "dense"]
 """Names of the linear layers that LoRA and DoRA are added to: all there are."""
 
 
-def bert(weights: Weights, dropout: float = 0.0) -> Any:
-    """transformers' BertModel with these weights, ready to judge. RuntimeError when they are not all of its own."""
+def bert(weights: Weights, dropout: float = 0.0, attention: str = "sdpa") -> Any:
+    """transformers' BertModel with these weights, ready to judge. RuntimeError when they are not all of its own.
+
+    `attention` is transformers' name of its implementation; all compute the same.
+    """
     from transformers import BertConfig, BertModel
 
-    # Eager attention: what the exporter can write down.
     shape = {**BERT, "hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
-    shape |= {"attn_implementation": "eager"}
+    shape |= {"attn_implementation": attention}
     network: Any = BertModel(BertConfig(**shape), add_pooling_layer=False)
     network.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in weights.items()})
     return network.eval()

@@ -68,6 +68,11 @@ def questions() -> tuple[Question, ...]:
     return parse(yaml.safe_load(FILE.read_text(encoding="utf-8")))
 
 
+def questions_digest() -> str:
+    """SHA-256 of the file of questions."""
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()
+
+
 def parse(content: Mapping[str, list[Mapping[str, Any]]]) -> tuple[Question, ...]:
     """Questions of the file's `content`; QuestionsError with everything that is wrong."""
     found = [_question(entry) for name in ("answerable", "unanswerable") for entry in content[name]]

@@ -13,16 +13,12 @@ import logging
 import time
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from exo_assets.corpus.arxiv import ArxivError, Listing, parse_oai
 from exo_resources.archive.errors import ArchiveError, ArchiveHtmlError, ArchiveQueryError, ArchiveTruncatedError, Asked
 from exo_resources.archive.transfer import Deadline, answer_bytes, http_client, with_retries
 from exo_resources.settings import Settings
-
-if TYPE_CHECKING:
-    import httpx
 
 log = logging.getLogger("exo.arxiv")
 
@@ -61,12 +57,19 @@ def set_of(category: str) -> str:
 
 
 class OaiService:
-    """The service that `settings` name. `requests` counts what was asked."""
+    """The service that `settings` name, over one connection: a context manager. `requests` counts what was asked."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._client = http_client(settings.archive_timeout_s, settings.archive_connect_timeout_s)
         self._free_at = 0.0
         self.requests = 0
+
+    def __enter__(self) -> OaiService:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def records(self, category: str, first: date, last: date | None) -> list[Listing]:
         """All listings of records of `category` that changed from `first` to `last` (None: until now), in order.
@@ -76,25 +79,22 @@ class OaiService:
         span = f"{category} from {first} to {last or 'now'}"
         asked = Asked(span, "arXiv listing", "EXO_ARXIV_URL")
         attempts = self._settings.archive_attempts
-        with http_client(self._settings.archive_timeout_s, self._settings.archive_connect_timeout_s) as client:
-            for attempt in range(1, attempts + 1):
-                try:
-                    return list(self._parts(client, asked, category, first, last))
-                except TokenExpiredError as error:
-                    if attempt == attempts:
-                        raise
-                    log.warning("%s; asking for it from its beginning", error)
+        for attempt in range(1, attempts + 1):
+            try:
+                return list(self._parts(asked, category, first, last))
+            except TokenExpiredError as error:
+                if attempt == attempts:
+                    raise
+                log.warning("%s; asking for it from its beginning", error)
         raise AssertionError("unreachable")
 
-    def _parts(
-        self, client: httpx.Client, asked: Asked, category: str, first: date, last: date | None
-    ) -> Iterator[Listing]:
+    def _parts(self, asked: Asked, category: str, first: date, last: date | None) -> Iterator[Listing]:
         question = {"metadataPrefix": "arXiv", "set": set_of(category), "from": first.isoformat()}
         if last is not None:
             question["until"] = last.isoformat()
         seen = set[str]()
         for _ in range(_MOST_PARTS):
-            listing = self._ask(client, asked, question)
+            listing = self._ask(asked, question)
             yield listing
             token = listing.resumption_token
             if token is None:
@@ -105,7 +105,7 @@ class OaiService:
             question = {"resumptionToken": token}
         raise ArchiveTruncatedError(asked, f"the list has more than {_MOST_PARTS:,} parts")
 
-    def _ask(self, client: httpx.Client, asked: Asked, question: dict[str, str]) -> Listing:
+    def _ask(self, asked: Asked, question: dict[str, str]) -> Listing:
         s = self._settings
         deadline = Deadline.after(asked, s.archive_timeout_s)
         url = f"{s.arxiv_url}?{urlencode({'verb': 'ListRecords', **question})}"
@@ -113,7 +113,7 @@ class OaiService:
         def once() -> Listing:
             self._pause()
             try:
-                data = answer_bytes(client, url, deadline)
+                data = answer_bytes(self._client, url, deadline)
             finally:
                 self._free_at = time.monotonic() + s.arxiv_pause_s
             return _listing(asked, data)

@@ -140,15 +140,15 @@ class ArxivSource:
         harvested = bool(state.listed) and set(self.categories) <= set(state.categories)
         since, listed = (_day(state.since), _day(state.listed)) if harvested else (None, None)
         asked = spans(today - timedelta(days=s.arxiv_days), today, since, listed)
-        service = OaiService(s)
         parts, attempts, resumed = list[pl.DataFrame](), tuple[Attempt, ...](), 0
         try:
-            for changes in Harvest(self.lake, service, s.arxiv_url, self.categories).changes(asked):
-                parts.append(changes.news)
-                resumed += not changes.asked
-                since = min(since or changes.span.first, changes.span.first)
-                newest = newest_listed(changes.news)
-                listed = max(filter(None, (listed, newest)), default=None)
+            with OaiService(s) as service:
+                for changes in Harvest(self.lake, service, s.arxiv_url, self.categories).changes(asked):
+                    parts.append(changes.news)
+                    resumed += not changes.asked
+                    since = min(since or changes.span.first, changes.span.first)
+                    newest = newest_listed(changes.news)
+                    listed = max(filter(None, (listed, newest)), default=None)
         except ArchiveError as error:
             if not parts:
                 raise

@@ -9,11 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exo_assets.corpus.embedder_learning import EMBEDDERS, EmbedderJob
 from exo_assets.training.neural import Epoch, NeuralFit, NeuralJob
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
-from exo_resources.ray_train import NeuralTraining, NeuralTrainingError, TrainingSummary, Workers
+from exo_resources.ray_train import NeuralTraining, NeuralTrainingError, RayTraining, TrainingSummary, Workers
 from exo_resources.train_states import ROOT
+from tests.corpus.small_pairs import QUICK, fatal_data
+from tests.corpus.small_pairs import small_data as small_pairs
 from tests.resources.small_networks import TINY, FatalViews, WaitingViews, WatchedViews, small_data
 
 pytestmark = pytest.mark.ray
@@ -104,6 +107,37 @@ def test_two_workers_on_one_network_go_on_where_one_of_them_was_killed(
     told = [(epoch.job, epoch.epoch) for epoch in epochs]
     assert sorted(set(told)) == [(job.name, n) for job in FOLDS for n in range(1, TINY.epochs + 1)]
     assert told == sorted(told) and len(told) == len(set(told)), "what was trained before is not trained again"
+    assert lake.keys(ROOT) == []
+
+
+def test_the_embedding_model_is_taught_by_two_workers_and_goes_on_where_one_was_killed(
+    runtime: RayRuntime, lake: Lake, home: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from exo_assets.corpus.embedder_torch import teach
+
+    training = RayTraining(EMBEDDERS, runtime, lake, home, Workers(count=2, per_model=2))
+    whole, killed = EmbedderJob("whole", seed=3), EmbedderJob("killed", seed=3)
+    # A worker reads four questions in each of two epochs: it dies in the second epoch of the second job.
+    mark, epochs = tmp_path / "killed", []
+    fits = training.run(fatal_data(mark, 14), QUICK, [whole, killed], name="embedder", progress=epochs.append)
+    assert mark.exists(), "a worker was killed"
+    assert [(epoch.job, epoch.epoch) for epoch in epochs] == [
+        (job.name, epoch) for job in (whole, killed) for epoch in (1, 2)
+    ]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = teach(small_pairs(), QUICK, whole)
+    finally:
+        torch.set_num_threads(threads)
+    for name, value in fits[0].weights.items():
+        np.testing.assert_array_equal(fits[1].weights[name], value, err_msg=name)
+        np.testing.assert_allclose(alone.weights[name], value, atol=2e-5, err_msg=name)
+    start = small_pairs().weights
+    moved = {name: np.abs(fits[0].weights[name] - start[name]).max() for name in start}
+    assert max(moved.values()) > 1e-3, "two workers learn as one with the whole batch does, not nothing"
     assert lake.keys(ROOT) == []
 
 

@@ -102,6 +102,16 @@ def test_the_same_model_is_not_registered_twice(
     assert log(registry, models[0], tmp_path / "again") == refs[0]
 
 
+def test_a_training_whose_model_is_kept_elsewhere_is_a_run_of_its_own_experiment(registry: ModelRegistry) -> None:
+    said = {"params": {"way": "lora"}, "metrics": {"cosine_min": 0.5}, "tags": {"folder": "corpus/models/x"}}
+    run_id = registry.log_training("exo-embedder", "d" * 64, **said, series=[("loss", 2.0, 1), ("loss", 1.0, 2)])
+    run = registry._client.get_run(run_id)
+    assert run.info.status == "FINISHED" and run.data.tags["digest"] == "d" * 64
+    assert run.data.params == {"way": "lora"} and run.data.metrics == {"cosine_min": 0.5, "loss": 1.0}
+    assert registry._client.get_experiment(run.info.experiment_id).name == "exo-embedder"
+    assert registry.find("d" * 64) is None, "it is no vetter"
+
+
 def test_fetched_files_are_the_model(
     registry: ModelRegistry, refs: tuple[ModelRef, ModelRef], models: tuple[Vetter, Vetter], signals: pl.DataFrame
 ) -> None:
