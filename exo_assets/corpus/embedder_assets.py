@@ -172,7 +172,11 @@ def _rival(resources: Any) -> str:
     lake = resources.lake
     digest = "".join(_stored(lake, ML_EMBEDDER_CANDIDATE)["digest"])
     before = rules.rival(digest, _stored(lake, ML_EMBEDDER_CHAMPION), resources.embedding_models.packaged)
-    return f"{resources.settings.seed} {before.digest}"
+    return before.digest
+
+
+def _seed_and_rival(resources: Any) -> str:
+    return f"{resources.settings.seed} {_rival(resources)}"
 
 
 @table_asset(
@@ -180,7 +184,7 @@ def _rival(resources: Any) -> str:
     group=GROUP,
     code=["corpus/embedder_contracts.py", "corpus/embedder_champion.py", "corpus/embed_parts.py", *FIGURES],
     kinds=("ray", "parquet"),
-    salt=_rival,
+    salt=_seed_and_rival,
 )
 def ml_embedder_metrics(
     ml_embedder_candidate: pl.DataFrame, ray_runtime: Any, embedding_models: Any, settings: Any, lake: Any
