@@ -17,7 +17,12 @@ from exo_assets.archive import checks as archive_checks
 from exo_assets.catalogs import assets as catalogs
 from exo_assets.catalogs import checks as catalog_checks
 from exo_assets.code_version import code_version
-from exo_assets.corpus import embedder_assets, embedder_checks
+from exo_assets.corpus import assets as corpus
+from exo_assets.corpus import checks as corpus_checks
+from exo_assets.corpus import dossier_assets as dossiers
+from exo_assets.corpus import embedder_assets, embedder_checks, index_assets
+from exo_assets.corpus import evaluation_assets as corpus_evaluation
+from exo_assets.corpus import evaluation_checks as corpus_evaluation_checks
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
@@ -39,6 +44,9 @@ OWNER = "team:exo"
 ASSETS = (
     *archive.ASSETS,
     *catalogs.ASSETS,
+    *corpus.ASSETS,
+    *index_assets.ASSETS,
+    *corpus_evaluation.ASSETS,
     *lightcurves.ASSETS,
     *validation.ASSETS,
     *features.ASSETS,
@@ -48,15 +56,19 @@ ASSETS = (
     *events.ASSETS,
     *scoring.ASSETS,
     *warehouse.ASSETS,
+    *dossiers.ASSETS,
     *serving.ASSETS,
     *embedder_assets.ASSETS,
 )
 CHECKS = (
     *archive_checks.CHECKS,
     *catalog_checks.CHECKS,
+    *corpus_checks.CHECKS,
+    *corpus_evaluation_checks.CHECKS,
     *evaluation_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
+    *dossiers.CHECKS,
     *embedder_checks.CHECKS,
 )
 

@@ -26,6 +26,16 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ArchiveSource(settings)
 
+    def arxiv() -> object:
+        from exo_resources.arxiv import ArxivSource
+
+        return ArxivSource(settings)
+
+    def documents() -> object:
+        from exo_resources.document_folder import DocumentFolder
+
+        return DocumentFolder(settings.documents_folder)
+
     def light_curves() -> object:
         from exo_resources.mast import LightCurveSource
 
@@ -101,6 +111,11 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ServeClient(settings)
 
+    def library_endpoint() -> object:
+        from exo_resources.library_client import LibraryClient
+
+        return LibraryClient(settings)
+
     def library_store() -> object:
         from exo_resources.lake import Lake
         from exo_resources.library_store import LibraryStore
@@ -116,6 +131,8 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, "Exo's settings (EXO_*)"),
         "lake": _lazy(lake, "Parquet tables and blobs"),
         "archive": _lazy(archive, "NASA Exoplanet Archive, live, mirrored or shipped"),
+        "arxiv": _lazy(arxiv, "arXiv's abstracts, harvested or mirrored"),
+        "documents": _lazy(documents, "The watched folder of documents"),
         "light_curves": _lazy(light_curves, "MAST's light curves, live, mirrored or shipped"),
         "star_tables": _lazy(star_tables, "Tables of many stars, a row group each"),
         "signal_views": _lazy(signal_views, "Folded views of signals, mapped from the lake"),
@@ -127,6 +144,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "registry": _lazy(registry, "MLflow model registry"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
+        "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),
         "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
     }

@@ -26,9 +26,12 @@ from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.embedding_in_use import EmbeddingRef
 from exo_assets.corpus.index_version import INDEX_FORMAT, IndexContent
 from exo_assets.corpus.keyword_index import KeywordIndex, KeywordIndexError
-from exo_assets.corpus.library import Embed, Library
+from exo_assets.corpus.library import Embed, Library, PassageStore
+from exo_assets.corpus.rerank import CrossEncoder
 from exo_resources.embedding_models import EmbeddingModels
 from exo_resources.lake import Lake
+from exo_resources.passage_server import QdrantServer, ServerStore
+from exo_resources.passage_store import EmbeddedStore
 from exo_resources.settings import Settings
 
 ROOT, CURRENT = "corpus/index", "corpus/current.json"
@@ -53,22 +56,32 @@ class DamagedIndexError(ValueError):
 
 
 class LibraryStore:
-    """The index's versions of one lake."""
+    """The index's versions of one lake, and their collections where the settings name a Qdrant server.
 
-    def __init__(self, lake: Lake, settings: Settings) -> None:
+    `server` takes the place of the one that the settings name.
+    """
+
+    def __init__(self, lake: Lake, settings: Settings, server: QdrantServer | None = None) -> None:
         self.lake, self.settings = lake, settings
         self.models = EmbeddingModels(lake, settings)
+        self._server = server or _server(settings)
 
     # -- building --------------------------------------------------------------------------------------------------
 
     def build(self, content: IndexContent, tell: Callable[[str], object] = lambda _: None) -> dict[str, Any]:
-        """Lay `content` down as a version of its own, unless it is there; returns its manifest. Releases nothing.
+        """Lay `content` down as a version of its own, unless it is there whole; returns its manifest. Releases nothing.
 
-        `tell` is given progress in words.
+        `tell` is given progress in words. QdrantServerError.
         """
         version = content.version()
-        if (present := self.manifest(version)) is not None:
-            return present
+        manifest = self.manifest(version)
+        if manifest is None or self._lost(manifest):
+            manifest = self._lay_down(version, content, tell)
+        if self._server and not self._server.has(version, content.chunks.height):
+            self._server.fill(version, content, tell)
+        return manifest
+
+    def _lay_down(self, version: str, content: IndexContent, tell: Callable[[str], object]) -> dict[str, Any]:
         tell(f"index {version}: {content.chunks.height:,} passages of {content.documents.height:,} documents")
         files = {f"{name}.parquet": _parquet(getattr(content, name)) for name in TABLES}
         files[KEYWORDS] = KeywordIndex.build(content.chunks["text"].to_list()).to_bytes()
@@ -82,10 +95,12 @@ class LibraryStore:
             "version": version,
             "documents": content.documents.height,
             "chunks": content.chunks.height,
+            "names": content.aliases.height,
             "model": content.model.as_row(),
             "built_at": _now(),
-            "bytes": sum(map(len, files.values())) + vectors.nbytes,
+            "bytes": sum(self._sizes(version).values()),
             "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+            "sizes": self._sizes(version),
         }
         self.lake.put(self._key(version, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode())
         return manifest
@@ -101,20 +116,45 @@ class LibraryStore:
         found = [m for m in map(self.manifest, names) if m is not None]
         return sorted(found, key=lambda m: (m["built_at"], m["version"]))
 
+    def missing(self, version: str) -> str:
+        """Empty when `version` is whole, in the lake and on the server; otherwise what is not there."""
+        manifest = self.manifest(version)
+        if manifest is None:
+            return f"there is no index {version}"
+        if lost := self._lost(manifest):
+            return f"the index {version} lacks {', '.join(lost)}"
+        if self._server and not self._server.has(version, manifest["chunks"]):
+            return f"the Qdrant server lacks {self._server.collection(version)}"
+        return ""
+
+    def _lost(self, manifest: Mapping[str, Any]) -> list[str]:
+        """Files of a version that are not there, or of another size."""
+        sizes = self._sizes(manifest["version"])
+        return [name for name, size in manifest["sizes"].items() if sizes.get(name) != size]
+
+    def collection(self, version: str) -> str | None:
+        """Name of a version's collection on the server; None without a server."""
+        return self._server.collection(version) if self._server else None
+
     # -- opening ---------------------------------------------------------------------------------------------------
 
     def open(self, version: str | None = None) -> Library:
         """The index of that name, or the released one. A process keeps the last few that it opened.
 
         LibraryMissingError when there is none, DamagedIndexError when it cannot be read, EmbeddingModelError when its
-        model is not at hand.
+        model is not at hand, RerankerError for a cross-encoder that is none, QdrantServerError.
         """
         if version is None:
             pointer = self._json(CURRENT)
             if pointer is None:
                 raise LibraryMissingError(f"no index of the corpus has been released in {self.lake.root}; {REMEDY}")
             version = str(pointer["version"])
-        key = (self.lake.root, self.settings.qdrant_url, self.settings.reranker, version)
+        key = (
+            self.lake.root,
+            self._server and (self._server.url, id(self._server.client)),
+            self.settings.reranker,
+            version,
+        )
         with _OPENING:
             if key not in _OPEN:
                 _OPEN[key] = self._open(version)
@@ -124,8 +164,6 @@ class LibraryStore:
             return _OPEN[key]
 
     def _open(self, version: str) -> Library:
-        from exo_resources.passage_store import EmbeddedStore
-
         manifest = self.manifest(version)
         if manifest is None:
             raise LibraryMissingError(f"there is no index {version} in {self.lake.root}; {REMEDY}")
@@ -144,10 +182,23 @@ class LibraryStore:
             chunks=chunks,
             documents=documents,
             aliases=aliases,
-            store=EmbeddedStore(vectors, keywords),
+            store=self._store(manifest, chunks, vectors, keywords),
             words=keywords,
             embed=self._embed(manifest),
+            rerank=CrossEncoder(self.settings.reranker).scores if self.settings.reranker else None,
         )
+
+    def _store(
+        self, manifest: Mapping[str, Any], chunks: pl.DataFrame, vectors: Vectors, keywords: KeywordIndex
+    ) -> PassageStore:
+        if self._server is None:
+            return EmbeddedStore(vectors, keywords)
+        if not self._server.has(manifest["version"], manifest["chunks"]):
+            raise LibraryMissingError(
+                f"the Qdrant server at {self._server.url} does not have the index {manifest['version']}; "
+                "`exo run --job corpus_refresh` puts it there, and without EXO_QDRANT_URL each process searches itself"
+            )
+        return ServerStore(self._server, manifest["version"], chunks["chunk_id"].to_list())
 
     def _embed(self, manifest: Mapping[str, Any]) -> Embed:
         """The version's own model."""
@@ -187,6 +238,8 @@ class LibraryStore:
         """
         if self.manifest(version) is None:
             raise LibraryMissingError(f"there is no index {version} in {self.lake.root} to release; {REMEDY}")
+        if self._server:
+            self._server.swap(version)
         before = self._json(CURRENT)
         if before is None or before["version"] != version:
             pointer = {"version": version, "released_at": _now(), "previous": before["version"] if before else None}
@@ -205,6 +258,8 @@ class LibraryStore:
         for manifest in manifests:
             if manifest["version"] not in kept:
                 self._forget(manifest["version"])
+        if self._server:
+            self._server.forget_all_but([m["version"] for m in manifests if m["version"] in kept])
 
     def _forget(self, version: str) -> None:
         # The manifest goes first: what is left of a killed deletion is no version.
@@ -223,8 +278,13 @@ class LibraryStore:
             **{name: released.get(name) if released else None for name in shown},
             "model": released["model"]["name"] if released else None,
             "waiting": newest["version"] if newest and newest["version"] != (released or {}).get("version") else None,
-            "store": self.settings.qdrant_url or "in each process",
+            "store": f"on {self.settings.qdrant_url}" if self.settings.qdrant_url else "in each process",
         }
+
+    def _sizes(self, version: str) -> dict[str, int]:
+        folder = f"{ROOT}/{version}/"
+        sizes = self.lake.sizes(folder.rstrip("/"))
+        return {key.removeprefix(folder): size for key, size in sizes.items() if not key.endswith(MANIFEST)}
 
     def _key(self, version: str, name: str) -> str:
         return f"{ROOT}/{version}/{name}"
@@ -239,6 +299,13 @@ class LibraryStore:
 
 _OPEN: OrderedDict[Any, Library] = OrderedDict()
 _OPENING = threading.Lock()
+
+
+def _server(settings: Settings) -> QdrantServer | None:
+    if settings.qdrant_url is None:
+        return None
+    key = settings.qdrant_api_key
+    return QdrantServer(settings.qdrant_url, key.get_secret_value() if key else None)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -124,6 +124,13 @@ class RayRuntime:
         ray.shutdown()
         self._started = False
 
+    def gpus(self) -> int:
+        """GPUs of the cluster, which is started or joined for it."""
+        self.ensure()
+        import ray
+
+        return int(ray.cluster_resources().get("GPU", 0))
+
     def map(self, function: Callable[[Any, Any], Any], shared: Any, tasks: Sequence[Any]) -> list[Any]:
         """`function(shared, task)` for each task, one CPU each; results in the order of `tasks`.
 
@@ -138,13 +145,20 @@ class RayRuntime:
         return results
 
     def stream(
-        self, function: Callable[[Any, Any], T], shared: Any, tasks: Iterable[Any], *, at_once: int | None = None
+        self,
+        function: Callable[[Any, Any], T],
+        shared: Any,
+        tasks: Iterable[Any],
+        *,
+        at_once: int | None = None,
+        gpus: float = 0,
     ) -> Iterator[T | WorkerLost]:
         """As `map`, for more tasks than fit into memory: results come one by one, in the order of `tasks`.
 
         At most `at_once` tasks (three for each CPU of the cluster when None) are begun and not yet handed over, so
         neither tasks nor results pile up. A task whose worker dies is begun again on another, `WORKERS_LOST` times;
         then it comes out as `WorkerLost`. An exception in a task is raised here. Without a task Ray is not started.
+        `gpus` is what each task is given beside its CPU.
         """
         waiting = iter(tasks)
         first = next(waiting, None)
@@ -156,7 +170,7 @@ class RayRuntime:
 
         most = at_once or 3 * max(1, int(ray.cluster_resources().get("CPU", 1)))
         stored = ray.put(shared)
-        remote = ray.remote(num_cpus=1, max_retries=WORKERS_LOST)(function)
+        remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=WORKERS_LOST)(function)
         begun: deque[Any] = deque()
         try:
             while True:

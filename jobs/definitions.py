@@ -16,7 +16,7 @@ import dagster as dg
 
 from exo_assets.lightcurves.partitions import run_tags
 from jobs.rollback import rollback_champion
-from jobs.selections import DEPLOY, EVERYTHING, FROM_TRAINING, LIGHT_CURVES, RELEASE, RETRAINED
+from jobs.selections import CORPUS, DEPLOY, EVERYTHING, FROM_TRAINING, LIGHT_CURVES, RELEASE, RETRAINED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +71,13 @@ LIGHT_CURVES_REFRESH = _job(
     "Downloads, cleaning, search, diagnostics and views of the light curves in the chosen buckets of stars.",
 )
 
-ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION, LIGHT_CURVES_REFRESH)
+CORPUS_REFRESH = _job(
+    "corpus_refresh",
+    CORPUS,
+    "New and changed abstracts and documents, and what is made of them. Only what changed is read, cut and embedded.",
+)
+
+ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION, LIGHT_CURVES_REFRESH, CORPUS_REFRESH)
 
 
 def _all_partitions(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:

@@ -26,3 +26,6 @@ LIGHT_CURVES = dg.AssetSelection.groups("lightcurves") | dg.AssetSelection.asset
     *("feat_simulated_views", "feat_simulated_index"),
 )
 """What is made of light curves, from the files to diagnostics and views."""
+
+CORPUS = dg.AssetSelection.groups("corpus")
+"""From the sources of documents to what answers are made from; the catalogue is read as it is."""

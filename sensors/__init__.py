@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sensors.archive_changed import archive_changed_sensor
 from sensors.champion_moved import champion_moved
 from sensors.check_failed import check_failed
+from sensors.documents_changed import documents_changed
 from sensors.gate_refused import gate_refused
 from sensors.light_curves_found import light_curves_found
 from sensors.run_failed import run_failed
@@ -32,6 +33,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     return [
         archive_changed_sensor(ARCHIVE_TABLES),
         light_curves_found,
+        documents_changed,
         champion_moved,
         gate_refused,
         run_failed,

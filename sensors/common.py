@@ -20,6 +20,7 @@ NIGHTLY_REFRESH = "nightly_refresh"
 WEEKLY_RETRAIN = "weekly_retrain"
 PUBLISH_RELEASE = "publish_release"
 DEPLOY_CHAMPION = "deploy_champion"
+CORPUS_REFRESH = "corpus_refresh"
 ROLLBACK_CHAMPION = "rollback_champion"
 
 IN_PROGRESS = [

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from exo_resources.lake import Lake
 from exo_resources.settings import CHECKOUT
@@ -14,6 +15,10 @@ from exo_resources.settings import CHECKOUT
 # Networks and trees of the tests are small, and on a busy machine threads that wait for each other take many times as
 # long as one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# How long an example takes says how busy the machine is, not whether it passed.
+settings.register_profile("exo", deadline=None)
+settings.load_profile("exo")
 
 ARCHIVE_MIRROR = CHECKOUT.parent / "shared" / "archive"
 

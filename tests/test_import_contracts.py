@@ -13,17 +13,8 @@ import pytest
 from exo_resources.settings import CHECKOUT
 
 ASSETS = CHECKOUT / "exo_assets"
-GLUE = {
-    "assets.py",
-    "checks.py",
-    "table_asset.py",
-    "star_asset.py",
-    "partitions.py",
-    "validation_assets.py",
-    "simulated_assets.py",
-    "embedder_assets.py",
-    "embedder_checks.py",
-}
+GLUE = ("assets.py", "*_assets.py", "checks.py", "*_checks.py", "table_asset.py", "star_asset.py", "partitions.py")
+"""Names, as patterns, of the modules that know Dagster."""
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
 KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])
 """What Numba compiles, and torch's layers and loops: the only modules that import them at their top, and heavy
@@ -33,7 +24,7 @@ HEAVY = {
     *("numba", "scipy", "astropy", "batman"),
     *(".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in KERNELS),
 }
-PURE = sorted(p for p in ASSETS.rglob("*.py") if p.name not in GLUE and "snapshot" not in p.parts)
+PURE = sorted(p for p in ASSETS.rglob("*.py") if not any(map(p.match, GLUE)) and "snapshot" not in p.parts)
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

@@ -50,6 +50,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "performance": sound(lambda: performance(lake)),
         "comparison": sound(lambda: comparison(lake)),
         "release": release(settings),
+        "library": library(settings),
         "candidates": sound(lambda: candidates(lake)) or [],
         "endpoint": endpoint(settings),
         "problems": problems,
@@ -95,6 +96,14 @@ def release(settings: Settings) -> dict[str, Any] | None:
         "bytes": current.manifest.bytes,
         "champion_digest": (current.manifest.info.get("champion") or {}).get("digest"),
     }
+
+
+def library(settings: Settings) -> dict[str, Any]:
+    """The corpus's released index and the one that waits, nulls before there is any."""
+    from exo_resources.lake import Lake
+    from exo_resources.library_store import LibraryStore
+
+    return LibraryStore(Lake(settings.lake), settings).status()
 
 
 def last_runs(settings: Settings, limit: int = 5) -> list[dict[str, Any]] | None:

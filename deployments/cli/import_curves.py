@@ -6,24 +6,18 @@ Belongs here: files to the lake, and what is printed. Does not belong here: what
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, err, out, print_json, read_settings, regular_bytes
+from deployments.cli.output import USAGE, CliError, counted, err, out, print_json, read_settings, regular_bytes
 
 if TYPE_CHECKING:
     from exo_assets.lightcurves.user_file import Told
     from exo_resources.lake import Lake
     from exo_resources.user_curves import Imported
-
-TOLD_EVERY_S = 5.0
-"""Progress of a file of many stars, where there is no terminal to show it on."""
 
 
 def import_curves(
@@ -116,31 +110,13 @@ def _import_stars(lake: Lake, data: bytes, done: _Done, told: Told) -> None:
     from exo_resources.user_curves import Imported, import_stars
 
     done.of, outcomes = import_stars(lake, data, str(done.path), told)
-    with _progress(f"{done.path}: {{}} of {done.of:,} stars") as tell:
+    with counted(f"{done.path}: {{}} of {done.of:,} stars") as tell:
         for count, outcome in enumerate(outcomes, start=1):
             if isinstance(outcome, Imported):
                 done.rows.append(_row(done.path, outcome))
             else:
                 done.lost.append(str(outcome))
             tell(count)
-
-
-@contextmanager
-def _progress(text: str) -> Iterator[Callable[[int], None]]:
-    """Counts put into `text` as they are told: live on a terminal, elsewhere a line now and then."""
-    console, last = err(), time.monotonic()
-    if console.is_terminal:
-        with console.status(text.format(0)) as status:
-            yield lambda count: status.update(text.format(f"{count:,}"))
-        return
-
-    def tell(count: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > TOLD_EVERY_S:
-            last = time.monotonic()
-            console.print(text.format(f"{count:,}"), markup=False)
-
-    yield tell
 
 
 def _say(done: _Done) -> None:

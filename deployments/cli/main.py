@@ -14,7 +14,21 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from deployments.cli import import_curves, instance, query, rollback, run, score, serve, status, ui, vet
+from deployments.cli import (
+    dossier,
+    import_curves,
+    ingest,
+    instance,
+    query,
+    rollback,
+    run,
+    score,
+    search,
+    serve,
+    status,
+    ui,
+    vet,
+)
 from deployments.cli.output import FAILED, INTERRUPTED, CliError
 
 
@@ -81,7 +95,10 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("vet")(vet.vet)
 app.command("import")(import_curves.import_curves)
+app.command("ingest")(ingest.ingest)
 app.command("query")(query.query)
+app.command("search")(search.search)
+app.command("dossier")(dossier.dossier)
 app.command("status")(status.status)
 app.command("rollback")(rollback.rollback)
 app.command("ui")(ui.ui)

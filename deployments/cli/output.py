@@ -12,7 +12,9 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 USAGE = 2
 FAILED = 1
 INTERRUPTED = 130
+
+TOLD_EVERY_S = 5.0
+"""Progress of many, where there is no terminal to show it on."""
 
 
 class CliError(Exception):
@@ -76,6 +81,24 @@ def console_on(file: Any) -> Console:
         return Console(file=file, highlight=False, emoji=False)
     # Not a terminal: as wide as it takes, so that nothing is cut or wrapped in a log.
     return Console(file=file, highlight=False, emoji=False, width=200, color_system=None)
+
+
+@contextmanager
+def counted(text: str) -> Iterator[Callable[[int], None]]:
+    """Counts put into `text` as they are told: live on a terminal, elsewhere a line now and then."""
+    console, last = err(), time.monotonic()
+    if console.is_terminal:
+        with console.status(text.format(0)) as status:
+            yield lambda count: status.update(text.format(f"{count:,}"))
+        return
+
+    def tell(count: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > TOLD_EVERY_S:
+            last = time.monotonic()
+            console.print(text.format(f"{count:,}"), markup=False)
+
+    yield tell
 
 
 def write_whole(target: Path, write: Callable[[Path], object]) -> None:

@@ -27,60 +27,29 @@ def run(
     anyway: bool = typer.Option(False, "--anyway", help="Run although a run of the daemon seems to be in progress."),
 ) -> None:
     """Run the nightly job from the archives to the live endpoint. What did not change is kept, not recomputed."""
-    from deployments.cli.execute import alone, execute, job_definition, refuse_when_busy, stoppable, tidy
-    from deployments.cli.terminal import quiet
-    from deployments.dagster.instance import InstanceError, open_instance
+    from deployments.cli.session import partitions, session
 
     settings = read_settings()
-    log = settings.home / "logs" / "exo-run.log"
     published: Outcome | None = None
-    try:
-        with alone(settings), open_instance(settings) as instance, quiet(log) as console:
-            from deployments.cli.facts import champion
-            from deployments.definitions import build_defs
-            from exo_resources.lake import Lake
+    with session(settings, anyway=anyway) as here:
+        from deployments.cli.facts import champion
 
-            lake = Lake(settings.lake)
-            with stoppable():
-                tidy(instance)
-                if not anyway:
-                    refuse_when_busy(instance)
-                defs = build_defs(settings)
-                definition = job_definition(defs, job)
-            console.print(f"{job}  (state in {settings.home}, log {log})", markup=False)
-            outcome = execute(
-                definition, instance, console, lake=lake, tags=_partitions(definition, instance, settings)
+        definition = here.job(job)
+        here.console.print(f"{job}  (state in {settings.home}, log {here.log})", markup=False)
+        outcome = here.execute(definition, partitions(definition, here.instance, settings))
+        standing = champion(here.lake) if outcome.refusals else None
+        if outcome.only_refused and standing is not None:
+            here.console.print(
+                f"! the gates refused the candidate ({_gates(outcome)}); "
+                f"publishing with the champion that stands, v{standing['version']}",
+                style="bold yellow",
+                markup=False,
             )
-            standing = champion(lake) if outcome.refusals else None
-            if outcome.only_refused and standing is not None:
-                console.print(
-                    f"! the gates refused the candidate ({_gates(outcome)}); "
-                    f"publishing with the champion that stands, v{standing['version']}",
-                    style="bold yellow",
-                    markup=False,
-                )
-                after = {"exo/after": outcome.run_id}
-                published = execute(job_definition(defs, PUBLISH), instance, console, lake=lake, tags=after)
-    except InstanceError as error:
-        raise CliError(str(error)) from error
+            published = here.execute(here.job(PUBLISH), {"exo/after": outcome.run_id})
     _report(settings, [outcome, *([published] if published else [])], as_json=json)
     last = published or outcome
     if not last.success:
-        raise _failure(last, log)
-
-
-def _partitions(job: Any, instance: Any, settings: Any) -> dict[str, str]:
-    """Tags of a run over every bucket of stars that there is, after those that have light curves now are registered."""
-    from exo_assets.lightcurves.partitions import register, run_tags
-    from exo_resources.lake import Lake
-    from exo_resources.mast import LightCurveSource
-    from exo_resources.mast.discovery import buckets_wanted
-
-    if job.partitions_def is None:
-        return {}
-    lake = Lake(settings.lake)
-    register(instance, buckets_wanted(LightCurveSource(settings, lake), lake))
-    return run_tags(instance)
+        raise _failure(last, here.log)
 
 
 def _report(settings: Any, outcomes: list[Outcome], *, as_json: bool) -> None:
@@ -108,15 +77,12 @@ def _report(settings: Any, outcomes: list[Outcome], *, as_json: bool) -> None:
 
 
 def _failure(outcome: Outcome, log: Path) -> CliError:
+    from deployments.cli.session import failure
+
     if outcome.refusals and outcome.only_refused:
         message = f"the gates refused the first candidate ({_gates(outcome)}) and there is no champion to go on with"
         return CliError(message, "table ml_vetter_gates has the figures; `exo run` tries again", FAILED)
-    failed = "; ".join(f"{asset.name}: {asset.error}" for asset in outcome.failed) or "before any asset began"
-    return CliError(
-        f"{outcome.job} failed in {failed}",
-        f"what was finished is kept, `exo run` goes on from there; log: {log}",
-        FAILED,
-    )
+    return failure(outcome, log)
 
 
 def _gates(outcome: Outcome) -> str:

@@ -165,6 +165,7 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
         )
         console.print('             exo query "SELECT * FROM mart_candidates LIMIT 10"', markup=False)
         _behind(console, "release", release["champion_digest"], facts["champion"])
+    _library(console, facts["library"])
     if endpoint["healthy"]:
         console.print(f"  endpoint   {endpoint['url']}  model {endpoint['model_version']}", markup=False)
         console.print(
@@ -177,6 +178,25 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
         console.print(f"  endpoint   {endpoint['url']}  does not answer: exo serve start", style="yellow", markup=False)
     console.print("  UI         exo ui, then http://127.0.0.1:3000", markup=False)
     console.print(f"  state      {facts['home']}", markup=False)
+
+
+def _library(console: Console, library: dict[str, Any]) -> None:
+    if library["version"] is None:
+        waits = f"; {library['waiting']} is built and waits for its gates" if library["waiting"] else ""
+        console.print(f"  library    none yet: exo run --job corpus_refresh{waits}", markup=False)
+        return
+    console.print(
+        f"  library    {library['version']}  {library['chunks']:,} passages of {library['documents']:,} documents, "
+        f"{library['model']}, searched {library['store']}",
+        markup=False,
+    )
+    console.print('             exo search "transit timing of Kepler-90"', markup=False)
+    if library["waiting"]:
+        console.print(
+            f"  ! the index {library['waiting']} is built and not released: see corpus_gates",
+            style="yellow",
+            markup=False,
+        )
 
 
 def _behind(console: Console, what: str, digest: str | None, champion: dict[str, Any] | None) -> None:

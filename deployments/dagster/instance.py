@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Backend = Literal["embedded", "postgres"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 
-POOLS = {"nea_archive": 2, "mast": 1, "release": 1}
+POOLS = {"nea_archive": 2, "mast": 1, "arxiv": 1, "release": 1}
 """Operations that may be in progress at once, over all runs: polite to the archive, one writer of releases."""
 
 _FILES = Path(__file__).resolve().parent

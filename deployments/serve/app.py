@@ -2,7 +2,7 @@
 
 Belongs here: routes and their replies, and the deployment's options. Does not belong here: what a request may say
 (request.py), the model (model.py), scoring (exo_assets.scoring), or bringing a Serve instance up
-(exo_resources.serve_client).
+(exo_resources.serve_application).
 
 No `from __future__ import annotations` here: Serve ships the class by value, and FastAPI would find the names in the
 annotations unresolvable on the other side.
@@ -15,16 +15,21 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from ray import serve
+from ray.serve.handle import DeploymentHandle
 
 from deployments.serve.answers import explain_request, judge_requests, judge_table
 from deployments.serve.body import RefusedError, read_body, read_csv_upload
+from deployments.serve.library import LibraryEndpoint
+from deployments.serve.library_door import LibraryDoor
+from deployments.serve.library_routes import router as library_routes
 from deployments.serve.model import ModelSlot, Pin
-from deployments.serve.request import InvalidRequestError, body_schema, parse_signal
+from deployments.serve.problems import InvalidRequestError
+from deployments.serve.request import body_schema, parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
 from exo_assets.scoring.read_file import CatalogueFileError
 from exo_assets.scoring.view_page import page_of
-from exo_resources.serve_client import SERVED_CODE
+from exo_resources.serve_application import SERVED_CODE
 
 LARGEST_SIGNAL = 256_000
 """Bytes. Views are 2,805 numbers: 60 kB as doubles in full, 100 kB with each on an indented line of its own."""
@@ -34,10 +39,12 @@ MOST_TOGETHER = 32
 """Requests that are scored together when they wait together; a batch of 32 costs little more than one."""
 
 api = FastAPI(
-    title="Exo vetter",
-    description="Is a transit signal a planet? A calibrated probability, the archive's three dispositions, and why.",
+    title="Exo",
+    description="Is a transit signal a planet? A calibrated probability, the archive's three dispositions, and why. "
+    "What do papers and documentation say? Passages, and answers that cite them.",
     version="1",
 )
+api.include_router(library_routes)
 
 
 @api.exception_handler(InvalidRequestError)
@@ -58,7 +65,8 @@ async def _refused(_request: Request, error: RefusedError) -> JSONResponse:
 @serve.deployment(
     name="Vetter",
     num_replicas=1,
-    max_ongoing_requests=64,
+    # Of these, no more than library_door.AT_ONCE wait for the library: the rest are the vetter's.
+    max_ongoing_requests=96,
     max_queued_requests=512,
     health_check_period_s=5,
     health_check_timeout_s=30,
@@ -71,7 +79,8 @@ async def _refused(_request: Request, error: RefusedError) -> JSONResponse:
 class VetterEndpoint:
     """Answers with the pinned model; `reconfigure` puts another in its place while requests go on."""
 
-    def __init__(self) -> None:
+    def __init__(self, library: DeploymentHandle) -> None:
+        self.library = LibraryDoor(library)
         slot = self._slot = ModelSlot()
         self._together: Together[dict[str, Any], dict[str, Any]] = Together(
             lambda signals: judge_requests(signals, slot.loaded), MOST_TOGETHER
@@ -89,7 +98,8 @@ class VetterEndpoint:
 
     @api.get("/healthz", summary="Is the endpoint answering, and with which model?")
     async def healthz(self) -> JSONResponse:
-        """`ok`, or `degraded` when the newest model was refused and the one before answers."""
+        """`ok`, or `degraded` when the newest model was refused and the one before answers; `library` has its own."""
+        library = await self.library.state()
         loaded, rejected = self._slot.loaded, self._slot.rejected
         return JSONResponse(
             {
@@ -99,6 +109,7 @@ class VetterEndpoint:
                 "deployment_id": self._slot.deployment_id,
                 "replica": self._replica,
                 "code": os.environ.get(SERVED_CODE),
+                "library": library,
             }
         )
 
@@ -185,4 +196,4 @@ class VetterEndpoint:
         return Response(text, media_type="text/csv", headers={"X-Exo-Model": loaded.pin.ref.digest})
 
 
-app = VetterEndpoint.bind()  # type: ignore[attr-defined]
+app = VetterEndpoint.bind(LibraryEndpoint.bind())  # type: ignore[attr-defined]

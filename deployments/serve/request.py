@@ -6,16 +6,20 @@ Belongs here: what a request may say and how a wrong one is answered. Does not b
 from __future__ import annotations
 
 import difflib
-import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from deployments.serve.view_request import (
+from deployments.serve.problems import (
     LONGEST_SHOWN,
+    MOST_PROBLEMS,
+    InvalidRequestError,
+    not_told,
+    refuse_repeated,
+)
+from deployments.serve.view_request import (
     NOTHING_SEEN,
     VIEWS_REMEDY,
     FoldedViews,
@@ -31,17 +35,8 @@ from exo_assets.scoring.score import MEASURED, TELLING
 
 LONGEST_ID = 200
 MOST_ON_STAR = 1000
-MOST_PROBLEMS = 50
 COLUMNS = {**MEASURED, **{c.name: c for c in CURVE_COLUMNS}}
 """Every quantity that a request may give."""
-
-
-class InvalidRequestError(ValueError):
-    """A request that cannot be answered; `problems` has one entry per field."""
-
-    def __init__(self, problems: list[dict[str, str]]) -> None:
-        super().__init__("; ".join(f"{p['field']}: {p['problem']}" for p in problems))
-        self.problems = problems
 
 
 def _field(column: Column) -> Any:
@@ -114,12 +109,7 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
         signal = Signal.model_validate_json(body)
     except ValidationError as error:
         raise InvalidRequestError(_problems(error)) from None
-    if twice := sorted(_twice(json.loads(body, object_pairs_hook=_Pairs))):
-        told = [
-            {"field": name[:LONGEST_SHOWN], "problem": "is given more than once", "remedy": "give it once"}
-            for name in twice[:MOST_PROBLEMS]
-        ]
-        raise InvalidRequestError([*told, *_not_told(len(twice) - len(told))])
+    refuse_repeated(body)
     values = signal.model_dump()
     if all(values[name] is None for name in TELLING):
         raise InvalidRequestError(
@@ -143,28 +133,10 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
     return values
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as its pairs, repeated names and all."""
-
-
-def _twice(pairs: _Pairs, before: str = "") -> Iterator[str]:
-    """Names that are given more than once, in the object and in those within."""
-    for name, count in Counter(name for name, _ in pairs).items():
-        if count > 1:
-            yield f"{before}{name}"
-    for name, value in pairs:
-        if isinstance(value, _Pairs):
-            yield from _twice(value, f"{before}{name}.")
-
-
 def _problems(error: ValidationError) -> list[dict[str, str]]:
     errors = error.errors(include_url=False)
     told = [wrong_views(e) if e["loc"][:1] == (VIEWS,) else _explained(e) for e in errors[:MOST_PROBLEMS]]
-    return [*told, *_not_told(len(errors) - len(told))]
-
-
-def _not_told(count: int) -> list[dict[str, str]]:
-    return [{"field": "(body)", "problem": f"has {count} problems more", "remedy": "mend these first"}] if count else []
+    return [*told, *not_told(len(errors) - len(told))]
 
 
 def _explained(error: Mapping[str, Any]) -> dict[str, str]:

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from deployments.serve.problems import LONGEST_SHOWN
 from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS, VIEWS
 
-LONGEST_SHOWN = 80
 _Bin = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 _VIEWED = {
     "global_view": "the whole orbit, mid-transit in the middle",

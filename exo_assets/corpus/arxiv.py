@@ -9,8 +9,8 @@ version takes the place of the old one. Formulas stay as LaTeX.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from xml.etree.ElementTree import Element
 
@@ -44,7 +44,8 @@ class Listing:
     """One answer of arXiv.
 
     `deleted` has ids of documents that arXiv withdrew from its records. `resumption_token` asks for the next part of an
-    OAI-PMH list; None: this was the last. `total` is the size of the whole list where it is told.
+    OAI-PMH list; None: this was the last. `total` is the size of the whole list where it is told. `listed` has the day
+    of the last change of each record, deleted ones included, by the name that it has here, where OAI-PMH told it.
     """
 
     documents: tuple[Document, ...] = ()
@@ -52,6 +53,7 @@ class Listing:
     deleted: tuple[str, ...] = ()
     resumption_token: str | None = None
     total: int | None = None
+    listed: Mapping[str, date] = field(default_factory=dict)
 
 
 def parse_atom(data: bytes) -> Listing:
@@ -82,13 +84,23 @@ def parse_oai(data: bytes) -> Listing:
     body = next((e for verb in ("ListRecords", "GetRecord") if (e := root.find(OAI + verb)) is not None), None)
     if body is None:
         raise ArxivError("the OAI-PMH answer holds neither ListRecords nor GetRecord; ask with one of these verbs")
-    records = body.findall(f"{OAI}record")
-    deleted = [r for r in records if _status(r) == "deleted"]
-    found = [_oai_record(r, number) for number, r in enumerate(records, start=1) if _status(r) != "deleted"]
+    found, deleted, listed = list[Document | Rejected](), list[str](), dict[str, date]()
+    for number, record in enumerate(body.findall(f"{OAI}record"), start=1):
+        if _status(record) == "deleted":
+            match = _ID.search(_oai_id(record))
+            name = f"arXiv:{match[1]}" if match else ""
+            deleted += [name] if match else []
+        else:
+            one = _oai_record(record, number)
+            found.append(one)
+            name = one.document_id if isinstance(one, Document) else one.name
+        if day := _day(_text(record, f"{OAI}header/{OAI}datestamp")):
+            listed[name] = day
     token = body.find(f"{OAI}resumptionToken")
     return _listing(
         found,
-        deleted=tuple(f"arXiv:{m[1]}" for r in deleted if (m := _ID.search(_oai_id(r)))),
+        deleted=tuple(deleted),
+        listed=listed,
         resumption_token=((token.text or "").strip() or None) if token is not None else None,
         total=_whole(token.get("completeListSize", "")) if token is not None else None,
     )
@@ -110,16 +122,17 @@ def _listing(
     deleted: tuple[str, ...] = (),
     resumption_token: str | None = None,
     total: int | None = None,
+    listed: Mapping[str, date] | None = None,
 ) -> Listing:
     last = {d.document_id: d for d in found if isinstance(d, Document)}  # a list may have two versions of one
     rejected = tuple(d for d in found if isinstance(d, Rejected))
-    return Listing(tuple(last.values()), rejected, deleted, resumption_token, total)
+    return Listing(tuple(last.values()), rejected, deleted, resumption_token, total, listed or {})
 
 
 def _atom_entry(entry: Element, number: int) -> Document | Rejected:
     primary = [e.get("term", "") for e in entry.findall(f"{ARXIV}primary_category")]
     others = [e.get("term", "") for e in entry.findall(f"{ATOM}category")]
-    return _document(
+    return abstract_document(
         _text(entry, f"{ATOM}id").rpartition("/abs/")[2],
         f"entry {number} of the feed",
         title=_text(entry, f"{ATOM}title"),
@@ -135,7 +148,7 @@ def _oai_record(record: Element, number: int) -> Document | Rejected:
     if about is None:
         return _incomplete(_oai_id(record) or f"record {number} of the list", "metadata in the arXiv format")
     created = _text(about, f"{RECORD}created")
-    return _document(
+    return abstract_document(
         _text(about, f"{RECORD}id"),
         _oai_id(record) or f"record {number} of the list",
         title=_text(about, f"{RECORD}title"),
@@ -146,7 +159,22 @@ def _oai_record(record: Element, number: int) -> Document | Rejected:
     )
 
 
-def _document(
+def year_of(document_id: str) -> int | None:
+    """Year of the first version as the id tells it (arXiv:2503.17117, arXiv:astro-ph/0601001); None: no such id."""
+    match = _ID.fullmatch(document_id.removeprefix("arXiv:"))
+    if match is None:
+        return None
+    short = int(match[1].rpartition("/")[2][:2])
+    return short + (1900 if short > 90 else 2000)
+
+
+def canonical_name(name: str) -> str:
+    """The id of the document that a record of this name would be; the name itself when it holds no id."""
+    match = _ID.fullmatch(name.removeprefix("arXiv:"))
+    return f"arXiv:{match[1]}" if match else name
+
+
+def abstract_document(
     arxiv_id: str,
     place: str,
     *,
@@ -156,6 +184,7 @@ def _document(
     dates: tuple[str, str],
     categories: list[str],
 ) -> Document | Rejected:
+    """The document of one record; `place` names it where its id does not. `dates` (ISO): first version, this one."""
     match = _ID.fullmatch(arxiv_id)
     if match is None:
         return _incomplete(place, "an id that arXiv could have given")

@@ -75,11 +75,12 @@ def chunk_text(
 def chunk_table(documents: pl.DataFrame, offsets: Offsets, settings: ChunkSettings | None = None) -> pl.DataFrame:
     """`corpus_chunks` of rows of `corpus_documents`, in their order; checked."""
     rows = []
-    for name, media, text, page_starts in documents.select("document_id", "media", "text", "page_starts").iter_rows():
+    columns = ("document_id", "media", "text", "page_starts", "digest")
+    for name, media, text, page_starts, digest in documents.select(columns).iter_rows():
         for ordinal, c in enumerate(chunk_text(text, media, page_starts, offsets, settings)):
             passage = text[c.start : c.end]
             key = chunk_id(name, c.start, c.end, passage)
-            rows.append((key, name, ordinal, c.section, c.page, c.start, c.end, c.n_tokens, passage))
+            rows.append((key, name, ordinal, c.section, c.page, c.start, c.end, c.n_tokens, passage, digest))
     return CORPUS_CHUNKS.check(pl.DataFrame(rows, schema=CORPUS_CHUNKS.schema, orient="row"))
 
 

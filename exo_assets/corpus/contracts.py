@@ -31,6 +31,9 @@ REASONS = (
     "binary",
     "encoding",
     "incomplete",
+    "duplicate_name",
+    "timed_out",
+    "crashed",
 )
 """Why a document is quarantined: one code each.
 
@@ -38,7 +41,8 @@ REASONS = (
 `too_large`, `too_many_pages`, `too_long`: beyond the limit of bytes, pages or characters; `encrypted`: needs a password;
 `broken`: damaged or cut; `no_text`: pages without a text layer, or without a letter; `binary`: not text;
 `encoding`: text that is neither UTF-8 nor UTF-16 with a byte-order mark; `incomplete`: a record of a listing that lacks
-its id, title or abstract.
+its id, title or abstract; `duplicate_name`: another file of the same name came first; `timed_out`, `crashed`: what
+became of the process that read it.
 """
 
 _DIGEST = "SHA-256 of everything that is known of the document (text, title, pages, authors, dates, ...)"
@@ -96,6 +100,7 @@ CORPUS_CHUNKS = TableContract(
         Column("end", I, "Offset behind its last character", nullable=False, low=1),
         Column("n_tokens", I, "Tokens in it, special ones aside", nullable=False, low=0),
         Column("text", S, "The passage: the document's text from `start` to `end`", nullable=False),
+        Column("document_digest", S, "Digest of the document that it was cut from", nullable=False),
     ),
     key=("chunk_id",),
 )

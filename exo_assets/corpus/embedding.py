@@ -22,7 +22,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exo_assets.corpus.network_graph import without_guards
+
 Vectors = npt.NDArray[np.float32]
+
+EMBEDDING_VERSION = 1
+"""Raised when the same model gives other vectors: those that are kept are then made again."""
 
 TOKENS_PER_BATCH = 512
 """Padded tokens in one pass of the network: on a core, larger batches of sentences are slower, not faster."""
@@ -88,8 +93,8 @@ def model_from_folder(path: Path) -> tuple[EmbeddingModel, ModelFiles]:
 
 
 def model_digest(model: EmbeddingModel, files: ModelFiles) -> str:
-    """What vectors depend on: name, dimensions, tokens and the bytes of both files, as a sha256."""
-    digest = hashlib.sha256(repr(model).encode())
+    """What vectors depend on: name, dimensions, tokens, the bytes of both files and this code, as a sha256."""
+    digest = hashlib.sha256(f"{EMBEDDING_VERSION} {model!r}".encode())
     for path in (files.network, files.tokenizer):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -180,7 +185,10 @@ def _session(network: Path, threads: int, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     try:
-        session = onnxruntime.InferenceSession(str(network), options, providers=[provider])
+        import onnx
+
+        graph = without_guards(onnx.load(str(network))).SerializeToString()
+        session = onnxruntime.InferenceSession(graph, options, providers=[provider])
     except Exception as error:  # onnxruntime's errors share no base class but Exception
         raise EmbeddingModelError(f"{network} is not a network that onnxruntime can load: {error}") from error
     if session.get_providers()[0] != provider:

@@ -9,15 +9,16 @@ a sentence like any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from exo_assets.corpus.designators import Designator, designators
 from exo_assets.corpus.embedding import Vectors
+from exo_assets.corpus.names import Same, asked_for, missing, names, on_topic, only_itself, proper_names
 
 
 class Words(Protocol):
@@ -32,11 +33,14 @@ class Words(Protocol):
 
 @dataclass(frozen=True)
 class Passage:
-    """A passage that was retrieved. `sentences`: (start, end) of each in `text`."""
+    """A passage that was retrieved. `sentences`: (start, end) of each in `text`; `title` is its document's, `heading`
+    the one that it stands under."""
 
     passage_id: str
     text: str
     sentences: tuple[tuple[int, int], ...]
+    title: str = ""
+    heading: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,24 +79,28 @@ class ExtractiveAnswer:
 
 @dataclass(frozen=True)
 class ExtractiveSettings:
-    """A sentence scores cosine_weight * cosine + (1 - cosine_weight) * coverage, the share of the question's terms in
-    it, weighted by how rare they are. Quoted are at most `sentences` that reach `least` and `share_of_best` of the
-    best, and no two more alike than `same_cosine`."""
+    """How sentences are judged (measured in TRIED.md).
 
-    cosine_weight: float = 0.7
-    least: float = 0.35
-    share_of_best: float = 0.8
+    A sentence scores cosine_weight * cosine + (1 - cosine_weight) * coverage. The cosine is that of the question and
+    the sentence behind its heading. The coverage is the share of the question's terms, weighted by how rare they are:
+    half is what the sentence has, its heading counting half as much, half what the passage has with its title.
+
+    Compared are the `compared` sentences with the largest coverage; quoted are at most `sentences` that reach `least`
+    and `share_of_best` of the best, and no two more alike than `same_cosine`.
+    """
+
+    cosine_weight: float = 0.6
+    least: float = 0.36
+    share_of_best: float = 0.9
     sentences: int = 3
-    same_cosine: float = 0.95
+    same_cosine: float = 0.97
+    compared: int = 64
 
 
+_NO_SENTENCE = re.compile(r"\||#{1,6}\s")
+"""How a row of a table or a heading of Markdown begins."""
 NOTHING_CLOSE = "no passage answers the question"
 NO_PASSAGES = "no passages were found"
-
-
-def only_itself(key: str) -> Collection[str]:
-    """A name that stands for nothing but itself: for `answer` without a table of aliases."""
-    return (key,)
 
 
 def answer(
@@ -101,38 +109,43 @@ def answer(
     *,
     embed: Callable[[Sequence[str]], Vectors],
     words: Words,
-    same: Callable[[str], Collection[str]] = only_itself,
+    same: Same = only_itself,
     settings: ExtractiveSettings = ExtractiveSettings(),
 ) -> ExtractiveAnswer:
     """Quote the sentences of `passages` that answer `question`, or say why there are none.
 
     `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
-    A question that names a star, planet or signal is declined unless every one is named in a passage, and is answered
-    only from passages that name one of them, by no sentence that speaks of others alone. ValueError for a question
-    without text or a sentence outside its passage.
+    A question that names a star, planet, signal, column or anything else by a proper name is declined unless every one
+    is named in a passage. It is answered only from passages that name one of its stars or columns, by no sentence that
+    speaks of others alone, and by no heading or row of a table. ValueError for a question without text or a sentence
+    outside its passage.
     """
     if not question.strip():
         raise ValueError("a question without text")
     if not passages:
         return ExtractiveAnswer((), NO_PASSAGES)
-    asked = [_Asked(d, frozenset(same(d.key)), frozenset(same(d.host))) for d in designators(question) if d.sure]
-    named = [[d for d in designators(p.text) if d.sure] for p in passages]
-    missing = [question[a.name.start : a.name.end] for a in asked if not any(a.is_in(n) for n in named)]
-    if missing:
-        return ExtractiveAnswer((), f"no passage names {', '.join(dict.fromkeys(missing))}")
+    asked = asked_for(question, same)
+    named = [names(p.text) for p in passages]
+    if absent := missing(question, asked, named) or _unknown(question, passages, words):
+        return ExtractiveAnswer((), f"no passage names {', '.join(absent)}")
     places = [
         (row, start, end)
         for row, passage in enumerate(passages)
         if not asked or any(a.is_in(named[row]) for a in asked)
         for start, end in _checked(passage)
-        if _on_topic([d for d in named[row] if start <= d.start < end], asked)
+        if on_topic([d for d in named[row] if start <= d.start < end], asked)
+        and not _NO_SENTENCE.match(passage.text, start, end)
     ]
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)
+    coverage = _coverage(question, passages, places, words)
+    most = np.sort(np.argsort(-coverage, kind="stable")[: settings.compared])
+    places, coverage = [places[at] for at in most], coverage[most]
     texts = [passages[row].text[start:end] for row, start, end in places]
-    vectors = embed([question, *texts])
+    vectors = embed(
+        [question, *(_headed(passages[row], text) for (row, _, _), text in zip(places, texts, strict=True))]
+    )
     cosine = (vectors[1:] @ vectors[0]).astype(float)
-    coverage = _coverage(question, texts, words)
     score = settings.cosine_weight * cosine + (1 - settings.cosine_weight) * coverage
     chosen = _chosen(score, vectors[1:], settings)
     if not chosen:
@@ -147,23 +160,6 @@ def answer(
     return ExtractiveAnswer(tuple(quoted))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A name in the question, with all keys of what it names and of its star."""
-
-    name: Designator
-    keys: frozenset[str]
-    hosts: frozenset[str]
-
-    def is_in(self, found: Sequence[Designator]) -> bool:
-        return any(d.key in self.keys or d.host in self.keys for d in found)
-
-
-def _on_topic(found: Sequence[Designator], asked: Sequence[_Asked]) -> bool:
-    """Whether a sentence names what is asked for or its star, or no one at all."""
-    return not asked or not found or any(a.is_in(found) or any(d.key in a.hosts for d in found) for a in asked)
-
-
 def _checked(passage: Passage) -> list[tuple[int, int]]:
     for start, end in passage.sentences:
         if not 0 <= start < end <= len(passage.text):
@@ -171,13 +167,38 @@ def _checked(passage: Passage) -> list[tuple[int, int]]:
     return [(start, end) for start, end in passage.sentences if passage.text[start:end].strip()]
 
 
-def _coverage(question: str, texts: Sequence[str], words: Words) -> npt.NDArray[np.float64]:
+def _headed(passage: Passage, sentence: str) -> str:
+    return f"{passage.heading}. {sentence}" if passage.heading else sentence
+
+
+def _unknown(question: str, passages: Sequence[Passage], words: Words) -> list[str]:
+    """Proper names of the question that no passage has, and no title."""
+    wanted = [(name, words.terms(name)) for name in proper_names(question)]
+    if not wanted:
+        return []
+    had = frozenset[str]().union(*(words.terms(f"{p.title} {p.text}") for p in passages))
+    return [name for name, of_it in wanted if not of_it <= had]
+
+
+def _coverage(
+    question: str, passages: Sequence[Passage], places: Sequence[tuple[int, int, int]], words: Words
+) -> npt.NDArray[np.float64]:
+    """Coverage of the question by each place (places,), 0 to 1."""
     wanted = sorted(words.terms(question))
     if not wanted:
-        return np.zeros(len(texts))
-    weight = words.idf(wanted)
-    has = np.array([[term in found for term in wanted] for found in map(words.terms, texts)], dtype=float)
-    return has @ weight / weight.sum()
+        return np.zeros(len(places))
+    weight = words.idf(wanted) / words.idf(wanted).sum()
+    headings = [_has(wanted, words.terms(p.heading)) for p in passages]
+    whole = [_has(wanted, words.terms(f"{p.title} {p.text}")) @ weight for p in passages]
+    out = np.empty(len(places))
+    for at, (row, start, end) in enumerate(places):
+        own = np.maximum(_has(wanted, words.terms(passages[row].text[start:end])), 0.5 * headings[row])
+        out[at] = (own @ weight + whole[row]) / 2
+    return out
+
+
+def _has(wanted: Sequence[str], terms: frozenset[str]) -> npt.NDArray[np.float64]:
+    return np.array([term in terms for term in wanted], dtype=float)
 
 
 def _chosen(score: npt.NDArray[np.float64], vectors: Vectors, settings: ExtractiveSettings) -> list[int]:

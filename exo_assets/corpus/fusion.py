@@ -39,6 +39,8 @@ class Fusion:
 EQUAL = Fusion({"dense": 0.5, "keyword": 0.5})
 MOSTLY_DENSE = Fusion({"dense": 0.7, "keyword": 0.3})
 RECIPROCAL = Fusion()
+FUSIONS = {"0.5/0.5": EQUAL, "0.7/0.3": MOSTLY_DENSE, "rrf": RECIPROCAL}
+"""By the names that settings and requests give them."""
 
 
 def fuse(legs: Mapping[str, npt.ArrayLike], how: Fusion) -> Floats:

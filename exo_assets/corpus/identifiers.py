@@ -29,6 +29,17 @@ MENTION_SCHEMA = pl.Schema(
     }
 )
 
+_NAMES = pl.Schema(
+    {
+        "row": pl.Int64,
+        "start": pl.Int64,
+        "end": pl.Int64,
+        "alias_key": pl.String,
+        "host_key": pl.String,
+        "sure": pl.Boolean,
+    }
+)
+
 _IDS = {"kic_id": "KIC", "epic_id": "EPIC", "tic_id": "TIC"}
 _LETTER = r"\s[b-z]$"
 _COMPONENT = r"\s\(?[AB]+\)?$"
@@ -62,26 +73,32 @@ def aliases(
     )
 
 
-def mentions(texts: Sequence[str], table: pl.DataFrame) -> pl.DataFrame:
-    """Names in `texts` that the table of `aliases` knows: MENTION_SCHEMA, in order of row and place.
+def read_names(texts: Sequence[str]) -> pl.DataFrame:
+    """Names in `texts` whether a table knows them or not: `row` (from 0), `start`, `end`, `alias_key`, `host_key` (of
+    the star in the name), `sure`."""
+    found = [(row, d.start, d.end, d.key, d.host, d.sure) for row, text in enumerate(texts) for d in designators(text)]
+    return pl.DataFrame(found, schema=_NAMES, orient="row")
 
-    `row` counts texts from 0. A planet or signal that the table does not know (Kepler-90 z) still finds its star, then
-    without a `signal_id`, unless what was read may be no name at all.
+
+def resolved(read: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """The names of `read_names` that the table of `aliases` knows: MENTION_SCHEMA, in order of row and place.
+
+    A planet or signal that the table does not know (Kepler-90 z) still finds its star, then without a `signal_id`,
+    unless what was read may be no name at all.
     """
-    found = [
-        (row, d.start, d.end, d.key, None if d.key == d.host or not d.sure else d.host)
-        for row, text in enumerate(texts)
-        for d in designators(text)
-    ]
-    schema = {"row": pl.Int64, "start": pl.Int64, "end": pl.Int64, "alias_key": pl.String, "host_key": pl.String}
-    read = pl.DataFrame(found, schema=schema, orient="row")
     known = table.select("alias_key", "star_id", "signal_id")
     exact = read.join(known, on="alias_key")
-    rest = read.join(known, on="alias_key", how="anti").filter(pl.col("host_key").is_not_null())
+    rest = read.join(known, on="alias_key", how="anti")
+    rest = rest.filter(pl.col("sure") & (pl.col("host_key") != pl.col("alias_key")))
     stars = known.filter(pl.col("signal_id").is_null()).select("star_id", "signal_id", host_key="alias_key")
     by_host = rest.join(stars, on="host_key").with_columns(alias_key="host_key")
     both = pl.concat([exact.select(MENTION_SCHEMA.names()), by_host.select(MENTION_SCHEMA.names())])
     return both.unique(maintain_order=True).sort("row", "start", "end", "star_id", "signal_id")
+
+
+def mentions(texts: Sequence[str], table: pl.DataFrame) -> pl.DataFrame:
+    """`resolved` of the names in `texts`."""
+    return resolved(read_names(texts), table)
 
 
 def resolve(text: str, table: pl.DataFrame) -> list[str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.embedding_in_use import EmbeddingRef
+from exo_assets.corpus.embeddings import as_matrix
 from exo_assets.corpus.terms import TERMS_VERSION
 
 INDEX_FORMAT = 1
@@ -54,6 +56,29 @@ class IndexContent:
         lengths = np.linalg.norm(self.vectors, axis=1)
         if not np.allclose(lengths, 1, atol=1e-3):
             raise IndexContentError(f"{int((abs(lengths - 1) > 1e-3).sum())} vectors are not of unit length")
+
+    @classmethod
+    def of(
+        cls,
+        chunks: pl.DataFrame,
+        documents: pl.DataFrame,
+        embeddings: pl.DataFrame,
+        aliases: pl.DataFrame,
+        model: EmbeddingRef,
+    ) -> Self:
+        """The content of the tables corpus_chunks, corpus_documents and corpus_embeddings. IndexContentError."""
+        of_model = embeddings.filter(pl.col("model_digest") == model.digest).select("chunk_id", "vector")
+        joined = chunks.select("chunk_id").join(of_model, on="chunk_id", how="left", maintain_order="left")
+        if without := joined["vector"].null_count():
+            raise IndexContentError(
+                f"{without} of {chunks.height} passages have no vector by {model.name} ({model.digest[:12]}); "
+                "materialise corpus_embeddings again"
+            )
+        try:
+            vectors = as_matrix(joined["vector"], model.dimensions)
+        except ValueError as wrong:
+            raise IndexContentError(str(wrong)) from wrong
+        return cls(chunks, documents, vectors, aliases, model)
 
     def version(self) -> str:
         """The name of the index: the same for the same passages, documents, names and model, in any order of rows."""

@@ -22,8 +22,10 @@ from exo_assets.corpus.terms import TERMS_VERSION, english_stemmer, terms
 
 Scores = npt.NDArray[np.float32]
 
-_K1, _B, _METHOD = 1.5, 0.75, "lucene"
-_FORMAT = f"exo keyword index 1, terms {TERMS_VERSION}, {_METHOD} k1={_K1} b={_B}"
+K1, B = 1.5, 0.75
+"""Saturation of repeated terms, and how much long passages are held back."""
+_METHOD = "lucene"
+_FORMAT = f"exo keyword index 1, terms {TERMS_VERSION}, {_METHOD} k1={K1} b={B}"
 
 
 class KeywordIndexError(ValueError):
@@ -120,7 +122,7 @@ _ARRAYS = ("data", "indices", "indptr")
 def _engine() -> Any:
     import bm25s
 
-    engine = bm25s.BM25(method=_METHOD, k1=_K1, b=_B)
+    engine = bm25s.BM25(method=_METHOD, k1=K1, b=B)
     engine.nonoccurrence_array = None  # of other methods; read before it is set where an index is loaded
     return engine
 

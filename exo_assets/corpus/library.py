@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from exo_assets.corpus.designators import Designator, designators
+from exo_assets.corpus.designators import Designator, designators, key
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Words
 from exo_assets.corpus.fusion import EQUAL, Floats, Fusion, Rows, best_of_documents, fuse, ranked
@@ -174,7 +174,7 @@ class Library:
             raise QueryError(f"the query has {len(query):,} characters, over {LONGEST_QUERY:,}; shorten it")
         if request.rerank and self._rerank is None:
             raise QueryError("there is no cross-encoder; name the folder of one with EXO_RERANKER")
-        asked = [d for d in designators(query) if d.sure or d.key in self._stars_of_key]
+        asked = self._asked(query)
         wanted = self._stars_asked(asked)
         named = self._naming(wanted) if asked else None
         allowed = self._allowed(request.filters, wanted if asked and _only_names(query, asked) else None)
@@ -188,20 +188,40 @@ class Library:
             rows = np.array(sorted(rows.tolist(), key=lambda row: -reranked[row]), dtype=np.intp)
         return [self._hit(row, scores, legs, reranked, named) for row in rows[: request.limit].tolist()]
 
+    def terms(self, query: str) -> frozenset[str]:
+        """The terms that a passage is found by: those of `query`, and all names of what it names."""
+        return self.words.terms(query) | self._also(self._asked(query))
+
     def passage(self, chunk_id: str) -> dict[str, Any]:
         """The row of corpus_chunks with this id; KeyError when this version has none."""
         return self.chunks.row(self._row_of_chunk[chunk_id], named=True)
 
     # -- the parts of a search -------------------------------------------------------------------------------------
 
+    def _asked(self, query: str) -> list[Designator]:
+        """The names in `query`; a query that is a known name as a whole counts even where texts would need more signs
+        of one ('wasp 18b')."""
+        found = [d for d in designators(query) if d.sure or d.key in self._stars_of_key]
+        if found:
+            return found
+        whole = key(query)
+        for host in (whole, whole[:-1] if whole[-1:] in "bcdefghi" else whole):
+            if host in self._stars_of_key or host in self._documents_of_star:
+                return [Designator(whole, host, 0, len(query))]
+        return []
+
     def _legs(
         self, query: str, asked: Sequence[Designator], fusion: Fusion, allowed: Allowed | None
     ) -> dict[str, Floats]:
-        also = frozenset().union(*(self.same(d.key) | self.same(d.host) for d in asked))
+        also = self._also(asked)
         return {
             "dense": self.store.dense(self.embed([query])[0], fusion.depth, allowed),
             "keyword": self.store.keyword(query, also, fusion.depth, allowed),
         }
+
+    def _also(self, asked: Sequence[Designator]) -> frozenset[str]:
+        """Keys of all names of what is named."""
+        return frozenset().union(*(self.same(d.key) | self.same(d.host) for d in asked))
 
     def _best(self, scores: Floats, request: SearchRequest) -> Rows:
         limit = max(request.limit, RERANKED) if request.rerank else request.limit

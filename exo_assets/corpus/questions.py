@@ -20,7 +20,7 @@ import polars as pl
 import yaml
 
 FILE = Path(__file__).with_name("questions.yaml")
-KINDS = ("column", "code", "vetting", "feature", "table", "both")
+KINDS = ("column", "code", "vetting", "feature", "table", "object", "both")
 UNANSWERABLE_KINDS = ("unknown_object", "other_subject", "wrong_column", "false_premise", "chat")
 GRADES = (1, 2)
 """Helps, answers."""
@@ -68,6 +68,11 @@ def questions() -> tuple[Question, ...]:
     return parse(yaml.safe_load(FILE.read_text(encoding="utf-8")))
 
 
+def questions_digest() -> str:
+    """SHA-256 of the file of questions."""
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()
+
+
 def parse(content: Mapping[str, list[Mapping[str, Any]]]) -> tuple[Question, ...]:
     """Questions of the file's `content`; QuestionsError with everything that is wrong."""
     found = [_question(entry) for name in ("answerable", "unanswerable") for entry in content[name]]
@@ -101,17 +106,16 @@ def judged_chunks(question: Question, chunks: pl.DataFrame) -> dict[str, tuple[s
     """Chunk id to the judged passage that it holds (a name) and its grade, for rows of corpus_chunks.
 
     Chunks that overlap hold the same passage under one name, and two quotes that fall into one chunk are one passage of
-    the higher grade. QuestionsError when the index does not hold a quote.
+    the higher grade. Empty when no chunk answers the question: an installation may lack a document.
     """
     passages: list[tuple[set[str], int]] = []
     for judged in question.passages:
         rows = chunks.filter(document_id=judged.document_id).select("chunk_id", "text").iter_rows()
-        holding = {chunk for chunk, text in rows if holds(text, judged.quote)}
-        if not holding:
-            raise QuestionsError(f"no passage of {judged.document_id} holds {judged.quote!r}")
-        grade = judged.grade
+        holding, grade = {chunk for chunk, text in rows if holds(text, judged.quote)}, judged.grade
         for other in [p for p in passages if p[0] & holding]:
             passages.remove(other)
             holding, grade = holding | other[0], max(grade, other[1])
-        passages.append((holding, grade))
-    return {chunk: (min(holding), grade) for holding, grade in passages for chunk in holding}
+        if holding:
+            passages.append((holding, grade))
+    answers = any(grade == max(GRADES) for _, grade in passages)
+    return {chunk: (min(holding), grade) for holding, grade in passages for chunk in holding} if answers else {}

@@ -63,6 +63,31 @@ def read_document(
         return Rejected(shown(name), "file", refusal.reason, f"{shown(name)}: {refusal}")
 
 
+def refused_unread(name: str, size_bytes: int, limits: Limits | None = None) -> Rejected | None:
+    """Why a file of this name and size is refused whatever it holds; None when its bytes have to be looked at."""
+    try:
+        _check_name(name)
+        _check_size(size_bytes, limits or Limits())
+    except Refusal as refusal:
+        return Rejected(shown(name), "file", refusal.reason, f"{shown(name)}: {refusal}")
+    return None
+
+
+def refused_at_sight(name: str, data: bytes, limits: Limits | None = None) -> Rejected | None:
+    """Why a file is refused by its name, size, format or encoding; None when only reading it can tell.
+
+    A text file is read to its end for that; of a PDF no page is.
+    """
+    if refused := refused_unread(name, len(data), limits):
+        return refused
+    try:
+        if _media(name, data, limits or Limits()) != "pdf":
+            _read(name, data, limits or Limits(), None)
+    except Refusal as refusal:
+        return Rejected(shown(name), "file", refusal.reason, f"{shown(name)}: {refusal}")
+    return None
+
+
 def _check_name(name: str) -> None:
     if not name.strip() or not name.isprintable() or "/" in name or "\\" in name or clean_text(name) != name:
         raise Refusal(
@@ -74,6 +99,11 @@ def _check_name(name: str) -> None:
         raise Refusal(
             "bad_name", f"names that begin with {' or '.join(RESERVED)} are kept for other sources; rename the file"
         )
+
+
+def _check_size(size_bytes: int, limits: Limits) -> None:
+    if size_bytes > limits.bytes:
+        raise Refusal("too_large", f"has {size_bytes / 1e6:,.1f} MB, over {limits.bytes / 1e6:,.0f} MB; split it")
 
 
 def _read(name: str, data: bytes, limits: Limits, ocr: Ocr | None) -> Document:
@@ -94,8 +124,7 @@ def _media(name: str, data: bytes, limits: Limits) -> str:
     """What the file is: by its bytes where they say it, else by its name."""
     dot = name.rfind(".")
     media = SUFFIXES.get(name[dot:].lower()) if dot >= 0 else None
-    if len(data) > limits.bytes:
-        raise Refusal("too_large", f"has {len(data) / 1e6:,.1f} MB, over {limits.bytes / 1e6:,.0f} MB; split it")
+    _check_size(len(data), limits)
     if not data.strip(b" \t\r\n\0") or data in _MARKS:
         raise Refusal("empty", "is empty; was it cut short, or is it still being written?")
     if data.startswith(b"%PDF-"):

@@ -41,7 +41,7 @@ def reliability_by_bin(parts: pl.DataFrame) -> bytes | None:
         series = {
             m: {labels[p]: r for p in labels if (r := _row(rows, model=model, population=f"{m}_{p}"))} for m in missions
         }
-        _dots(axis, list(labels.values()), series)
+        dots(axis, list(labels.values()), series)
         _counts(axis, list(labels.values()), series)
         axis.axhline(len(bins[BY[0]]) - 0.5, color="grey", linewidth=0.6)
         axis.axvline(0, color="black", linewidth=0.8)
@@ -71,7 +71,7 @@ def differences(parts: pl.DataFrame) -> bytes | None:
             name: {labels[p]: r for p in labels if (r := _row(rows, model=name, population=p, metric=metric))}
             for name in DIFFERENCES
         }
-        _dots(axis, list(labels.values()), series)
+        dots(axis, list(labels.values()), series)
         axis.axvline(0, color="black", linewidth=0.8)
         better = "below" if metric in ("log_loss", "ece") else "above"
         axis.set(title=metric.replace("_", " "), xlabel=f"{better} 0: the blend is better")
@@ -91,7 +91,7 @@ def continual(learnt: pl.DataFrame) -> bytes:
         part = rows.filter(role=role)
         mission, count = part["mission"][0], part["n_signals"][0]
         series = {role: {r["way"]: r for r in part.iter_rows(named=True)}}
-        _dots(axis, ways, series, colours=(colour,))
+        dots(axis, ways, series, colours=(colour,))
         best = max(r["value"] for r in series[role].values())
         axis.axvline(best, color="grey", linewidth=0.8, linestyle=":")  # the best way
         axis.set(title=f"{role} mission: {mission}, {count:,} test signals", xlabel="accuracy, 95 % by star")
@@ -121,7 +121,7 @@ def event_recall(metrics: pl.DataFrame, published: Sequence[Published]) -> bytes
         }
         for model in models
     }
-    _dots(axis, list(labels.values()), series)
+    dots(axis, list(labels.values()), series)
     for paper, style in zip(published, ("--", ":", "-."), strict=False):
         axis.axvline(paper.value, color="black", linewidth=1.0, linestyle=style, label=f"{paper.name}: {paper.value:g}")
     axis.set(xlabel="recall at 99 % precision, 95 % by star", title="planet candidates against all other events")
@@ -135,7 +135,7 @@ def _row(rows: pl.DataFrame, **which: str) -> dict[str, Any] | None:
     return found.row(0, named=True) if found.height else None
 
 
-def _dots(
+def dots(
     axis: Any,
     labels: Sequence[str],
     series: Mapping[str, Mapping[str, Mapping[str, Any]]],

@@ -1,6 +1,7 @@
-"""The asset of the serving stage: the champion, live.
+"""The assets of the serving stage: the champion and the corpus's index, live.
 
-Belongs here: what is deployed and what is said about it. Does not belong here: how (rollout.py, the `serve` resource).
+Belongs here: what is deployed and what is said about it. Does not belong here: how (rollout.py, library_rollout.py, the
+resources `serve` and `library_endpoint`).
 
 No postponed annotations here: Dagster reads those of the asset functions at definition time.
 """
@@ -82,4 +83,73 @@ def _details(registry: Any, ref: ModelRef) -> dict[str, Any]:
     return {"registered_at_ms": registry.logged_at(ref), "metrics": metrics}
 
 
-ASSETS: list[dg.AssetsDefinition] = [serve_vetter]
+@dg.asset(
+    name="serve_library",
+    # Not the vetter's group: a champion that moves is deployed whatever becomes of the corpus.
+    group_name="corpus",
+    description=(
+        "The endpoint's library, answering from the released index. A version that cannot be opened, or finds "
+        "otherwise than the index itself, is replaced by the one before and the asset fails; signals are judged "
+        "meanwhile as ever. Without a deployed model there is no endpoint to put it on, which the check says."
+    ),
+    deps=["corpus_release", "serve_vetter"],
+    kinds={"ray", "fastapi"},
+    required_resource_keys={"library_store", "library_endpoint"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "golden_searches",
+            asset="serve_library",
+            blocking=True,
+            description="The endpoint finds what the index itself does, and the documents that are sure to be in it.",
+        )
+    ],
+)
+def serve_library(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Deploy the released index, prove it, or put the one before back."""
+    from exo_assets.serving.library_rollout import LibraryRolloutError, roll_out_library
+
+    resources: Any = context.resources
+    endpoint, store = resources.library_endpoint, resources.library_store
+    released = store.released()
+    if released is None:
+        raise dg.Failure("no index has been released: corpus_release releases one", allow_retries=False)
+    version = str(released["version"])
+    if not endpoint.deployable():
+        why = "there is no endpoint: no model has been deployed yet; `exo run` trains and deploys one"
+        context.log.warning("%s", why)
+        return dg.MaterializeResult(metadata={"served": why, "index": version}, check_results=[_not_served(why)])
+    try:
+        outcome = roll_out_library(endpoint, version, store.open, say=context.log.info)
+    except LibraryRolloutError as error:
+        context.log.error("%s", error)
+        raise dg.Failure(
+            str(error),
+            metadata={
+                "refused": version,
+                "reason": error.reason,
+                "answering_instead": error.restored or "nothing: the library is empty",
+            },
+            allow_retries=False,
+        ) from error
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={
+            "url": dg.MetadataValue.url(endpoint.url),
+            "index": version,
+            "documents": released["documents"],
+            "passages": released["chunks"],
+            "changed": outcome.changed,
+        },
+        check_results=[
+            dg.AssetCheckResult(check_name="golden_searches", passed=True, metadata={"searches": outcome.searches})
+        ],
+    )
+
+
+def _not_served(why: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="golden_searches", passed=False, severity=dg.AssetCheckSeverity.WARN, description=why
+    )
+
+
+ASSETS: list[dg.AssetsDefinition] = [serve_vetter, serve_library]

@@ -58,15 +58,16 @@ class ArchiveTimeoutError(ArchiveError):
 
 
 class ArchiveStatusError(ArchiveError):
-    """An HTTP status that is not success."""
+    """An HTTP status that is not success; `retry_after_s` is how long the server wants to be left alone."""
 
-    def __init__(self, asked: str | Asked, status: int, url: str) -> None:
+    def __init__(self, asked: str | Asked, status: int, url: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(
             asked,
             f"HTTP status {status} from {url}",
             remedy=ArchiveError.remedy if status >= 500 or status == 429 else "check {url} or the mirror",
         )
         self.status = status
+        self.retry_after_s = retry_after_s
         self.transient = status >= 500 or status in (408, 425, 429)
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -70,19 +71,27 @@ class Deadline:
 
 
 def with_retries(work: Callable[[], T], *, attempts: int, deadline: Deadline) -> T:
-    """`work`, tried again with jitter after a transient ArchiveError; at most `attempts` times and by the deadline."""
+    """`work`, tried again with jitter after a transient ArchiveError; at most `attempts` times and by the deadline.
+
+    A server that said how long to wait is left alone for that long.
+    """
 
     def enough(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
         most = UNREACHABLE_ATTEMPTS if isinstance(error, ArchiveUnreachableError) else attempts
         return state.attempt_number >= min(most, attempts)
 
+    def wait(state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked_for = error.retry_after_s if isinstance(error, ArchiveStatusError) else 0.0
+        return max(_JITTER(state), asked_for)
+
     def too_late(state: RetryCallState) -> bool:
         return state.upcoming_sleep >= deadline.remaining()
 
     return Retrying(
         stop=lambda state: enough(state) or too_late(state),
-        wait=_JITTER,
+        wait=wait,
         retry=retry_if_exception(lambda e: isinstance(e, ArchiveError) and e.transient),
         reraise=True,
     )(work)
@@ -177,7 +186,18 @@ def _refuse_status(asked: Asked, response: httpx.Response) -> None:
     body = next(response.iter_raw(_ERROR_BODY_BYTES), b"")
     if response.status_code < 500:
         refuse_votable(asked.name, body)  # a TAP service explains itself
-    raise ArchiveStatusError(asked, response.status_code, str(response.url))
+    wait = _seconds(response.headers.get("Retry-After", ""))
+    raise ArchiveStatusError(asked, response.status_code, str(response.url), retry_after_s=wait)
+
+
+def _seconds(retry_after: str) -> float:
+    """Seconds from now that a Retry-After header asks for (a number or an HTTP date); 0 when it says nothing."""
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _named(asked: Asked, error: httpx.HTTPError, written: int) -> ArchiveError:

@@ -126,6 +126,10 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "candidates": [
                 {"signal_id": "K00001.01", "mission": "kepler", "probability_planet": 0.99, "reasons": "depth"}
             ],
+            "library": {
+                **{"version": "abc", "chunks": 1500, "documents": 1200, "model": "MiniLM", "store": "in each process"},
+                "waiting": "def",
+            },
             "release": {
                 **{"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
                 "champion_digest": "digest3",
@@ -147,6 +151,8 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "! the endpoint is not of the champion v3 yet",
         "1  K00001.01",
         "/r/exo.duckdb",
+        "abc  1,500 passages of 1,200 documents, MiniLM, searched in each process",
+        "! the index def is built and not released",
         "http://127.0.0.1:8100/v1/predict",
         "refused by the gates (floor_auc_kepler)",
         "nightly_refresh done in 61 s: 1 recomputed, 1 kept",

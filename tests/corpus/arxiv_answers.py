@@ -34,20 +34,28 @@ def atom_feed(*entries: str, total: str = "1059") -> bytes:
     ).encode()
 
 
-def oai_record(arxiv_id: str = "2503.17117", title: str = "Eight planets", abstract: str = "We find one more.") -> str:
+def oai_record(
+    arxiv_id: str = "2503.17117",
+    title: str = "Eight planets",
+    abstract: str = "We find one more.",
+    *,
+    listed: str = "2025-04-02",
+    categories: str = "astro-ph.EP astro-ph.IM",
+) -> str:
     return f"""<record>
-<header><identifier>oai:arXiv.org:{arxiv_id}</identifier><datestamp>2025-04-02</datestamp><setSpec>physics</setSpec></header>
+<header><identifier>oai:arXiv.org:{arxiv_id}</identifier><datestamp>{listed}</datestamp><setSpec>physics</setSpec></header>
 <metadata><arXiv xmlns="http://arxiv.org/OAI/arXiv/">
  <id>{arxiv_id}</id><created>2025-03-21</created><updated>2025-04-01</updated>
  <authors><author><keyname>Bodrito</keyname><forenames>Théo</forenames></author>
  <author><keyname>King</keyname><forenames>A. B.</forenames><suffix>Jr</suffix></author></authors>
- <title>{escape(title)}</title><categories>astro-ph.EP astro-ph.IM</categories>
+ <title>{escape(title)}</title><categories>{categories}</categories>
  <abstract>{escape(abstract)}</abstract></arXiv></metadata>
 </record>"""
 
 
-def oai_deleted(arxiv_id: str) -> str:
-    return f'<record><header status="deleted"><identifier>oai:arXiv.org:{arxiv_id}</identifier></header></record>'
+def oai_deleted(arxiv_id: str, listed: str = "2025-04-02") -> str:
+    head = f"<identifier>oai:arXiv.org:{arxiv_id}</identifier><datestamp>{listed}</datestamp>"
+    return f'<record><header status="deleted">{head}</header></record>'
 
 
 def oai_answer(*records: str, token: str = "", verb: str = "ListRecords") -> bytes:

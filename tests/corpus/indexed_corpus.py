@@ -86,8 +86,8 @@ DOCUMENTS = (
         "archive_columns",
         "markdown",
         "koi_depth: Transit depth [ppm]",
-        "# koi_depth: Transit depth [ppm]\n\nThe column koi_depth holds the fraction of stellar flux lost at the minimum "
-        "of the transit, in parts per million.",
+        "# koi_depth: Transit depth [ppm]\n\nThe column koi_depth holds the fraction of stellar flux lost at "
+        "the minimum of the transit, in parts per million.",
     ),
     Document(
         "exo:README.md",

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from indexed_corpus import DOCUMENTS, content
 
 from exo_assets.corpus.index_version import IndexContent, IndexContentError
 from exo_assets.corpus.library import Filters, SearchRequest
 from exo_resources.lake import Lake
 from exo_resources.library_store import CURRENT, ROOT, DamagedIndexError, LibraryMissingError, LibraryStore
 from exo_resources.settings import Settings
-from tests.corpus.small_library import DOCUMENTS, content
 
 
 @pytest.fixture

@@ -39,12 +39,12 @@ def test_every_quote_stands_in_a_document_that_ships(documents: pl.DataFrame) ->
 
 def test_there_are_enough_of_each_kind_in_both_halves() -> None:
     answerable = [q for q in questions() if q.answerable]
-    assert len(answerable) >= 80
-    assert len(questions()) - len(answerable) >= 30
+    assert len(answerable) >= 100
+    assert len(questions()) - len(answerable) >= 40
     for half in HALVES:
         assert {q.kind for q in answerable if q.half == half} == set(KINDS)
-        assert sum(q.half == half for q in answerable) >= 35
-        assert sum(q.half == half for q in questions() if not q.answerable) >= 12
+        assert sum(q.half == half for q in answerable) >= 45
+        assert sum(q.half == half for q in questions() if not q.answerable) >= 15
 
 
 @pytest.mark.parametrize("settings", [ChunkSettings(), ChunkSettings(64, 16)], ids=["default", "small"])
@@ -69,8 +69,7 @@ def test_chunks_that_overlap_and_quotes_that_share_a_chunk_are_one_passage() -> 
     overlapping = chunk_table(documents, plain_tokens, ChunkSettings(8, 4))
     assert overlapping["text"].to_list() == ["One is first. Two is second.", "Two is second. Three is third."]
     assert {name for name, _ in judged_chunks(question, overlapping).values()} == {min(overlapping["chunk_id"])}
-    with pytest.raises(QuestionsError, match=r"no passage of a\.md holds 'Three'"):
-        judged_chunks(question, overlapping.head(1))
+    assert judged_chunks(question, overlapping.head(1)) == {}  # it helps and does not answer
 
 
 def test_half_of_a_question_is_its_own() -> None:

@@ -68,7 +68,7 @@ def test_every_sentence_is_quoted_word_for_word_from_where_it_says(ask) -> None:
         for sentence in found.sentences:
             at = sentence.citation
             assert sentence.text == texts[at.passage_id][at.start : at.end]
-            assert sentence.score == pytest.approx(0.7 * sentence.cosine + 0.3 * sentence.coverage)
+            assert sentence.score == pytest.approx(0.6 * sentence.cosine + 0.4 * sentence.coverage)
             assert f"“{sentence.text}” [{at.number}]" in found.text
         assert found.sentences[0].citation.number == 1
 
@@ -139,7 +139,40 @@ def test_coverage_is_weighted_by_how_rare_the_terms_are() -> None:
     )
     assert [s.text for s in both.sentences] == ["rare.", "common."]
     rare, common = index.idf(["rare", "common"])
-    assert [s.coverage for s in both.sentences] == pytest.approx([rare / (rare + common), common / (rare + common)])
+    # Half is the sentence's, half the passage's, which has both terms.
+    own = [rare / (rare + common), common / (rare + common)]
+    assert [s.coverage for s in both.sentences] == pytest.approx([(each + 1) / 2 for each in own])
+
+
+def test_a_heading_counts_half_for_the_sentences_below_it() -> None:
+    index = KeywordIndex.build(["rings", "planets", "planets with rings"])
+    flat = lambda texts: np.full((len(texts), 4), 0.5, dtype=np.float32)  # noqa: E731 - all texts alike
+    settings = ExtractiveSettings(same_cosine=1.1, share_of_best=0.0, least=0.0)
+    passages = [Passage("p", "planets.", ((0, 8),), heading="Rings"), Passage("q", "planets.", ((0, 8),))]
+    found = answer("planets rings", passages, embed=flat, words=index, settings=settings)
+    rings, planets = index.idf(["ring", "planet"])
+    own = [(planets + rings / 2) / (rings + planets), planets / (rings + planets)]
+    passage_has = planets / (rings + planets)
+    assert [s.coverage for s in found.sentences] == pytest.approx([(each + passage_has) / 2 for each in own])
+
+
+def test_headings_and_rows_of_tables_are_not_quoted(ask) -> None:  # type: ignore[no-untyped-def]
+    text = "# The flag koi_fpflag_ss\n\n| koi_fpflag_ss | set |\n\nThe flag koi_fpflag_ss marks secondary events."
+    spans = ((0, 24), (26, 49), (51, len(text)))
+    found = ask("What does the flag koi_fpflag_ss mark?", [Passage("p", text, spans)])
+    assert [s.text for s in found.sentences] == ["The flag koi_fpflag_ss marks secondary events."]
+
+
+def test_a_column_that_no_passage_names_is_declined(ask) -> None:  # type: ignore[no-untyped-def]
+    assert ask("When is koi_fpflag_nt set?").declined == "no passage names koi_fpflag_nt"
+    assert ask("What is KOI_FPFLAG_SS?").sentences
+
+
+def test_a_proper_name_that_no_passage_has_is_declined(ask) -> None:  # type: ignore[no-untyped-def]
+    assert ask("When do flares on Venus raise the flux?").declined == "no passage names Venus"
+    assert ask("Why do Red dwarfs flare?").sentences
+    assert ask("WHY DO RED DWARFS FLARE?").sentences
+    assert ask("Flares of Red Dwarfs and the Ultraviolet Flux Observed by Hubble").sentences  # a title
 
 
 def test_what_cannot_be_asked_is_refused(ask) -> None:  # type: ignore[no-untyped-def]

@@ -58,7 +58,7 @@ class TestOnPostgres:
 
     def test_the_pools_were_bootstrapped(self, on_postgres: Installation) -> None:
         limits = dict(rows(on_postgres.env["EXO_PG_URL"], 'select concurrency_key, "limit" from concurrency_limits'))
-        assert limits == {"nea_archive": 2, "mast": 1, "release": 1}
+        assert limits == {"nea_archive": 2, "mast": 1, "arxiv": 1, "release": 1}
 
 
 @pytest.fixture(scope="module")

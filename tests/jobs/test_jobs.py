@@ -17,6 +17,7 @@ from jobs.selections import RETRAINED
 STAGES = {
     "archive": ("raw_nea__toi", ()),
     "catalogs": ("core_signals", ("raw_nea__toi",)),
+    "corpus": ("corpus_documents", ("core_signals",)),
     "lightcurves": ("core_search", ("core_signals",)),
     "features": ("feat_signals", ("core_signals",)),
     "training": ("ml_vetter_candidate", ("feat_signals", "ml_training_comparison")),
@@ -84,6 +85,7 @@ EXPECTED = {
     "publish_release": {"out_scores", "out_warehouse"},
     "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
     "light_curves_refresh": {"core_search", *OF_LIGHT_CURVES},
+    "corpus_refresh": {"corpus_documents"},
 }
 
 

@@ -31,6 +31,7 @@ V2 = ModelRef("exo-vetter", "2", "run2", "b" * 64)
 NAMES = [
     "archive_changed",
     "light_curves_found",
+    "documents_changed",
     "champion_moved",
     "gate_refused",
     "run_failed",

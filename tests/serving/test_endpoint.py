@@ -1,4 +1,4 @@
-"""The real endpoint: its doors, a model swapped under load, a bad model, a killed head."""
+"""The real endpoint: its doors, a model and an index swapped under load, bad ones, a killed replica and head."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ import httpx
 import polars as pl
 import pytest
 from live_endpoint import Live, Model
+from live_library import Asking, Versions, health, replica_processes
 from tiny_vetter import koi_table
 
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
 from exo_assets.features.seen_views import VIEW_BINS
 from exo_assets.scoring.files import score_file_frame
-from exo_assets.serving.assets import serve_vetter
+from exo_assets.serving.assets import serve_library, serve_vetter
 from exo_assets.serving.golden import differences, expected_answers, golden_signals
 from exo_resources.lake import Lake
+from exo_resources.library_client import LibraryClient
 from exo_resources.serve_client import ServeClient, ServeError
+from tests.openai_server import Reply, Request, openai_server
 
 pytestmark = pytest.mark.ray
 SIGNAL = {"mission": "kepler", "period_days": 9.5, "duration_hours": 3.0, "depth_ppm": 616.0, "snr": 35.8}
@@ -359,6 +362,171 @@ def test_a_refused_model_is_reported_and_the_old_one_answers(live: Live, first: 
     assert live.client.status().healthy
 
 
+# -- the library -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def versions(live: Live) -> Versions:
+    return Versions(live.settings)
+
+
+@pytest.fixture
+def with_library(live: Live, versions: Versions) -> Versions:
+    """The endpoint with version one in its library."""
+    if not versions.client.serves(versions.one):
+        versions.client.deploy(versions.one, timeout_s=200)
+    versions.client.mark_good(versions.one)
+    return versions
+
+
+def test_without_an_index_the_vetter_answers_and_the_library_says_what_to_do(live: Live) -> None:
+    with live.http() as http:
+        found = http.get("/healthz").json()
+        assert found["status"] == "ok" and found["library"]["status"] == "none"
+        for reply in (
+            http.post("/v1/search", json={"query": "koi_score"}),
+            http.post("/v1/ask", json={"question": "What is koi_score?", "stream": True}),
+            http.get("/v1/dossier/K00351.01"),
+            http.get("/v1/corpus"),
+        ):
+            assert reply.status_code == 503 and "exo run --job corpus_refresh" in reply.json()["remedy"]
+        assert http.post("/v1/predict", json=SIGNAL).status_code == 200
+        paths = http.get("/openapi.json").json()["paths"]
+    assert {"/v1/search", "/v1/ask", "/v1/chat/{session}", "/v1/dossier/{signal}", "/v1/corpus"} <= set(paths)
+    assert "query" in paths["/v1/search"]["post"]["requestBody"]["content"]["application/json"]["schema"]["required"]
+
+
+def _serve_library(versions: Versions, client: LibraryClient) -> dg.ExecuteInProcessResult:
+    resources = {"library_store": versions.store, "library_endpoint": client}
+    defined = {k: dg.ResourceDefinition.hardcoded_resource(v) for k, v in resources.items()}
+    return dg.materialize([serve_library], resources=defined, raise_on_error=False)
+
+
+def test_the_asset_deploys_the_released_index_once_and_rolls_back_by_itself(live: Live, versions: Versions) -> None:
+    assert not _serve_library(versions, versions.client).success  # nothing is released
+    versions.store.release(versions.one)
+    done = _serve_library(versions, versions.client)
+    assert done.success and _metadata(done)["changed"] is True and _metadata(done)["index"] == versions.one
+    assert [e.passed for e in done.get_asset_check_evaluations()] == [True]
+    again = _serve_library(versions, versions.client)
+    assert again.success and _metadata(again)["changed"] is False
+    versions.store.release(versions.two)
+
+    class Damaging(LibraryClient):
+        """The second version is damaged after it was opened here."""
+
+        def deploy(self, version: str, **options: Any) -> None:
+            if version != versions.two:
+                return super().deploy(version, **options)
+            with versions.damaged(version):
+                return super().deploy(version, **options)
+
+    with Asking(live) as asking:
+        failed = _serve_library(versions, Damaging(live.settings))
+    reason = str(failed.failure_data_for_node("serve_library"))
+    assert "damaged" in reason and "was put back and answers" in reason
+    assert {status for status, _, _ in asking.searches} == {200} == set(asking.predictions)
+    assert {version for _, version, _ in asking.searches} == {versions.one}
+    library = health(live)["library"]
+    assert (library["status"], library["version"]) == ("ok", versions.one)
+    assert live.client.status().library == library
+
+
+def test_the_endpoint_finds_what_the_index_does_and_answers(live: Live, with_library: Versions) -> None:
+    library = with_library.store.open(with_library.one)
+    with live.http() as http:
+        for question in ("eighth planet of Kepler-90", "KOI-351", "TOI-700 d", "secondary eclipse"):
+            hits = http.get("/v1/search", params={"q": question}).json()["hits"]
+            assert [h["chunk_id"] for h in hits] == [h.chunk_id for h in library.search(question)]
+        answer = http.post("/v1/ask", json={"question": "What does koi_score mean?"}).json()
+        assert answer["sources"][0]["document_id"] == "archive:koi_score" and answer["text"]
+        assert http.post("/v1/ask", json={"question": "What does koi_score mean?"}).json()["cached"] is True
+        with http.stream("POST", "/v1/ask", json={"question": "What is Kepler-11?", "stream": True}) as stream:
+            text = b"".join(stream.iter_raw()).decode()
+        assert text.startswith("event: passages\n") and "\n\nevent: done\n" in text
+        path = "/v1/chat/a-session-of-mine"
+        http.post(path, json={"question": "What is the period of the planet of Kepler-90?"})
+        followed = http.post(path, json={"question": "And how large is it?"}).json()
+        assert followed["turn"] == 2 and "Kepler-90" in followed["searched_for"]
+        assert http.get("/v1/dossier/koi351.01").json()["verdict"] == "planet"
+        assert http.get("/v1/dossier/KOI-351.03").status_code == 404
+        corpus = http.get("/v1/corpus").json()
+        assert corpus["version"] == with_library.one and corpus["documents"] == library.documents.height
+        wrong = http.post("/v1/search", json={"query": "a", "limt": 3})
+        assert wrong.status_code == 422 and "did you mean 'limit'" in wrong.text
+
+
+def test_a_change_of_one_deployment_leaves_the_other(
+    live: Live, with_library: Versions, first: Model, second: Model
+) -> None:
+    before = health(live)
+    live.client.deploy(second.ref, second.path, timeout_s=120)
+    with_library.client.deploy(with_library.two, timeout_s=120)
+    after = health(live)
+    assert after["model"] == second.ref.as_row() and after["library"]["version"] == with_library.two
+    assert after["replica"] == before["replica"] and after["library"]["replica"] == before["library"]["replica"]
+    live.client.deploy(first.ref, first.path, timeout_s=120)
+    assert health(live)["library"] == after["library"]
+    with live.http() as http:
+        # What was said in a session is there whichever version answers.
+        assert len(http.get("/v1/chat/a-session-of-mine").json()["turns"]) == 2
+
+
+def test_another_index_takes_over_without_a_lost_request_or_half_an_index(live: Live, with_library: Versions) -> None:
+    with Asking(live) as asking:
+        for version in (with_library.two, with_library.one, with_library.two):
+            with_library.client.deploy(version, timeout_s=120)
+    assert {status for status, _, _ in asking.searches} == {200} == set(asking.predictions)
+    assert {version for _, version, _ in asking.searches} == {with_library.one, with_library.two}
+    for _, version, documents in asking.searches:
+        assert [d for d in documents if d in ("one.txt", "two.txt")] == [with_library.own_document(version)]
+
+
+def test_a_client_that_goes_away_closes_the_language_models_connection(live: Live, with_library: Versions) -> None:
+    def holds(_: Request) -> Reply:
+        return Reply(pieces=["Kepler-90 has an eighth planet [1]. ", "And "], hold=True)
+
+    question = {"question": "How many planets does Kepler-90 have?"}
+    with openai_server(holds) as server:
+        worded = live.settings.model_copy(
+            update={"generator": "remote", "llm_url": server.url, "llm_model": "tiny", "llm_attempts": 1}
+        )
+        client = LibraryClient(worded)
+        client.deploy(with_library.one, timeout_s=120)
+        assert client.serves(with_library.one) and not with_library.client.serves(with_library.one)
+        with live.http() as http:
+            assert http.get("/v1/corpus").json()["generator"]["state"] == "ready"
+            with http.stream("POST", "/v1/ask", json={**question, "stream": True}) as stream:
+                assert next(stream.iter_text()).startswith("event: passages")
+                while not server.requests:
+                    time.sleep(0.05)
+            assert server.gone.acquire(timeout=60), "the stream's connection stays open"
+            with pytest.raises(httpx.ReadTimeout):
+                http.post("/v1/chat/session-that-ends", json=question, timeout=3)
+            while len(server.requests) < 2:
+                time.sleep(0.05)
+            assert server.gone.acquire(timeout=60), "the connection of a whole answer stays open"
+            assert http.post("/v1/predict", json=SIGNAL).status_code == 200
+            assert http.get("/v1/corpus").json()["asks"]["inside"] == 0
+            assert http.get("/v1/chat/session-that-ends").status_code == 404
+
+
+def test_a_killed_library_comes_back_and_the_vetter_never_notices(live: Live, with_library: Versions) -> None:
+    before = health(live)
+    (process,) = replica_processes(live, "Library")
+    with Asking(live, search=False) as asking:
+        os.kill(process, signal.SIGKILL)
+        deadline = time.monotonic() + 120
+        statuses = []
+        with live.http() as http:
+            while health(live)["library"].get("replica") in (before["library"]["replica"], None):
+                assert time.monotonic() < deadline
+                statuses.append(http.get("/v1/search", params={"q": "koi_score"}).status_code)
+            assert http.get("/v1/search", params={"q": "koi_score"}).json()["version"] == with_library.one
+    assert set(asking.predictions) == {200} and set(statuses) <= {200, 503}
+    assert health(live)["replica"] == before["replica"]
+
+
 # -- the cluster -------------------------------------------------------------------------------------------------
 
 
@@ -369,7 +537,9 @@ def test_only_loopback_is_served_and_the_token_is_private(live: Live) -> None:
     assert httpx.get(f"{state.api}/api/serve/applications/", trust_env=False).status_code == 401
 
 
-def test_after_a_kill_9_the_next_start_brings_the_last_good_model_back(live: Live, first: Model) -> None:
+def test_after_a_kill_9_the_next_start_brings_the_last_good_model_and_index_back(
+    live: Live, first: Model, with_library: Versions
+) -> None:
     state = live.client.cluster.state
     assert state is not None
     head = [int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and _is_head(p, state.session)]
@@ -387,6 +557,10 @@ def test_after_a_kill_9_the_next_start_brings_the_last_good_model_back(live: Liv
     assert status.healthy and status.model == first.ref
     assert live.client.cluster.state != state
     assert json.dumps(live.client.predict([SIGNAL])[0]["model"]) == json.dumps(first.ref.as_row())
+    deadline = time.monotonic() + 120
+    while health(live)["library"]["version"] != with_library.one:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def _is_head(process: Path, session: int) -> bool:

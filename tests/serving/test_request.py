@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployments.serve.request import COLUMNS, MOST_PROBLEMS, InvalidRequestError, Signal, body_schema, parse_signal
+from deployments.serve.problems import MOST_PROBLEMS, InvalidRequestError
+from deployments.serve.request import COLUMNS, Signal, body_schema, parse_signal
 from exo_assets.catalogs.contracts import MEASURED_COLUMNS
 from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.seen_views import SEEN_VIEWS, VIEW_BINS, VIEWS

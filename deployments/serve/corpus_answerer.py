@@ -1,0 +1,66 @@
+"""Who answers questions at the endpoint: `exo_assets.corpus.answering`, with or without a language model.
+
+Belongs here: settings to an answerer, its events with the names that HTTP gives them, and failures of a model in HTTP's
+terms. Does not belong here: answering, talking to a model.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from deployments.serve.from_thread import Stopped
+from deployments.serve.library_work import ANSWER, Event
+from exo_assets.corpus.answering import EXTRACTIVE, AnswerSettings, stream_answer
+from exo_assets.corpus.followup import Turn
+from exo_assets.corpus.fusion import FUSIONS
+from exo_assets.corpus.generated import PromptSettings
+from exo_assets.corpus.library import Filters, Library
+from exo_resources.language_model import LanguageModel, language_model
+from exo_resources.settings import Settings
+
+EXTRACTIVE_LIMIT_S = 30.0
+
+
+class CorpusAnswerer:
+    """Answers by quotations, or in the words of `generator`."""
+
+    def __init__(self, settings: AnswerSettings, generator: LanguageModel | None, *, key: str, limit_s: float) -> None:
+        """`key` changes with whatever answers depend on beside index and question; `limit_s`: of an answer, seconds."""
+        self._settings, self._generator = settings, generator
+        self.name, self.limit_s = f"{EXTRACTIVE if generator is None else generator.name} {key}", limit_s
+        if generator is not None:
+            # What a model holds on this machine is given back when nobody answers with it any more.
+            weakref.finalize(self, generator.close)
+
+    def status(self) -> dict[str, Any]:
+        """As `Answerer.status`."""
+        return {"kind": EXTRACTIVE, "state": "ready"} if self._generator is None else self._generator.status()
+
+    def events(
+        self, question: str, history: Sequence[tuple[str, str]], filters: Filters, library: Library, stopped: Stopped
+    ) -> Iterator[Event]:
+        """As `Answerer.events`; an answer whose model failed says so in its `error`."""
+        settings = replace(self._settings, search=replace(self._settings.search, filters=filters))
+        turns = [Turn(asked, told) for asked, told in history]
+        made = stream_answer(question, library, settings, self._generator, turns, stopped=stopped)
+        for event in made:
+            content = dict(event)
+            name = content.pop("event")
+            yield (ANSWER, content["answer"]) if name == ANSWER else (name, content)
+
+
+def corpus_answerer(settings: Settings, key: str) -> CorpusAnswerer:
+    """The answerer that `settings` choose; `key` names them. GeneratorError when they choose one that cannot be.
+
+    Nothing is loaded or connected to yet: an index is put on the endpoint whether or not a language model answers.
+    """
+    search = replace(AnswerSettings().search, fusion=FUSIONS[settings.fusion])
+    prompt = PromptSettings(context_tokens=settings.llm_context_tokens)
+    generator = language_model(settings)
+    limit_s = EXTRACTIVE_LIMIT_S
+    if generator is not None:
+        limit_s += settings.llm_timeout_s
+    return CorpusAnswerer(AnswerSettings(search=search, prompt=prompt), generator, key=key, limit_s=limit_s)

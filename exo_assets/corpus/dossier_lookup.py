@@ -1,0 +1,51 @@
+"""Which dossiers a name means.
+
+Belongs here: from any spelling of a signal, planet or star to signals, and names that are near one that is none. Does
+not belong here: what a name looks like (`designators.py`), reading the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+from os.path import commonprefix
+
+import polars as pl
+
+from exo_assets.corpus.designators import designators, key
+
+NEAR, _LOOKED_AT = 5, 50
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a name means: `signals` that have a dossier, `others` on the same star or of that name that have none."""
+
+    signals: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def find(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> Named:
+    """The signals that `name` names (`identifiers.aliases`): one, or all of a star. Empty for a name of nothing.
+
+    A planet or signal that no table knows is not taken for its star's others.
+    """
+    wanted = {key(name)} | {d.key for d in designators(name)}
+    rows = aliases.filter(pl.col("alias_key").is_in(list(wanted)))
+    exact = set(rows["signal_id"].drop_nulls())
+    stars = rows.filter(pl.col("signal_id").is_null())["star_id"]
+    on_stars = aliases.filter(pl.col("star_id").is_in(stars.to_list()))["signal_id"].drop_nulls()
+    meant = exact or set(on_stars)
+    having = set(with_dossier)
+    return Named(tuple(sorted(meant & having)), tuple(sorted(meant - having)))
+
+
+def near(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> list[str]:
+    """Names, as they are written, of signals that have a dossier and are spelt much like `name`."""
+    known = aliases.filter(pl.col("signal_id").is_in(list(with_dossier))).select("alias_key", "alias")
+    written, wanted = dict(known.iter_rows()), key(name[:LONGEST_NAME])
+    alike = get_close_matches(wanted, list(written), n=_LOOKED_AT, cutoff=0.6)
+    alike.sort(key=lambda other: -len(commonprefix([other, wanted])))  # stable: then as they are alike
+    return [written[other] for other in alike[:NEAR]]

@@ -1,0 +1,245 @@
+"""Passages on a Qdrant server: one collection for each version of the index, with vectors and keywords.
+
+Belongs here: filling, swapping and forgetting collections, and the legs of a search there. Does not belong here: search
+inside a process (`passage_store.py`), how legs are joined (`exo_assets/corpus/fusion.py`).
+
+A collection holds all that is needed to use it without Exo: passages with their text and place, `dense` vectors and
+sparse `keyword` vectors whose inner product is BM25. The alias `exo_corpus` is the released version.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from exo_assets.corpus.fusion import Floats
+from exo_assets.corpus.index_version import IndexContent
+from exo_assets.corpus.library import Allowed, Filters
+from exo_assets.corpus.sparse_terms import Sparse, mean_length, of_passage, of_query
+from exo_assets.corpus.terms import english_stemmer, terms
+
+ALIAS = "exo_corpus"
+DENSE, KEYWORD = "dense", "keyword"
+BATCH = 256
+TOLD_EVERY_S = 15.0
+TIMEOUT_S = 30
+SEARCHED_WIDTH = 256
+"""Candidates that the server's graph of vectors follows at least: wider finds more of the true nearest."""
+
+FILTERED = {
+    "document_id": "keyword",
+    "source": "keyword",
+    "mission": "keyword",
+    "targets": "keyword",
+    "year": "integer",
+}
+"""Fields of a passage's payload that searches filter by, with Qdrant's type of their index."""
+
+
+class QdrantServerError(ConnectionError):
+    """The Qdrant server does not answer, or refuses."""
+
+
+class QdrantServer:
+    """The collections of Exo on one server. `client` takes the place of a connection to `url`."""
+
+    def __init__(self, url: str, api_key: str | None = None, *, client: Any = None, timeout_s: int = TIMEOUT_S) -> None:
+        self.url = url
+        self._key, self._timeout, self._client = api_key, timeout_s, client
+
+    @staticmethod
+    def collection(version: str) -> str:
+        """Name of a version's collection."""
+        return f"{ALIAS}_{version}"
+
+    @property
+    def client(self) -> Any:
+        """Qdrant's client; nothing is asked of the server to make it."""
+        if self._client is None:
+            from qdrant_client import QdrantClient
+
+            self._client = QdrantClient(
+                url=self.url, api_key=self._key, timeout=self._timeout, check_compatibility=False
+            )
+        return self._client
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Turn what goes wrong with the server into QdrantServerError, with the setting's name."""
+        from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+        try:
+            yield
+        except ResponseHandlingException as error:
+            raise QdrantServerError(
+                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) does not answer ({error}); start it, correct the "
+                "setting, or unset it to search inside each process"
+            ) from error
+        except UnexpectedResponse as error:
+            remedy = "check EXO_QDRANT_API_KEY" if error.status_code in (401, 403) else "see its log"
+            raise QdrantServerError(
+                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) refuses: {error.status_code} "
+                f"{error.reason_phrase}; {remedy}"
+            ) from error
+
+    # -- collections -----------------------------------------------------------------------------------------------
+
+    def has(self, version: str, passages: int) -> bool:
+        """Whether the collection of `version` is there, with so many passages. QdrantServerError."""
+        name = self.collection(version)
+        with self.answering():
+            return bool(self.client.collection_exists(name)) and self.client.count(name, exact=True).count == passages
+
+    def fill(self, version: str, content: IndexContent, tell: Callable[[str], object]) -> None:
+        """Make the collection of `version`, or complete one that a killed run left behind. QdrantServerError."""
+        name, total = self.collection(version), content.chunks.height
+        with self.answering():
+            if not self.client.collection_exists(name):
+                self._create(name, content.model.dimensions)
+            done, began = 0, time.monotonic()
+            told = began
+            for points in _points(content):
+                self.client.upsert(name, points, wait=True)
+                done += len(points)
+                if time.monotonic() - told > TOLD_EVERY_S or done == total:
+                    told = time.monotonic()
+                    rate = done / max(told - began, 1e-9)
+                    tell(f"{done:,} of {total:,} passages on the Qdrant server, {rate:.0f}/s")
+        if not self.has(version, total):
+            raise QdrantServerError(
+                f"the collection {name} on the Qdrant server at {self.url} does not have the {total:,} passages that "
+                "were sent; remove it and run `exo run --job corpus_refresh` again"
+            )
+
+    def _create(self, name: str, dimensions: int) -> None:
+        from qdrant_client import models
+
+        self.client.create_collection(
+            name,
+            # Unit vectors: the dot product is the cosine.
+            vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.DOT)},
+            sparse_vectors_config={KEYWORD: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        )
+        for field, kind in FILTERED.items():
+            self.client.create_payload_index(name, field, models.PayloadSchemaType(kind))
+
+    def swap(self, version: str) -> None:
+        """Let the alias mean the collection of `version`, from one moment to the next. QdrantServerError."""
+        from qdrant_client import models
+
+        with self.answering():
+            present = {a.alias_name: a.collection_name for a in self.client.get_aliases().aliases}
+            name = self.collection(version)
+            if present.get(ALIAS) == name:
+                return
+            old = [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=ALIAS))]
+            new = models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=ALIAS))
+            self.client.update_collection_aliases([*(old if ALIAS in present else []), new])
+
+    def forget_all_but(self, versions: Collection[str]) -> None:
+        """Delete the collections of all other versions. QdrantServerError."""
+        kept = {self.collection(version) for version in versions}
+        with self.answering():
+            for found in self.client.get_collections().collections:
+                if found.name.startswith(f"{ALIAS}_") and found.name not in kept:
+                    self.client.delete_collection(found.name)
+
+
+class ServerStore:
+    """The legs over the collection of one version. `chunk_ids`: the passages in the order in which scores are given."""
+
+    def __init__(self, server: QdrantServer, version: str, chunk_ids: Sequence[str]) -> None:
+        self._server, self._collection = server, server.collection(version)
+        self._row = {chunk: row for row, chunk in enumerate(chunk_ids)}
+        self._stem = english_stemmer()
+
+    def dense(self, vector: npt.NDArray[np.float32], depth: int, allowed: Allowed | None) -> Floats:
+        """Cosine of passages and a unit vector; NaN outside the best `depth` of those allowed. QdrantServerError."""
+        from qdrant_client import models
+
+        wide = models.SearchParams(hnsw_ef=max(SEARCHED_WIDTH, depth))
+        return self._found(vector.tolist(), DENSE, depth, allowed, search_params=wide)
+
+    def keyword(self, query: str, also: Collection[str], depth: int, allowed: Allowed | None) -> Floats:
+        """BM25 of passages that share a term with `query` or `also`; as `dense`."""
+        from qdrant_client import models
+
+        asked = of_query(terms(query, self._stem), also)
+        if not asked.indices:
+            return np.full(len(self._row), np.nan)
+        return self._found(models.SparseVector(**_lists(asked)), KEYWORD, depth, allowed)
+
+    def _found(self, query: Any, using: str, depth: int, allowed: Allowed | None, **how: Any) -> Floats:
+        out = np.full(len(self._row), np.nan)
+        if allowed is not None and not allowed.passages.any():
+            return out
+        with self._server.answering():
+            found = self._server.client.query_points(
+                self._collection,
+                query=query,
+                using=using,
+                limit=depth,
+                query_filter=_filter(allowed) if allowed else None,
+                with_payload=False,
+                **how,
+            )
+        for point in found.points:
+            out[self._row[str(point.id).replace("-", "")]] = point.score
+        return out
+
+
+def _filter(allowed: Allowed) -> Any:
+    """What the server must check; it passes what `allowed.passages` has."""
+    from qdrant_client import models
+
+    filters: Filters = allowed.filters
+    wanted: list[tuple[str, Collection[str]]] = [
+        ("mission", filters.missions),
+        ("source", filters.sources),
+        ("document_id", filters.documents),
+        *(("targets", stars) for stars in allowed.stars),
+    ]
+    must: list[Any] = [
+        models.FieldCondition(key=field, match=models.MatchAny(any=sorted(values)))
+        for field, values in wanted
+        if values
+    ]
+    if filters.year_from is not None or filters.year_to is not None:
+        must.append(models.FieldCondition(key="year", range=models.Range(gte=filters.year_from, lte=filters.year_to)))
+    return models.Filter(must=must)
+
+
+def _points(content: IndexContent) -> Iterator[list[Any]]:
+    """Batches of points, named by their passages."""
+    from qdrant_client import models
+
+    about = ("document_id", "source", "mission", "year", "targets", "title", "url")
+    documents = content.documents.select(about)
+    rows = content.chunks.join(documents, on="document_id", how="left", maintain_order="left")
+    stem = english_stemmer()
+    mean = mean_length(terms(text, stem) for text in rows["text"])
+    shown = [name for name in rows.columns if name in ("section", "page", "start", "end", "text", *about)]
+    for start in range(0, rows.height, BATCH):
+        batch: pl.DataFrame = rows[start : start + BATCH]
+        vectors = content.vectors[start : start + BATCH]
+        yield [
+            models.PointStruct(
+                id=row["chunk_id"],
+                vector={
+                    DENSE: vector.tolist(),
+                    KEYWORD: models.SparseVector(**_lists(of_passage(terms(row["text"], stem), mean))),
+                },
+                payload={name: row[name] for name in shown},
+            )
+            for row, vector in zip(batch.iter_rows(named=True), vectors, strict=True)
+        ]
+
+
+def _lists(sparse: Sparse) -> dict[str, list[Any]]:
+    return {"indices": list(sparse.indices), "values": list(sparse.values)}

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from indexed_corpus import DOCUMENTS, content, embedder
+from qdrant_client import QdrantClient
+
+from exo_assets.corpus.fusion import Floats, deepest
+from exo_assets.corpus.index_version import IndexContent
+from exo_assets.corpus.keyword_index import KeywordIndex
+from exo_assets.corpus.library import Allowed, Filters, Library, SearchRequest
+from exo_resources.lake import Lake
+from exo_resources.library_store import LibraryMissingError, LibraryStore
+from exo_resources.passage_server import ALIAS, QdrantServer, QdrantServerError, ServerStore
+from exo_resources.passage_store import EmbeddedStore
+from exo_resources.settings import Settings
+
+QUESTIONS = (
+    "How many planets does Kepler-90 have?",
+    "secondary eclipse of a hot Jupiter",
+    "koi_depth",
+    "transit timing variations of KIC 11442793",
+    "planets planets planets",
+    "zzz qqq",
+)
+FILTERS = (
+    Filters(missions=("kepler",)),
+    Filters(sources=("arxiv", "file")),
+    Filters(documents=("notes.txt",)),
+    Filters(year_from=2017, year_to=2020),
+    Filters(year_to=2013),
+    Filters(targets=("KOI-351.01",)),
+    Filters(targets=("TOI 700", "Kepler-11")),
+    Filters(targets=("WASP-18 b",), sources=("arxiv",)),
+    Filters(sources=("package",), year_from=2000),
+)
+
+
+@pytest.fixture(scope="module")
+def parts() -> IndexContent:
+    return content()
+
+
+@pytest.fixture(scope="module")
+def keywords(parts: IndexContent) -> KeywordIndex:
+    return KeywordIndex.build(parts.chunks["text"].to_list())
+
+
+def _server() -> QdrantServer:
+    """Qdrant's client in its local mode, in the place of a connection to a server."""
+    return QdrantServer("http://qdrant.example:6333", client=QdrantClient(":memory:"))
+
+
+@pytest.fixture(scope="module", params=["embedded", "server"])
+def library(request: pytest.FixtureRequest, parts: IndexContent, keywords: KeywordIndex) -> Library:
+    store: Any
+    if request.param == "embedded":
+        store = EmbeddedStore(parts.vectors, keywords)
+    else:
+        server = _server()
+        server.fill(parts.version(), parts, lambda _: None)
+        store = ServerStore(server, parts.version(), parts.chunks["chunk_id"].to_list())
+    return Library(
+        {"version": parts.version()},
+        chunks=parts.chunks,
+        documents=parts.documents,
+        aliases=parts.aliases,
+        store=store,
+        words=keywords,
+        embed=embedder().embed,
+    )
+
+
+def _same(found: Floats, wanted: Floats, depth: int) -> None:
+    """Equal where both have a score; of equal scores at the edge of the depth either may be in."""
+    assert int((~np.isnan(found)).sum()) == int((~np.isnan(deepest(wanted, depth))).sum())
+    both = ~np.isnan(found)
+    assert np.allclose(found[both], wanted[both], atol=1e-4)
+    if both.any():
+        assert found[both].min() >= np.sort(wanted[~np.isnan(wanted)])[::-1][:depth].min() - 1e-4
+
+
+@pytest.mark.parametrize("depth", [1, 4, 300])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_legs_are_cosine_and_bm25(
+    library: Library, parts: IndexContent, keywords: KeywordIndex, question: str, depth: int
+) -> None:
+    vector = embedder().embed([question])[0]
+    _same(library.store.dense(vector, depth, None), (parts.vectors @ vector).astype(float), depth)
+    also = ("koi351", "kepler90", "planet")
+    _same(library.store.keyword(question, also, depth, None), keywords.found(question, also).astype(float), depth)
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=repr)
+def test_a_filter_lets_through_what_it_should_and_nothing_else(
+    library: Library, parts: IndexContent, keywords: KeywordIndex, filters: Filters
+) -> None:
+    allowed = library._allowed(filters, None)
+    assert allowed is not None
+    vector, question = embedder().embed(["planets in transit"])[0], "planets in transit of a star"
+    dense = np.where(allowed.passages, parts.vectors @ vector, np.nan)
+    keyword = np.where(allowed.passages, keywords.found(question), np.nan)
+    for depth in (2, 300):
+        _same(library.store.dense(vector, depth, allowed), dense, depth)
+        _same(library.store.keyword(question, (), depth, allowed), keyword, depth)
+
+
+def test_nothing_is_found_where_nothing_is_allowed(library: Library, parts: IndexContent) -> None:
+    nobody = Allowed(Filters(missions=("k2",)), (), np.zeros(parts.chunks.height, dtype=bool))
+    assert np.isnan(library.store.dense(parts.vectors[0], 5, nobody)).all()
+    assert np.isnan(library.store.keyword("planets", (), 5, nobody)).all()
+
+
+def test_the_store_is_shared_between_threads(library: Library, parts: IndexContent) -> None:
+    wanted = [int(np.nanargmax(library.store.dense(v, 3, None))) for v in parts.vectors]
+    got: list[list[int]] = [[] for _ in range(4)]
+
+    def ask(thread: int) -> None:
+        for vector in parts.vectors:
+            got[thread].append(int(np.nanargmax(library.store.dense(vector, 3, None))))
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [wanted] * 4
+
+
+# -- collections -------------------------------------------------------------------------------------------------------
+
+
+def _store(tmp_path: Path, server: QdrantServer) -> LibraryStore:
+    settings = Settings(home=tmp_path, qdrant_url=server.url)
+    return LibraryStore(Lake(settings.lake), settings, server)
+
+
+def _collections(server: QdrantServer) -> set[str]:
+    return {c.name for c in server.client.get_collections().collections}
+
+
+def _alias(server: QdrantServer) -> dict[str, str]:
+    return {a.alias_name: a.collection_name for a in server.client.get_aliases().aliases}
+
+
+def test_a_version_is_a_collection_and_a_release_swaps_the_alias(tmp_path: Path) -> None:
+    server = _server()
+    store = _store(tmp_path, server)
+    first = store.build(content(DOCUMENTS[:5]))["version"]
+    assert _collections(server) == {f"exo_corpus_{first}"} and _alias(server) == {}
+    store.release(first)
+    assert _alias(server) == {ALIAS: f"exo_corpus_{first}"}
+    second = store.build(content(DOCUMENTS[:6]))["version"]
+    assert _alias(server) == {ALIAS: f"exo_corpus_{first}"} and store.open().version == first
+    store.release(second)
+    assert _alias(server) == {ALIAS: f"exo_corpus_{second}"} and store.open().version == second
+    hit = store.open().search("odd and even eclipses")[0]
+    assert hit.document_id == "arXiv:1801.00001" and hit.keyword is not None and hit.dense is not None
+
+
+def test_old_collections_go_with_their_versions_and_others_stay(tmp_path: Path) -> None:
+    server = _server()
+    server.client.create_collection("somebody_elses", vectors_config={})
+    store = _store(tmp_path, server)
+    for last in (3, 4, 5, 6, 7):
+        store.release(store.build(content(DOCUMENTS[:last]))["version"])
+    kept = {f"exo_corpus_{m['version']}" for m in store.versions()}
+    assert len(kept) == 3 and _collections(server) == {*kept, "somebody_elses"}
+
+
+def test_a_collection_that_a_killed_run_left_is_completed(tmp_path: Path) -> None:
+    server = _server()
+    store = _store(tmp_path, server)
+    parts = content()
+    version = store.build(parts)["version"]
+    lost = parts.chunks["chunk_id"][2]
+    server.client.delete(f"exo_corpus_{version}", [lost])
+    assert store.missing(version) == f"the Qdrant server lacks exo_corpus_{version}"
+    with pytest.raises(LibraryMissingError, match="does not have the index"):
+        store.open(version)
+    store.build(parts)
+    assert store.missing(version) == "" and store.open(version).passage(lost)["chunk_id"] == lost
+
+
+def test_a_server_that_is_set_later_gets_the_version_that_the_lake_has(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    version = LibraryStore(Lake(settings.lake), settings).build(content())["version"]
+    server = _server()
+    later = _store(tmp_path, server)
+    assert "lacks" in later.missing(version)
+    later.build(content())
+    assert later.missing(version) == "" and _collections(server) == {f"exo_corpus_{version}"}
+
+
+def test_what_is_on_the_server_can_be_used_without_the_lake(parts: IndexContent) -> None:
+    server = _server()
+    server.fill("v", parts, lambda _: None)
+    (point,) = server.client.retrieve(server.collection("v"), [parts.chunks["chunk_id"][0]])
+    chunk = parts.chunks.row(0, named=True)
+    assert {k: point.payload[k] for k in ("document_id", "start", "end", "text")} == {
+        k: chunk[k] for k in ("document_id", "start", "end", "text")
+    }
+    assert point.payload["targets"] == ["KIC 11442793"] and point.payload["year"] == 2017
+
+
+# -- a server that fails -----------------------------------------------------------------------------------------------
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    """Answers everything with the server's status; with none it does not answer until it is let go."""
+
+    def _answer(self) -> None:
+        if self.server.status is None:  # type: ignore[attr-defined]
+            self.server.let_go.wait(60)  # type: ignore[attr-defined]
+            return
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_PUT = do_POST = do_DELETE = _answer
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def http() -> Iterator[ThreadingHTTPServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
+    server.status, server.let_go = 503, threading.Event()  # type: ignore[attr-defined]
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.let_go.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _url(http: ThreadingHTTPServer) -> str:
+    return f"http://127.0.0.1:{http.server_address[1]}"
+
+
+@pytest.mark.parametrize(("status", "remedy"), [(503, "see its log"), (401, "check EXO_QDRANT_API_KEY")])
+def test_a_server_that_refuses_is_named(
+    http: ThreadingHTTPServer, parts: IndexContent, status: int, remedy: str
+) -> None:
+    http.status = status  # type: ignore[attr-defined]
+    server = QdrantServer(_url(http), "a secret")
+    store = ServerStore(server, "v", parts.chunks["chunk_id"].to_list())
+    for ask in (
+        lambda: server.has("v", 1),
+        lambda: server.swap("v"),
+        lambda: store.dense(parts.vectors[0], 3, None),
+        lambda: store.keyword("planets", (), 3, None),
+    ):
+        with pytest.raises(QdrantServerError, match=rf"EXO_QDRANT_URL.* refuses: {status}.*{remedy}") as caught:
+            ask()
+        assert "a secret" not in str(caught.value)
+
+
+def test_a_server_that_does_not_answer_in_time_is_named(http: ThreadingHTTPServer) -> None:
+    http.status = None  # type: ignore[attr-defined]
+    with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) does not answer"):
+        QdrantServer(_url(http), timeout_s=1).has("v", 1)
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: nobody else has the port either
+        settings = Settings(home=tmp_path, qdrant_url=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        store = LibraryStore(Lake(settings.lake), settings)
+        with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) does not answer .* unset it"):
+            store.build(content(DOCUMENTS[:3]))
+
+
+def test_a_search_request_reaches_the_server_with_its_filters(tmp_path: Path) -> None:
+    server = _server()
+    store = _store(tmp_path, server)
+    store.release(store.build(content())["version"])
+    hits = store.open().search("planets", SearchRequest(filters=Filters(targets=("Kepler-90",), year_from=2014)))
+    assert [h.document_id for h in hits] == ["arXiv:1710.00001"] and hits[0].names_target is False

@@ -1,0 +1,129 @@
+"""arXiv's OAI-PMH service as a real HTTP server, with faults that can be switched on.
+
+It answers ListRecords with from, until and set (date granularity, both ends included, as arXiv does) in parts of `page`
+records behind resumption tokens.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from urllib.parse import parse_qs, urlsplit
+
+from tests.corpus.arxiv_answers import oai, oai_answer, oai_deleted, oai_record
+
+EP = "physics:astro-ph:EP"
+
+
+@dataclass
+class Paper:
+    """A record as the service has it now."""
+
+    arxiv_id: str
+    listed: str
+    title: str = "Eight planets"
+    abstract: str = "We find one more."
+    categories: str = "astro-ph.EP astro-ph.IM"
+    deleted: bool = False
+
+    def record(self) -> str:
+        if self.deleted:
+            return oai_deleted(self.arxiv_id, self.listed)
+        return oai_record(self.arxiv_id, self.title, self.abstract, listed=self.listed, categories=self.categories)
+
+
+@dataclass
+class OaiServer:
+    """The running service; a context manager. `faults`: what becomes of the next requests, one each, '' for nothing."""
+
+    papers: dict[str, Paper] = field(default_factory=dict)
+    page: int = 2
+    faults: deque[str] = field(default_factory=deque)
+    always: str = ""
+    requests: list[dict[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        server = self
+
+        class Handler(_Handler):
+            service = server
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/oai"
+
+    def has(self, *papers: Paper) -> None:
+        """Papers that the service lists from now on."""
+        self.papers |= {paper.arxiv_id: paper for paper in papers}
+
+    def answer(self, asked: dict[str, str]) -> bytes:
+        first, start, last, name = asked.get("from", ""), 0, asked.get("until", "9999"), asked.get("set", "")
+        if token := asked.get("resumptionToken"):
+            assert set(asked) == {"verb", "resumptionToken"}, "a token stands alone"
+            first, last, name, offset = token.split("|")
+            start = int(offset)
+        elif asked.get("metadataPrefix") != "arXiv":
+            return oai('<error code="cannotDisseminateFormat">no such format</error>')
+        if name != EP:
+            return oai('<error code="badArgument">no such set</error>')
+        found = sorted(
+            (p for p in self.papers.values() if first <= p.listed <= last and "astro-ph.EP" in p.categories),
+            key=lambda p: (p.listed, p.arxiv_id),
+        )
+        if not found:
+            return oai('<error code="noRecordsMatch">nothing</error>')
+        more = start + self.page < len(found)
+        token = f"<resumptionToken>{first}|{last}|{name}|{start + self.page}</resumptionToken>" if more else ""
+        return oai_answer(*(p.record() for p in found[start : start + self.page]), token=token)
+
+    def __enter__(self) -> OaiServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    service: OaiServer
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        self.service.requests.append(asked)
+        fault = self.service.faults.popleft() if self.service.faults else self.service.always
+        match fault:
+            case "":
+                self._send(self.service.answer(asked))
+            case "cut":
+                self._send(self.service.answer(asked)[:-40])
+            case "html":
+                self._send(b"<!DOCTYPE html><html><body>Rate exceeded.<br></body></html>")
+            case "expired":
+                self._send(oai('<error code="badResumptionToken">token expired</error>'))
+            case "same_token":
+                self._send(oai_answer(oai_record(), token="<resumptionToken>a|b|c|0</resumptionToken>"))
+            case _:  # a status, and how long to wait
+                status, _, wait = fault.partition(" ")
+                self._send(b"busy", int(status), {"Retry-After": wait} if wait else {})
+
+    def _send(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
