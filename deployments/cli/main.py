@@ -14,7 +14,20 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from deployments.cli import dossier, import_curves, ingest, instance, query, rollback, run, score, serve, status, ui, vet
+from deployments.cli import (
+    dossier,
+    import_curves,
+    ingest,
+    instance,
+    query,
+    rollback,
+    run,
+    score,
+    serve,
+    status,
+    ui,
+    vet,
+)
 from deployments.cli.output import FAILED, INTERRUPTED, CliError
 
 
