@@ -23,7 +23,10 @@ from deployments.cli import (
     rollback,
     run,
     score,
+<<<<<<< HEAD
     search,
+=======
+>>>>>>> c-dossiers
     serve,
     status,
     ui,
