@@ -23,10 +23,7 @@ from deployments.cli import (
     rollback,
     run,
     score,
-<<<<<<< HEAD
     search,
-=======
->>>>>>> c-dossiers
     serve,
     status,
     ui,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from small_library import document, small_library
 
 from deployments.serve.corpus_answerer import CorpusAnswerer, corpus_answerer
 from deployments.serve.dossiers import Dossiers
@@ -14,7 +15,6 @@ from deployments.serve.library_work import LibraryWork, OpenLibrary
 from exo_resources.chat_store import ChatStore
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
-from tests.corpus.small_library import document, small_library
 
 KOI_SCORE = document(
     "archive:koi_score",

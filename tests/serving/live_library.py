@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from indexed_corpus import DOCUMENTS, content
 from live_endpoint import Live
 
 from exo_assets.corpus.document import Document
@@ -20,7 +21,6 @@ from exo_resources.lake import Lake
 from exo_resources.library_client import LibraryClient
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
-from tests.corpus.indexed_corpus import DOCUMENTS, content
 
 GOLDEN = {document for _, document in GOLDEN_SEARCHES}
 ONLY_IN = {

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from library_parts import DOSSIERS, opened, pinned, slot, small_lake
+from small_library import KEPLER_90, alias_table
 
 from deployments.serve.dossiers import LOOKED_AT_EVERY_S, Dossiers, DossierUnknownError, NoDossiersError
 from deployments.serve.from_thread import FromThread, TooLongError
@@ -24,7 +25,6 @@ from deployments.serve.reply_cache import ReplyCache
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
 from exo_resources.settings_file import SettingsFileError, read_settings, write_settings
-from tests.corpus.small_library import KEPLER_90, alias_table
 
 # -- the slot --------------------------------------------------------------------------------------------------------
 
