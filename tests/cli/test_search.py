@@ -17,7 +17,6 @@ from exo_resources.settings import Settings
 from tests.corpus.indexed_corpus import DOCUMENTS, content
 
 
-
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("EXO_")]:

@@ -215,7 +215,7 @@ def test_the_corpus_is_described(library: LibraryWork) -> None:
 
 def test_dossiers_by_any_name(library: LibraryWork) -> None:
     async def scene(http: httpx.AsyncClient) -> None:
-        assert (await http.get("/v1/dossier/Kepler-90%20h")).json()["verdict"] == "planet"
+        assert (await http.get("/v1/dossier/Kepler-90%20h")).json()["dossier"]["title"] == "Kepler-90 h"
         missing = await http.get("/v1/dossier/KOI-351")
         assert missing.status_code == 404 and "kepler:K00351.02" in missing.json()["remedy"]
 
