@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from small_library import document, small_library
 
 from exo_assets.corpus.answering import (
     MODEL_DECLINED,
@@ -18,7 +19,6 @@ from exo_assets.corpus.extractive import NOTHING_CLOSE
 from exo_assets.corpus.followup import Turn
 from exo_assets.corpus.generated import GeneratorError, Message, PromptSettings
 from exo_assets.corpus.library import Filters, Library, QueryError, SearchRequest
-from tests.corpus.small_library import document, small_library
 
 PERIOD = "What is the orbital period of Kepler-90 h?"
 SYSTEM = """# The Kepler-90 system

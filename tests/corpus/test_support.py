@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from small_library import embed
 
 from exo_assets.corpus.extractive import Passage
 from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.own_documents import own_documents
 from exo_assets.corpus.sentences import sentences
 from exo_assets.corpus.support import ADDRESS, NAME, NOT_BORNE, NUMBER, Evidence, Place
-from tests.corpus.small_library import embed
 
 SET = yaml.safe_load(Path(__file__).with_name("stated_sentences.yaml").read_text(encoding="utf-8"))
 # How rare a word is, is known from a corpus: here the one that ships.

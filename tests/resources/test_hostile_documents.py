@@ -6,13 +6,13 @@ import json
 import re
 
 import pytest
+from small_library import document, small_library
 
 from exo_assets.corpus.answering import AnswerSettings, answer_question, stream_answer
 from exo_assets.corpus.library import Library
 from exo_resources.language_model import RemoteModel
 from exo_resources.openai_call import Patience
 from exo_resources.openai_endpoint import Endpoint
-from tests.corpus.small_library import document, small_library
 from tests.openai_server import KEY, MODEL, OpenAIServer, Reply, Request, openai_server
 
 PERIOD = "What is the orbital period of Kepler-90 h?"
