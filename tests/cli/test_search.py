@@ -16,6 +16,7 @@ from exo_resources.lake import Lake
 from exo_resources.library_store import CURRENT, LibraryStore
 from exo_resources.settings import Settings
 
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("EXO_")]:
