@@ -27,11 +27,13 @@ import polars as pl
 
 from exo_assets.corpus.contracts import CORPUS_CHUNKS, CORPUS_DOCUMENTS
 from exo_assets.corpus.embedding import MINILM, Embedder, EmbeddingModel, Vectors
-from exo_assets.corpus.fusion import EQUAL, MOSTLY_DENSE, RECIPROCAL, Fusion, best_of_documents, fuse
+from exo_assets.corpus.fusion import EQUAL, Fusion, best_of_documents, fuse
 from exo_assets.corpus.identifiers import ALIAS_SCHEMA
 from exo_assets.corpus.index_version import IndexContent
 from exo_assets.corpus.keyword_index import KeywordIndex
+from exo_assets.corpus.known_item import without_title
 from exo_assets.corpus.library import Filters, Library, SearchRequest
+from exo_assets.corpus.retrieval_evaluation import FUSIONS
 from exo_assets.corpus.retrieval_metrics import RECALL_DEPTH, PerQuery, differences, gains, intervals, per_query
 from exo_assets.evaluation.bootstrap import Interval
 from exo_resources.lake import Lake
@@ -40,14 +42,13 @@ from exo_resources.settings import Settings
 
 SEED = 0
 SEARCHES = 200
-FUSIONS: Mapping[str, Fusion] = {"0.5/0.5": EQUAL, "0.7/0.3": MOSTLY_DENSE, "RRF": RECIPROCAL}
 
 
 def read(corpus: Path, limit: int | None) -> tuple[list[str], list[str]]:
     """Titles, and abstracts without them."""
     rows = [json.loads(line) for line in corpus.read_text(encoding="utf-8").splitlines()][:limit]
     titles = [row["title"].strip() for row in rows]
-    return titles, [row["abstract"].replace(title, " ").strip() for row, title in zip(rows, titles, strict=True)]
+    return titles, [without_title(title, row["abstract"]) for row, title in zip(rows, titles, strict=True)]
 
 
 def rankings(
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for first, second in (
         *((f, o) for f in FUSIONS for o in ("dense", "BM25")),
         ("0.5/0.5", "0.7/0.3"),
-        ("0.5/0.5", "RRF"),
+        ("0.5/0.5", "rrf"),
     ):
         show(f"{first} - {second}", differences(figures[first], figures[second], seed=SEED))
     print("\nA search, query embedded, one thread: milliseconds, by the share of passages that it may return")

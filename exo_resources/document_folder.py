@@ -45,7 +45,7 @@ class Listed:
     ago (`unsettled`)."""
 
     files: tuple[FoundFile, ...]
-    unsettled: tuple[str, ...] = ()
+    unsettled: tuple[FoundFile, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -85,16 +85,14 @@ class DocumentFolder:
 
     def listed(self) -> Listed:
         """The documents in it, ordered by path; none where there is no folder. FolderError when it cannot be read."""
-        now, files, unsettled = time.time(), list[FoundFile](), list[str]()
+        now, files, unsettled = time.time(), list[FoundFile](), list[FoundFile]()
         for path, size, changed_ns in self._disk() if self.on_disk else self._bucket():
             if is_passed_over(path):
                 continue
             age = now - changed_ns / 1e9
-            if -FUTURE_S < age < self.quiet_s:
-                unsettled.append(path)
-            else:
-                files.append(FoundFile(path, size, f"{size}:{changed_ns}"))
-        return Listed(tuple(sorted(files, key=lambda f: f.path)), tuple(sorted(unsettled)))
+            changing = -FUTURE_S < age < self.quiet_s
+            (unsettled if changing else files).append(FoundFile(path, size, f"{size}:{changed_ns}"))
+        return Listed(*(tuple(sorted(found, key=lambda f: f.path)) for found in (files, unsettled)))
 
     def read(self, file: FoundFile) -> bytes | None:
         """The bytes of a listed file; None when it went, or is not any more what was listed. FolderError otherwise."""
@@ -146,7 +144,7 @@ class DocumentFolder:
     def settle(self, names: Iterable[str], *, longest_s: float = _WAIT_FOR_S) -> None:
         """Wait until files of these names, just written, would be listed."""
         written, ends = set(names), time.monotonic() + longest_s
-        while any(p.rpartition("/")[2] in written for p in self.listed().unsettled) and time.monotonic() < ends:
+        while any(file.name in written for file in self.listed().unsettled) and time.monotonic() < ends:
             time.sleep(0.2)
 
     # -- the two kinds of place ------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def _read(folder: DocumentFolder, before: pl.DataFrame, runtime: Runtime, reader
     listed = folder.listed()
     plan = folder_files.plan(listed.files, before, reader)
     known = {row["path"]: row for row in before.iter_rows(named=True)}
-    rows = [*plan.kept, *(known[path] for path in listed.unsettled if path in known)]
+    rows = [*plan.kept, *(known[file.path] for file in listed.unsettled if file.path in known)]
     settled, waiting, moved = _looked_at(folder, plan.read, before, reader, known)
     rows += settled
     rows += [known[file.path] for file in moved if file.path in known]

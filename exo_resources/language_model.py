@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from exo_assets.corpus.generated import GeneratorError, Message
+from exo_assets.corpus.answering import AnswerSettings
+from exo_assets.corpus.fusion import FUSIONS
+from exo_assets.corpus.generated import GeneratorError, Message, PromptSettings
 from exo_resources.openai_call import Call, Patience
 from exo_resources.openai_endpoint import Endpoint, check_model
 from exo_resources.settings import Settings
@@ -131,6 +134,14 @@ def language_model(settings: Settings) -> LanguageModel | None:
         raise GeneratorError("EXO_GENERATOR=remote needs EXO_LLM_URL and EXO_LLM_MODEL", "refused")
     key = settings.llm_api_key.get_secret_value() if settings.llm_api_key else None
     return RemoteModel(Endpoint.of(settings.llm_url, settings.llm_model, key), patience, **declared)
+
+
+def answer_settings(settings: Settings) -> AnswerSettings:
+    """How questions are answered: the search and the model's context as set."""
+    return AnswerSettings(
+        search=replace(AnswerSettings().search, fusion=FUSIONS[settings.fusion]),
+        prompt=PromptSettings(context_tokens=settings.llm_context_tokens),
+    )
 
 
 def now() -> str:

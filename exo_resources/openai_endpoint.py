@@ -7,7 +7,7 @@ Belongs here: addresses without secrets, and failures in words. Does not belong 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -26,8 +26,8 @@ class Endpoint:
 
     url: str
     model: str
-    key: str = NO_KEY
-    login: tuple[str, str] | None = None
+    key: str = field(default=NO_KEY, repr=False)
+    login: tuple[str, str] | None = field(default=None, repr=False)
     trust_env: bool = True
 
     @classmethod

@@ -202,7 +202,7 @@ def comparison(lake: Lake) -> str | None:
 
 
 def endpoint(settings: Settings) -> dict[str, Any]:
-    """How the endpoint is and which model it answers with."""
+    """How the endpoint is, which model it answers with, and how its library is."""
     from exo_resources.serve_client import ServeClient
 
     found = ServeClient(settings).status()
@@ -213,6 +213,7 @@ def endpoint(settings: Settings) -> dict[str, Any]:
         "model_version": found.model.version if found.model else None,
         "model_digest": found.model.digest if found.model else None,
         "message": found.message,
+        "library": found.library,
     }
 
 

@@ -84,7 +84,8 @@ class Done:
 
 def _put(folder: DocumentFolder, paths: Sequence[Path]) -> Iterator[Done]:
     """Put every file into the folder, one after the other."""
-    there = {file.name: file for file in reversed(folder.listed().files)}
+    listed = folder.listed()
+    there = {file.name: file for file in reversed([*listed.files, *listed.unsettled])}
     taken, files = set[str](), list(_files(paths))
     with counted(f"{{}} of {len(files):,} files") as tell:
         for count, path in enumerate(files, start=1):
@@ -135,7 +136,7 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 def _removed(folder: DocumentFolder, names: Sequence[str]) -> list[Done]:
     """Take documents away by name or path; CliError when one of them is not there, before any is taken."""
     listed = folder.listed()
-    there = [*(file.path for file in listed.files), *listed.unsettled]
+    there = [file.path for file in (*listed.files, *listed.unsettled)]
     found = {name: [path for path in there if name in (path, path.rpartition("/")[2])] for name in names}
     if missing := [name for name in names if not found[name]]:
         raise CliError(f"there is no document {', '.join(missing)}", "exo ingest --list shows what there is", USAGE)
@@ -177,7 +178,7 @@ def _known(folder: DocumentFolder, lake: Lake) -> list[dict[str, Any]]:
     rows = {row["path"]: row for row in lake.read(FILES).iter_rows(named=True)} if lake.version(FILES) else {}
     listed = folder.listed()
     out = []
-    for file in listed.files:
+    for file in (*listed.files, *listed.unsettled):
         row = rows.get(file.path)
         current = row is not None and row["fingerprint"] == file.fingerprint
         out.append(

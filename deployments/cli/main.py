@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from deployments.cli import (
+    ask,
     dossier,
     import_curves,
     ingest,
@@ -98,6 +99,7 @@ app.command("import")(import_curves.import_curves)
 app.command("ingest")(ingest.ingest)
 app.command("query")(query.query)
 app.command("search")(search.search)
+app.command("ask")(ask.ask)
 app.command("dossier")(dossier.dossier)
 app.command("status")(status.status)
 app.command("rollback")(rollback.rollback)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from deployments.cli.library_state import in_words
 from deployments.cli.output import FAILED, CliError, err, out, print_json, read_settings
 
 if TYPE_CHECKING:
@@ -25,16 +26,19 @@ def _group() -> None:
 
 @app.command("start")
 def start(json: bool = typer.Option(False, "--json", help="The status as JSON.")) -> None:
-    """Bring the endpoint up with the champion, and wait until it answers."""
+    """Bring the endpoint up with the champion and the released index, and wait until it answers."""
     from exo_resources.serve_client import ServeClient, ServeError
 
     settings = read_settings()
     client = ServeClient(settings)
     try:
+        library = _library_waits(settings)
         if client.last_good() is None:
-            _deploy(settings)
+            _deploy(settings, "serve_vetter", *library)
         else:
             client.start(lambda text: err().print(text, markup=False))
+            if library:
+                _deploy(settings, *library)
         found = client.status()
     except ServeError as error:
         raise CliError(str(error)) from error
@@ -70,8 +74,19 @@ def status(json: bool = typer.Option(False, "--json", help="The status as JSON."
         raise typer.Exit(FAILED)
 
 
-def _deploy(settings: Settings) -> None:
-    """The first deployment: through the asset, which holds the endpoint's answers against the registry's model."""
+def _library_waits(settings: Settings) -> tuple[str, ...]:
+    """The library's asset, where an index is released and none has been put on the endpoint yet."""
+    from exo_resources.lake import Lake
+    from exo_resources.library_client import LibraryClient
+    from exo_resources.library_store import LibraryStore
+
+    released = LibraryStore(Lake(settings.lake), settings).released()
+    return ("serve_library",) if released is not None and LibraryClient(settings).last_good() is None else ()
+
+
+def _deploy(settings: Settings, *assets: str) -> None:
+    """The first deployment: through the assets, which hold the endpoint's answers against the registry's model and its
+    hits against the index."""
     from dagster import AssetKey
 
     from deployments.cli.execute import alone, execute, refuse_when_busy, tidy
@@ -89,8 +104,8 @@ def _deploy(settings: Settings) -> None:
 
             tidy(instance)
             refuse_when_busy(instance)
-            job = build_defs(settings).resolve_job_def("deploy_champion")
-            outcome = execute(job.get_subset(asset_selection={AssetKey("serve_vetter")}), instance, console)
+            job = build_defs(settings).resolve_job_def("nightly_refresh")
+            outcome = execute(job.get_subset(asset_selection={AssetKey(name) for name in assets}), instance, console)
     except InstanceError as error:
         raise CliError(str(error)) from error
     if not outcome.success:
@@ -104,3 +119,5 @@ def _show(found: ServeStatus, *, json: bool) -> None:
     else:
         model = f", model {found.model}" if found.model else ""
         out().print(f"{found.url}: {found.message}{model}", markup=False)
+        if found.library is not None:
+            out().print(f"library: {in_words(found.library)}", markup=False)

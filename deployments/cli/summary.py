@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deployments.cli.library_state import in_words
 from exo_assets.archive.contracts import RAW_CONTRACTS
 
 if TYPE_CHECKING:
@@ -174,6 +175,7 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
             markup=False,
         )
         _behind(console, "endpoint", endpoint["model_digest"], facts["champion"])
+        _served_library(console, endpoint["library"], facts["library"]["version"])
     else:
         console.print(f"  endpoint   {endpoint['url']}  does not answer: exo serve start", style="yellow", markup=False)
     console.print("  UI         exo ui, then http://127.0.0.1:3000", markup=False)
@@ -197,6 +199,17 @@ def _library(console: Console, library: dict[str, Any]) -> None:
             style="yellow",
             markup=False,
         )
+
+
+def _served_library(console: Console, served: dict[str, Any] | None, released: str | None) -> None:
+    """The index that the endpoint searches, where it is not the released one, loudly."""
+    if served is None:
+        return
+    if served["status"] == "ok" and served["version"] == released:
+        console.print(f"             its library searches {in_words(served)}", markup=False)
+    elif released is not None or served["status"] != "none":
+        text = f"  ! the endpoint's library: {in_words(served)}; exo run --job corpus_refresh puts {released} on it"
+        console.print(text, style="bold yellow", markup=False)
 
 
 def _behind(console: Console, what: str, digest: str | None, champion: dict[str, Any] | None) -> None:

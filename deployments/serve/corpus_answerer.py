@@ -15,10 +15,8 @@ from deployments.serve.from_thread import Stopped
 from deployments.serve.library_work import ANSWER, Event
 from exo_assets.corpus.answering import EXTRACTIVE, AnswerSettings, stream_answer
 from exo_assets.corpus.followup import Turn
-from exo_assets.corpus.fusion import FUSIONS
-from exo_assets.corpus.generated import PromptSettings
 from exo_assets.corpus.library import Filters, Library
-from exo_resources.language_model import LanguageModel, language_model
+from exo_resources.language_model import LanguageModel, answer_settings, language_model
 from exo_resources.settings import Settings
 
 EXTRACTIVE_LIMIT_S = 30.0
@@ -57,10 +55,8 @@ def corpus_answerer(settings: Settings, key: str) -> CorpusAnswerer:
 
     Nothing is loaded or connected to yet: an index is put on the endpoint whether or not a language model answers.
     """
-    search = replace(AnswerSettings().search, fusion=FUSIONS[settings.fusion])
-    prompt = PromptSettings(context_tokens=settings.llm_context_tokens)
     generator = language_model(settings)
     limit_s = EXTRACTIVE_LIMIT_S
     if generator is not None:
         limit_s += settings.llm_timeout_s
-    return CorpusAnswerer(AnswerSettings(search=search, prompt=prompt), generator, key=key, limit_s=limit_s)
+    return CorpusAnswerer(answer_settings(settings), generator, key=key, limit_s=limit_s)

@@ -1,12 +1,11 @@
 """Dossiers by any name of their signal.
 
-Belongs here: the table in memory, and which of its rows a name means. Does not belong here: how dossiers are made
-(`exo_assets.corpus`), HTTP.
+Belongs here: the table in memory, and the reply that a name gets. Does not belong here: how dossiers are made, or which
+signals a name means (`exo_assets.corpus`), HTTP.
 """
 
 from __future__ import annotations
 
-import bisect
 import json
 import threading
 import time
@@ -16,13 +15,14 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from exo_assets.corpus.designators import designators, key
+from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
+from exo_assets.corpus.dossier_lookup import LONGEST_NAME, find, near
 
-TABLE = "out_dossiers"
+TABLE = OUT_DOSSIERS.name
 LOOKED_AT_EVERY_S = 15.0
 """A new night's dossiers are seen after this long."""
-NEAREST = 5
-LONGEST_NAME = 200
+TOLD = ("signal_id", "rank", "corpus_version", "model_version", "made_at")
+"""Columns that are told beside the dossier."""
 
 
 class Tables(Protocol):
@@ -36,25 +36,22 @@ class Tables(Protocol):
 
 
 class NoDossiersError(RuntimeError):
-    """There is no table of dossiers yet."""
+    """There are no dossiers yet, or this one could not be made."""
 
 
 class DossierUnknownError(LookupError):
-    """No dossier is of that name; `nearest` are names of some that there are."""
+    """A name means no dossier, or several; `nearest` are names of some that there are."""
 
-    def __init__(self, name: str, nearest: list[str]) -> None:
-        super().__init__(f"there is no dossier of {name[:LONGEST_NAME]!r}")
+    def __init__(self, problem: str, nearest: list[str]) -> None:
+        super().__init__(problem)
         self.nearest = nearest
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The dossiers by signal, and every name that leads to one, sorted: its key, as it is written, the signal."""
-
+class _Table:
     digest: str
-    by_signal: dict[str, str]
-    names: list[tuple[str, str, str]]
-    keys: list[str]
+    rows: pl.DataFrame
+    row_of: dict[str, int]
 
 
 class Dossiers:
@@ -63,66 +60,45 @@ class Dossiers:
     def __init__(self, tables: Tables, clock: Callable[[], float] = time.monotonic) -> None:
         self._tables, self._clock = tables, clock
         self._lock = threading.Lock()
-        self._rows: _Rows | None = None
+        self._table: _Table | None = None
         self._looked = float("-inf")
 
     def find(self, name: str, aliases: pl.DataFrame) -> dict[str, Any]:
-        """The dossier of the signal that `name` means, as it was written.
+        """The dossier of the signal that `name` means, with its rank and versions; of a star's, when it has just one.
 
         `aliases` is the library's table of them. DossierUnknownError, NoDossiersError, or the lake's DamagedTableError.
         """
-        rows = self._current(aliases)
-        name = name.strip()
-        whole = {d.key for d in designators(name) if (d.start, d.end) == (0, len(name))}
-        wanted = whole | {key(name)}
-        signals = {signal for alias in wanted for signal in _named(rows, alias)}
-        if len(signals) != 1:
-            raise DossierUnknownError(name, self._nearest(rows, name, signals))
-        found: dict[str, Any] = json.loads(rows.by_signal[signals.pop()])
-        return found
+        table, name = self._current(), name[:LONGEST_NAME]
+        if name in table.row_of:
+            return _shown(table, name)
+        meant = find(name, aliases, table.row_of)
+        if len(meant.signals) > 1:
+            raise DossierUnknownError(f"{name!r} has {len(meant.signals)} candidates", list(meant.signals))
+        if meant.signals:
+            return _shown(table, meant.signals[0])
+        if meant.others:
+            raise DossierUnknownError(f"there is no dossier of {', '.join(meant.others[:5])}: no ranked candidate", [])
+        raise DossierUnknownError(
+            f"{name!r} is no name of a signal, planet or star of the catalogue", near(name, aliases, table.row_of)
+        )
 
-    def _nearest(self, rows: _Rows, name: str, signals: set[str]) -> list[str]:
-        """Names of the star's signals, or those that begin most like `name`."""
-        if signals:
-            return sorted(signals)[: 2 * NEAREST]
-        found = designators(name)
-        wanted = (found[0].key if found else key(name))[:LONGEST_NAME]
-        at = bisect.bisect_left(rows.keys, wanted)
-        around = rows.names[max(0, at - 20) : at + 20]
-        alike = sorted(around, key=lambda n: (-_begins_alike(n[0], wanted), n[0]))
-        return list(dict.fromkeys(written for _, written, _ in alike))[:NEAREST]
-
-    def _current(self, aliases: pl.DataFrame) -> _Rows:
+    def _current(self) -> _Table:
         with self._lock:
             now = self._clock()
-            if self._rows is None or now - self._looked > LOOKED_AT_EVERY_S:
+            if self._table is None or now - self._looked > LOOKED_AT_EVERY_S:
                 version = self._tables.version(TABLE)
                 if version is None:
                     raise NoDossiersError("there are no dossiers yet")
-                if self._rows is None or version.digest != self._rows.digest:
-                    self._rows = _rows(version.digest, self._tables.read(TABLE), aliases)
+                if self._table is None or version.digest != self._table.digest:
+                    rows = self._tables.read(TABLE).select(*TOLD, "dossier", "reason")
+                    row_of = {signal: row for row, signal in enumerate(rows["signal_id"])}
+                    self._table = _Table(version.digest, rows, row_of)
                 self._looked = now
-            return self._rows
+            return self._table
 
 
-def _begins_alike(a: str, b: str) -> int:
-    """How many characters both begin with."""
-    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def _named(rows: _Rows, alias: str) -> set[str]:
-    first, last = bisect.bisect_left(rows.keys, alias), bisect.bisect_right(rows.keys, alias)
-    return {signal for _, _, signal in rows.names[first:last]}
-
-
-def _rows(digest: str, table: pl.DataFrame, aliases: pl.DataFrame) -> _Rows:
-    by_signal = dict(table.select("signal_id", "dossier").iter_rows())
-    names = {(key(signal), signal, signal) for signal in by_signal}
-    known = aliases.filter(pl.col("signal_id").is_in(list(by_signal)))
-    names |= set(known.select("alias_key", "alias", "signal_id").iter_rows())
-    # The star's own names lead to its signals: to the dossier when there is one, else to the choice.
-    stars = known.select("star_id", "signal_id").unique()
-    of_star = aliases.filter(pl.col("signal_id").is_null()).select("alias_key", "alias", "star_id")
-    names |= set(of_star.join(stars, on="star_id").select("alias_key", "alias", "signal_id").iter_rows())
-    ordered = sorted(names)
-    return _Rows(digest, by_signal, ordered, [name[0] for name in ordered])
+def _shown(table: _Table, signal: str) -> dict[str, Any]:
+    row = table.rows.row(table.row_of[signal], named=True)
+    if row["dossier"] is None:
+        raise NoDossiersError(f"the dossier of {signal} could not be made: {row['reason']}")
+    return {**{name: row[name] for name in TOLD}, "dossier": json.loads(row["dossier"])}

@@ -59,9 +59,11 @@ def refusal(error: Exception) -> Reply:  # noqa: PLR0911
     if isinstance(error, ChatStoreError):
         return refused(503, str(error), "mend the database; searches and single questions go on without it")
     if isinstance(error, NoDossiersError):
-        return refused(503, str(error), REMEDY, retry_after_s=RETRY_LATER_S)
+        return refused(503, str(error), "`exo run --job corpus_refresh` makes them", retry_after_s=RETRY_LATER_S)
     if isinstance(error, DossierUnknownError):
-        near = f"did you mean one of {', '.join(error.nearest)}?" if error.nearest else REMEDY
+        near = (
+            f"did you mean one of {', '.join(error.nearest)}?" if error.nearest else "/v1/search finds what is written"
+        )
         return refused(404, str(error), near)
     log.exception("the library failed on a request", exc_info=error)
     return refused(500, f"the library failed: {type(error).__name__}: {error}"[:500], "see the log of the endpoint")

@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from exo_assets.corpus import extractive
-from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import ExtractiveAnswer, ExtractiveSettings, Passage
 from exo_assets.corpus.followup import Turn, standalone
 from exo_assets.corpus.generated import AnswerReader, Generator, GeneratorError, Given, PromptSettings, Stated, prompt
 from exo_assets.corpus.library import Embed, Hit, Library, SearchRequest
+from exo_assets.corpus.remembering import remembering
 from exo_assets.corpus.sentences import sentences
 from exo_assets.corpus.support import ADDRESS, Evidence, Place, Support, SupportSettings
 
@@ -241,7 +239,7 @@ def _events(  # noqa: PLR0917 - the parts of one answer
     yield found
     name = EXTRACTIVE if generator is None else generator.name
     empty = CitedAnswer(question, searched_for, (), found.sources, None, None, name, library.version)
-    embed = _remembering(library.embed)
+    embed = remembering(library).embed
     # Whether the corpus can answer is judged alike with and without a model.
     quoted = extractive.answer(
         searched_for,
@@ -374,16 +372,3 @@ def _last_heading(hit: Hit) -> str:
 def _heading(source: Source) -> str:
     """Title and section of a passage, for the prompt."""
     return source.title if not source.section or source.section == source.title else f"{source.title}; {source.section}"
-
-
-def _remembering(embed: Embed) -> Embed:
-    """`embed` that embeds each text once."""
-    known: dict[str, Vectors] = {}
-
-    def embedded(texts: Sequence[str]) -> Vectors:
-        new = list(dict.fromkeys(t for t in texts if t not in known))
-        if new:
-            known.update(zip(new, embed(new), strict=True))
-        return np.stack([known[t] for t in texts])
-
-    return embedded

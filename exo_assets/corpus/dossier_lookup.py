@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
-from os.path import commonprefix
 
 import polars as pl
 
@@ -32,7 +31,8 @@ def find(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> Nam
 
     A planet or signal that no table knows is not taken for its star's others.
     """
-    wanted = {key(name)} | {d.key for d in designators(name)}
+    name = name.strip()
+    wanted = {key(name)} | {d.key for d in designators(name) if (d.start, d.end) == (0, len(name))}
     rows = aliases.filter(pl.col("alias_key").is_in(list(wanted)))
     exact = set(rows["signal_id"].drop_nulls())
     stars = rows.filter(pl.col("signal_id").is_null())["star_id"]
@@ -47,5 +47,10 @@ def near(name: str, aliases: pl.DataFrame, with_dossier: Collection[str]) -> lis
     known = aliases.filter(pl.col("signal_id").is_in(list(with_dossier))).select("alias_key", "alias")
     written, wanted = dict(known.iter_rows()), key(name[:LONGEST_NAME])
     alike = get_close_matches(wanted, list(written), n=_LOOKED_AT, cutoff=0.6)
-    alike.sort(key=lambda other: -len(commonprefix([other, wanted])))  # stable: then as they are alike
+    alike.sort(key=lambda other: -_begins_alike(other, wanted))  # stable: then as they are alike
     return [written[other] for other in alike[:NEAR]]
+
+
+def _begins_alike(a: str, b: str) -> int:
+    """How many characters both begin with."""
+    return next((at for at, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -9,6 +9,7 @@ by the next run that embeds, which makes a new version of the index; nothing her
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ from exo_assets.corpus.embedder_contracts import (
     ML_EMBEDDER_GATES,
     ML_EMBEDDER_METRICS,
 )
+from exo_assets.corpus.embedding import Vectors
 from exo_assets.table_asset import Table, TableConfig, table_asset
 
 GROUP = "embedder"
@@ -38,6 +40,8 @@ TAUGHT_BY = tuple(
 """Code that decides what is taught, and what is asked afterwards."""
 FIGURES = ("corpus/embedder_tasks.py", "corpus/retrieval_metrics.py", "evaluation/bootstrap.py", "corpus/embedding.py")
 GENERAL_QUESTIONS = 500
+EMBEDDED_AT_ONCE = 64
+"""Texts of a task: some seconds of work."""
 
 
 def _way(resources: Any) -> str:
@@ -172,21 +176,24 @@ def _rival(resources: Any) -> str:
     lake = resources.lake
     digest = "".join(_stored(lake, ML_EMBEDDER_CANDIDATE)["digest"])
     before = rules.rival(digest, _stored(lake, ML_EMBEDDER_CHAMPION), resources.embedding_models.packaged)
-    return f"{resources.settings.seed} {before.digest}"
+    return before.digest
+
+
+def _seed_and_rival(resources: Any) -> str:
+    return f"{resources.settings.seed} {_rival(resources)}"
 
 
 @table_asset(
     ML_EMBEDDER_METRICS,
     group=GROUP,
-    code=["corpus/embedder_contracts.py", "corpus/embedder_champion.py", "corpus/embed_parts.py", *FIGURES],
+    code=["corpus/embedder_contracts.py", "corpus/embedder_champion.py", "corpus/embedding_tasks.py", *FIGURES],
     kinds=("ray", "parquet"),
-    salt=_rival,
+    salt=_seed_and_rival,
 )
 def ml_embedder_metrics(
     ml_embedder_candidate: pl.DataFrame, ray_runtime: Any, embedding_models: Any, settings: Any, lake: Any
 ) -> Table:
     """The candidate and the model in use on what was held out when the candidate was taught."""
-    from exo_assets.corpus.embed_parts import embed_in_parts
     from exo_assets.corpus.embedder_candidate import TASKS
     from exo_assets.corpus.embedder_tasks import comparison, per_task, read_tasks
 
@@ -196,7 +203,7 @@ def ml_embedder_metrics(
     before = rules.rival(row["digest"], _stored(lake, ML_EMBEDDER_CHAMPION), embedding_models.packaged)
     tasks = read_tasks(lake.get(f"{row['folder_key']}/{TASKS}"))
     old, new = (
-        per_task(tasks, partial(embed_in_parts, embedding_models.embedder(ref), map_=ray_runtime.map))
+        per_task(tasks, partial(_embedded, ref, embedding_models, ray_runtime))
         for ref in (before, rules.embedding_ref(row))
     )
     frame = comparison(old, new, tasks, seed=settings.seed).with_columns(
@@ -271,6 +278,17 @@ def ml_embedder_champion(
     if refused:
         context.log.warning("%s is not promoted: %s", ml_embedder_candidate["name"][0], "; ".join(refused))
     return Table(frame, notes={"refused": refused or None})
+
+
+def _embedded(ref: Any, models: Any, ray_runtime: Any, texts: Sequence[str]) -> Vectors:
+    """Unit vectors (texts, dimensions), made on Ray."""
+    import numpy as np
+
+    from exo_assets.corpus.embedding_tasks import PackedModel, embed_batch
+
+    batches = [texts[begin : begin + EMBEDDED_AT_ONCE] for begin in range(0, len(texts), EMBEDDED_AT_ONCE)]
+    packed = PackedModel.of(ref.model, ref.digest, models.files(ref))
+    return np.concatenate(ray_runtime.map(embed_batch, packed, batches))
 
 
 def _stored(lake: Any, contract: Any) -> pl.DataFrame:

@@ -27,7 +27,7 @@ address, memory); too busy after all tries; what it sent cannot be read or broke
 NOT_IN_THE_PASSAGES = "NOT IN THE PASSAGES"
 CHARACTERS_A_TOKEN = 3.0
 """Of English with numbers and names, on the safe side: 3.5 to 4.5 are usual."""
-MOST_CHARACTERS = 20_000
+MOST_CHARACTERS = 8_000
 """Of an answer; a model that goes on longer is stopped."""
 
 
@@ -165,10 +165,16 @@ def _cut(text: str, most: int) -> str:
     return text[: ends[-1]] if ends else ""
 
 
+_UNPRINTABLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\ud800-\uf8ff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f\U000f0000-\U0010ffff]"
+)
+"""Control, format, private and surrogate characters, the end of a line aside."""
+
+
 def _printable(text: str) -> str:
     """`text` without control and invisible characters, in one Unicode form; lines stay."""
-    kept = (c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Co", "Cs") else " " for c in text)
-    return unicodedata.normalize("NFC", "".join(kept))
+    return unicodedata.normalize("NFC", _UNPRINTABLE.sub(" ", text))
 
 
 # -- what the model wrote ----------------------------------------------------------------------------------------------

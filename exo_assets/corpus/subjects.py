@@ -27,7 +27,9 @@ _K2_ALONE = re.compile(
 )
 _MISSIONS = {
     "kepler": re.compile(rf"(?<![\w-])(?<!Johannes )(?:Kepler|KEPLER){_NUMBER}{_NOT_THE_MAN}"),
-    "k2": re.compile(rf"(?<![\w-])K2{_NUMBER}(?!\s?(?:V|IV|III)\b|[-\s](?:type|dwarfs?|giants?|stars?\b(?!\s+in)))"),
+    "k2": re.compile(
+        rf"(?<![\w-])(?<!type )(?<!types )K2{_NUMBER}(?!\s?(?:V|IV|III)\b|[-\s](?:type|dwarfs?|giants?|star\b))"
+    ),
     "tess": re.compile(r"(?<![\w-])TESS(?!\w)"),
 }
 """The mission itself by name; not a planet's or star's name (Kepler-90, K2-18), a spectral type or Kepler's laws."""

@@ -5,7 +5,7 @@ evidence stands. Does not belong here: quoted sentences (`extractive.py`), readi
 
 A sentence is borne by a passage when one or two neighbouring sentences of it say nearly the same (cosine and common
 words), deny or affirm alike, and every number and name of the sentence stands in the passage, the numbers where nobody
-else is spoken of. It never is when it holds an address, or when all that says so is an instruction to a language model.
+else is spoken of. It never is when it holds an address, or when what says so gives orders to a language model.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SupportSettings:
     sentence's terms that the evidence has, weighted by how rare they are. `least`: from there on they say the same."""
 
     cosine_weight: float = 0.5
-    least: float = 0.65
+    least: float = 0.63
 
 
 @dataclass(frozen=True)
@@ -61,14 +61,21 @@ _ADDRESS = re.compile(
     r"|\b[\w-]+(?:\.[\w-]+)*\.[a-z]{2,24}/\S",
     re.IGNORECASE,
 )
-_TO_A_MODEL = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|prompt|rule|passage|previous|above|context)"
-    r"|\b(?:you (?:must|are|should|will|shall|have to|need to)|(?:as|for) an? (?:ai|assistant|language model)|"
-    r"system prompt|(?:reply|respond|answer|say|state|write|print|output|tell (?:the|them|him|her)|cite) "
-    r"(?:that|with|only|exactly|the user|users?|to the)|new instructions?)\b"
-    r"|(?:^|[\n\W])\W{0,4}(?:system|assistant|user|developer|instruction)s?\s?[:\]>]",
+_TAKES_OVER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|prompts?|rules|previous|above|context)\b"
+    r"|\b(?:system prompt|new instructions?|you are now|you are an? (?:ai|assistant|language model|chatbot)|"
+    r"as an? (?:ai|assistant|language model))\b"
+    r"|(?:^|\n)\W{0,6}(?:system|assistant|user|developer|instructions?)\s?[:\]>|]|<\|",
     re.IGNORECASE,
 )
+"""What a text says that wants to be a language model's master: nothing in its passage is evidence."""
+_ORDERS = re.compile(
+    r"\b(?:you (?:must|should|will|shall|have to|need to) (?:now|only|always|never|not|answer|reply|respond|say|cite|"
+    r"write|act|pretend|obey)|(?:reply|respond|answer|say|state|write|print|output|cite|tell (?:the|them|him|her))"
+    r"(?:\s?:| (?:that|with|only|exactly|the user|users?|to the user)\b))",
+    re.IGNORECASE,
+)
+"""What an order begins with: neither its sentence nor the one behind it is evidence."""
 _DENIES = re.compile(
     r"\b(?:not|no|never|none|neither|nor|without|cannot|unlikely|\w+n[’']t|fails? to|ruled? out|rules out)\b",
     re.IGNORECASE,
@@ -77,6 +84,7 @@ _NUMBER = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:[,\u2009\u202f]\d{3})+|\d+
 _UNIT = re.compile(
     r"\s?[-‐]?\s?(%|(?:percent|ppm|days?|d|hours?|hr?|minutes?|min|years?|yr|au|km|K|pc)\b)", re.IGNORECASE
 )
+_ANYONE = "this object"
 _UNITS = {
     **{"percent": "%", "day": "d", "days": "d", "hour": "h", "hours": "h", "hr": "h", "minute": "min"},
     **{"minutes": "min", "year": "yr", "years": "yr"},
@@ -134,7 +142,7 @@ class Evidence:
             return Support(0.0, (), NOT_BORNE)
         asked, own = asked_for(sentence, self._same), names(sentence)
         wanted = _numbers(sentence, own)
-        vector = self._embed([sentence])[0]
+        vector = self._embed([_nameless(sentence, own)])[0]
         found = {n: self._best(sentence, vector, self._passages[n], asked) for n in numbers}
         best = max(score for score, _ in found.values())
         bearing = [n for n in numbers if found[n][0] >= self._settings.least]
@@ -181,10 +189,12 @@ class _Read:
     def __init__(self, passage: Passage, words: Words) -> None:
         text = passage.text
         self.spans = [(start, end) for start, end in passage.sentences if text[start:end].strip()]
-        self.texts = [text[start:end] for start, end in self.spans]
-        self.terms = [words.terms(t) for t in self.texts]
-        self.denies = [bool(_DENIES.search(t)) for t in self.texts]
-        self.instructs = [bool(_TO_A_MODEL.search(t)) for t in self.texts]
+        texts = [text[start:end] for start, end in self.spans]
+        self.texts = [_nameless(t, names(t)) for t in texts]
+        self.terms = [words.terms(t) for t in texts]
+        self.denies = [bool(_DENIES.search(t)) for t in texts]
+        orders = [bool(_TAKES_OVER.search(text) or _ORDERS.search(t)) for t in texts]
+        self.instructs = [order or before for order, before in zip(orders, [False, *orders], strict=False)]
         self.names = names(text)
         self._numbers = _numbers(text, self.names)
 
@@ -201,6 +211,15 @@ class _Read:
             for row, (start, end) in enumerate(self.spans)
             if start <= found.at < end
         )
+
+
+def _nameless(text: str, found: Sequence[Designator]) -> str:
+    """`text` with one word for every name: which name it is, is looked at apart, and aliases look nothing alike."""
+    out, at = "", 0
+    for d in found:
+        if d.start >= at:
+            out, at = f"{out}{text[at : d.start]}{_ANYONE}", d.end
+    return out + text[at:]
 
 
 def _numbers(text: str, taken: Sequence[Designator]) -> list[_Number]:

@@ -137,6 +137,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "endpoint": {
                 **{"healthy": True, "url": "http://127.0.0.1:8100"},
                 **{"model_version": "1", "model_digest": "digest1"},
+                "library": {"status": "degraded", "version": "xyz", "rejected": {"version": "abc", "reason": "torn"}},
             },
         },
     )
@@ -153,6 +154,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "/r/exo.duckdb",
         "abc  1,500 passages of 1,200 documents, MiniLM, searched in each process",
         "! the index def is built and not released",
+        "! the endpoint's library: index xyz; index abc was refused: torn; exo run --job corpus_refresh puts abc on it",
         "http://127.0.0.1:8100/v1/predict",
         "refused by the gates (floor_auc_kepler)",
         "nightly_refresh done in 61 s: 1 recomputed, 1 kept",

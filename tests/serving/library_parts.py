@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from small_library import document, small_library
 
 from deployments.serve.corpus_answerer import CorpusAnswerer, corpus_answerer
 from deployments.serve.dossiers import Dossiers
 from deployments.serve.library_slot import LibraryPin, LibrarySlot
 from deployments.serve.library_work import LibraryWork, OpenLibrary
+from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
 from exo_resources.chat_store import ChatStore
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
-from tests.corpus.small_library import document, small_library
 
 KOI_SCORE = document(
     "archive:koi_score",
@@ -32,12 +33,30 @@ KEPLER_90 = document(
     media="abstract",
 )
 SECOND = document("notes.txt", "The centroid of the light moves during the eclipse of a background binary.", "Notes")
-DOSSIERS = pl.DataFrame(
-    {
-        "signal_id": ["kepler:K00351.01", "kepler:K00351.02"],
-        "dossier": ['{"signal":"kepler:K00351.01","verdict":"planet"}', '{"signal":"kepler:K00351.02"}'],
-    }
-)
+
+
+def dossiers(**text: str | None) -> pl.DataFrame:
+    """Rows of out_dossiers: of each candidate of Kepler-90 the dossier (JSON) that is given by its number."""
+    return OUT_DOSSIERS.conform(
+        pl.DataFrame(
+            {
+                "signal_id": [f"kepler:K00351.{number.removeprefix('k')}" for number in text],
+                "star_id": "kic:11442793",
+                "mission": "kepler",
+                "rank": range(1, len(text) + 1),
+                "title": "Kepler-90",
+                "dossier": list(text.values()),
+                "n_passages": 0,
+                "n_about_star": 0,
+                "model_version": "m",
+                "made_at": "2026-01-01T00:00:00+00:00",
+                "reason": [None if value else "broken" for value in text.values()],
+            }
+        )
+    )
+
+
+DOSSIERS = dossiers(k01='{"title":"Kepler-90 h"}', k02='{"title":"Kepler-90 g"}', k03=None)
 
 
 def small_lake(folder: Path) -> Lake:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from indexed_corpus import DOCUMENTS, content
+from library_parts import dossiers
 from live_endpoint import Live
 
 from exo_assets.corpus.document import Document
@@ -20,7 +22,6 @@ from exo_resources.lake import Lake
 from exo_resources.library_client import LibraryClient
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
-from tests.corpus.indexed_corpus import DOCUMENTS, content
 
 GOLDEN = {document for _, document in GOLDEN_SEARCHES}
 ONLY_IN = {
@@ -28,7 +29,6 @@ ONLY_IN = {
     "two": Document("two.txt", "file", "text", "Two", "The second night at the telescope was clear; no owl came."),
 }
 OWL = "night at the telescope with an owl"
-DOSSIERS = pl.DataFrame({"signal_id": ["K00351.01"], "dossier": ['{"signal_id":"K00351.01","verdict":"planet"}']})
 
 
 class Versions:
@@ -43,7 +43,9 @@ class Versions:
         self.one, self.two = (
             str(self.store.build(content([*golden, *shared, ONLY_IN[name]]))["version"]) for name in ("one", "two")
         )
-        self.lake.write("out_dossiers", DOSSIERS)
+        self.lake.write(
+            "out_dossiers", dossiers(k01='{"title":"Kepler-90 h"}').with_columns(signal_id=pl.lit("K00351.01"))
+        )
 
     def own_document(self, version: str) -> str:
         """The document that only this version has."""

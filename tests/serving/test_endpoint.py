@@ -448,7 +448,7 @@ def test_the_endpoint_finds_what_the_index_does_and_answers(live: Live, with_lib
         http.post(path, json={"question": "What is the period of the planet of Kepler-90?"})
         followed = http.post(path, json={"question": "And how large is it?"}).json()
         assert followed["turn"] == 2 and "Kepler-90" in followed["searched_for"]
-        assert http.get("/v1/dossier/koi351.01").json()["verdict"] == "planet"
+        assert http.get("/v1/dossier/koi351.01").json()["dossier"] == {"title": "Kepler-90 h"}
         assert http.get("/v1/dossier/KOI-351.03").status_code == 404
         corpus = http.get("/v1/corpus").json()
         assert corpus["version"] == with_library.one and corpus["documents"] == library.documents.height

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from library_parts import DOSSIERS, opened, pinned, slot, small_lake
+from library_parts import DOSSIERS, dossiers, opened, pinned, slot, small_lake
+from small_library import KEPLER_90, alias_table
 
 from deployments.serve.dossiers import LOOKED_AT_EVERY_S, Dossiers, DossierUnknownError, NoDossiersError
 from deployments.serve.from_thread import FromThread, TooLongError
@@ -24,7 +24,6 @@ from deployments.serve.reply_cache import ReplyCache
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
 from exo_resources.settings_file import SettingsFileError, read_settings, write_settings
-from tests.corpus.small_library import KEPLER_90, alias_table
 
 # -- the slot --------------------------------------------------------------------------------------------------------
 
@@ -267,39 +266,43 @@ ALIASES = alias_table([KEPLER_90])
     "name", ["kepler:K00351.01", "K00351.01", "koi-351.01", "KOI 351.01", "Kepler-90 h", "kepler90h", "KEPLER-90H"]
 )
 def test_any_name_of_a_signal_leads_to_its_dossier(tmp_path: Path, name: str) -> None:
-    assert Dossiers(small_lake(tmp_path)).find(name, ALIASES) == {"signal": "kepler:K00351.01", "verdict": "planet"}
+    found = Dossiers(small_lake(tmp_path)).find(name, ALIASES)
+    assert (found["signal_id"], found["rank"], found["dossier"]) == ("kepler:K00351.01", 1, {"title": "Kepler-90 h"})
 
 
 @pytest.mark.parametrize(
-    ("name", "near"),
+    ("name", "says", "near"),
     [
-        ("Kepler-90", "kepler:K00351.01"),
-        ("KOI-351", "kepler:K00351.02"),
-        ("Kepler-90 i", "Kepler-90 h"),
-        ("Kepler-90 k", "Kepler-90"),
-        ("K00351.09", "K00351.01"),
-        ("x", ""),
-        ("", ""),
-        ("\x00" * 5000, ""),
-        ("Kepler-90 g and Kepler-90 h", "kepler:K00351.02"),
+        ("Kepler-90", "2 candidates", "kepler:K00351.01"),
+        ("KOI-351", "2 candidates", "kepler:K00351.02"),
+        ("Kepler-90 i", "no name", "Kepler-90 h"),
+        ("K00351.09", "no name", "K00351.01"),
+        ("x", "no name", ""),
+        ("", "no name", ""),
+        ("\x00" * 5000, "no name", ""),
     ],
 )
-def test_other_names_are_answered_with_the_nearest(tmp_path: Path, name: str, near: str) -> None:
-    with pytest.raises(DossierUnknownError) as caught:
+def test_other_names_are_answered_with_the_nearest(tmp_path: Path, name: str, says: str, near: str) -> None:
+    with pytest.raises(DossierUnknownError, match=says) as caught:
         Dossiers(small_lake(tmp_path)).find(name, ALIASES)
     assert not near or near in caught.value.nearest
     assert len(str(caught.value)) < 2000
 
 
+def test_a_dossier_that_could_not_be_made_says_why(tmp_path: Path) -> None:
+    with pytest.raises(NoDossiersError, match=r"K00351\.03 could not be made: broken"):
+        Dossiers(small_lake(tmp_path)).find("kepler:K00351.03", ALIASES)
+
+
 def test_the_next_nights_dossiers_are_seen(tmp_path: Path) -> None:
     now = [0.0]
     lake = Lake(str(tmp_path / "lake"))
-    dossiers = Dossiers(lake, lambda: now[0])
-    with pytest.raises(NoDossiersError):
-        dossiers.find("K00351.01", ALIASES)
+    found = Dossiers(lake, lambda: now[0])
+    with pytest.raises(NoDossiersError, match="no dossiers yet"):
+        found.find("K00351.01", ALIASES)
     lake.write("out_dossiers", DOSSIERS)
-    assert dossiers.find("K00351.01", ALIASES)["verdict"] == "planet"
-    lake.write("out_dossiers", DOSSIERS.with_columns(dossier=pl.lit('{"verdict":"changed"}')))
-    assert dossiers.find("K00351.01", ALIASES)["verdict"] == "planet"
+    assert found.find("K00351.01", ALIASES)["dossier"]["title"] == "Kepler-90 h"
+    lake.write("out_dossiers", dossiers(k01='{"title":"changed"}'))
+    assert found.find("K00351.01", ALIASES)["dossier"]["title"] == "Kepler-90 h"
     now[0] += LOOKED_AT_EVERY_S + 1
-    assert dossiers.find("K00351.01", ALIASES)["verdict"] == "changed"
+    assert found.find("K00351.01", ALIASES)["dossier"]["title"] == "changed"

@@ -215,7 +215,7 @@ def test_the_corpus_is_described(library: LibraryWork) -> None:
 
 def test_dossiers_by_any_name(library: LibraryWork) -> None:
     async def scene(http: httpx.AsyncClient) -> None:
-        assert (await http.get("/v1/dossier/Kepler-90%20h")).json()["verdict"] == "planet"
+        assert (await http.get("/v1/dossier/Kepler-90%20h")).json()["dossier"]["title"] == "Kepler-90 h"
         missing = await http.get("/v1/dossier/KOI-351")
         assert missing.status_code == 404 and "kepler:K00351.02" in missing.json()["remedy"]
 
@@ -276,7 +276,7 @@ def _holds(_: Request) -> ModelReply:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
@@ -315,7 +315,7 @@ def test_a_client_that_goes_away_ends_the_language_models_work(tmp_path: Path, p
             assert (asks["inside"], asks["waiting"]) == (0, 0)
             # The session is free again, and nothing of the cut answer is kept anywhere.
             if path == "chat":
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 120
                 while (await library.history("session-0001")).status != 404:
                     assert time.monotonic() < deadline
                     await asyncio.sleep(0.02)
@@ -395,7 +395,7 @@ def test_a_language_model_that_fails_is_told_of_with_the_passages_and_not_kept(t
             assert (await http.post("/v1/chat/session-0001", json={"question": QUESTION})).status_code in (502, 503)
             assert len(server.requests) == 3
             assert (await http.get("/v1/corpus")).json()["cache"]["entries"] == 0
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while (await http.get("/v1/chat/session-0001")).status_code != 404:
                 assert time.monotonic() < deadline
 
