@@ -50,7 +50,7 @@ ML_EMBEDDER_METRICS = TableContract(
     (
         Column("candidate_digest", S, "SHA-256 of the candidate", nullable=False),
         Column("compared_with_digest", S, "SHA-256 of the model it is compared with", nullable=False),
-        Column("task", S, "What is asked for what; _among_held_out: among passages that were never learned", nullable=False),
+        Column("task", S, "What is asked for what; held_out: titles and sentences together; _among_held_out: among passages that were never learned", nullable=False),
         Column("metric", S, "Name of the figure", nullable=False, allowed=RETRIEVAL_METRICS),
         Column("before", F, "The figure of the model it is compared with", nullable=False, low=0, high=1),
         Column("after", F, "The figure of the candidate", nullable=False, low=0, high=1),

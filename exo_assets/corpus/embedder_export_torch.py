@@ -1,10 +1,10 @@
 """From taught weights to a file that is run without torch: ONNX, its matrices in int8.
 
 Belongs here: the export, the narrowing, and how far what is served is from what was taught. Does not belong here: the
-folder of a model (`model_folder.py`), or what a distance leads to (the gates).
+folder of a model (`embedder_candidate.py`), or what a distance leads to (the gates).
 
-As in the packaged file only the weights are int8, each row or column with a scale of its own: they are widened when the
-file is loaded and all is computed in float32, so a text's vector does not depend on its batch. The export is torch's
+As in the packaged file only the weights are int8, in groups with a scale of their own: they are widened when the file
+is loaded and all is computed in float32, so a text's vector does not depend on its batch. The export is torch's
 TorchScript one (see exo_assets/training/export_torch.py).
 """
 
@@ -25,6 +25,8 @@ from exo_assets.corpus.embedder_torch import bert
 OPSET = 17
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 OUTPUT = "last_hidden_state"
+GROUP = 32
+"""Weights of a row or column that share a scale: the fewer, the nearer to what was taught, and the larger the file."""
 NARROWED = 4096
 """Elements from which on a matrix is stored in int8; smaller ones save nothing."""
 LEVELS = 117
@@ -72,7 +74,7 @@ def exported(weights: Weights) -> bytes:
 
 
 def narrowed(network: bytes) -> bytes:
-    """An ONNX file with its float32 matrices in int8, widened by a Cast and a Mul that runtimes do once, on loading."""
+    """An ONNX file with its float32 matrices in int8, widened by what runtimes do once, on loading."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -85,12 +87,14 @@ def narrowed(network: bytes) -> bytes:
             kept.append(tensor)
             continue
         # A row is what a table of embeddings gives, a column what an output of a linear layer is computed from.
-        int8, scale = _int8(numpy_helper.to_array(tensor), 1 if tensor.name in looked_up else 0)
-        name = tensor.name
-        kept += [numpy_helper.from_array(int8, f"{name}_q"), numpy_helper.from_array(scale, f"{name}_scale")]
+        int8, scale = int8_groups(numpy_helper.to_array(tensor), 1 if tensor.name in looked_up else 0)
+        name, shape = tensor.name, np.array(tensor.dims, dtype=np.int64)
+        stored = {"q": int8, "scale": scale, "shape": shape}
+        kept += [numpy_helper.from_array(value, f"{name}_{what}") for what, value in stored.items()]
         nodes += [
             helper.make_node("Cast", [f"{name}_q"], [f"{name}_f"], to=TensorProto.FLOAT),
-            helper.make_node("Mul", [f"{name}_f", f"{name}_scale"], [name]),
+            helper.make_node("Mul", [f"{name}_f", f"{name}_scale"], [f"{name}_groups"]),
+            helper.make_node("Reshape", [f"{name}_groups", f"{name}_shape"], [name]),
         ]
     nodes += list(graph.node)
     del graph.initializer[:], graph.node[:]
@@ -100,6 +104,13 @@ def narrowed(network: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _int8(matrix: npt.NDArray[np.float32], axis: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    scale = np.maximum(np.abs(matrix).max(axis=axis, keepdims=True), 1e-12) / np.float32(LEVELS)
-    return np.rint(matrix / scale).astype(np.int8), scale.astype(np.float32)
+def int8_groups(matrix: npt.NDArray[np.float32], axis: int) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """A matrix in int8, its `axis` in groups (of GROUP, or one where that does not fit), and the scale of each group.
+
+    Both have three axes and multiply to the matrix, up to half a step, once its shape is given back.
+    """
+    length = matrix.shape[axis]
+    group = GROUP if length % GROUP == 0 else length
+    apart = matrix.reshape(*matrix.shape[:axis], length // group, group, *matrix.shape[axis + 1 :])
+    scale = np.maximum(np.abs(apart).max(axis=axis + 1, keepdims=True), 1e-12) / np.float32(LEVELS)
+    return np.rint(apart / scale).astype(np.int8), scale.astype(np.float32)

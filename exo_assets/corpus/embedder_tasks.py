@@ -27,8 +27,9 @@ from exo_assets.corpus.tokens import Offsets
 
 TITLES, SENTENCES = "title_to_abstract", "sentence_to_abstract"
 QUESTIONS, GENERAL = "questions", "python_documentation"
+HELD_OUT = "held_out"
 AMONG_HELD_OUT = "_among_held_out"
-"""Ending of the name of a task whose passages are all of held-out documents."""
+"""All questions taken from held-out documents; the ending of a task whose passages are of those alone, too."""
 MOST_QUERIES = 250
 MOST_PASSAGES = 500
 """Held-out documents that are asked for, and passages that they are looked for among: judging takes as long as teaching
@@ -41,12 +42,14 @@ class Task:
 
     Without `judged`, `passages[i]` is what `queries[i]` asks for, and the passages behind those are right for none.
     `judged` has for each question (number of a passage, name, gain) of what is right: passages of one name are one.
+    `documents` are those that the questions were taken from, where they were.
     """
 
     name: str
     queries: tuple[str, ...]
     passages: tuple[str, ...]
     judged: tuple[tuple[tuple[int, str, float], ...], ...] | None = None
+    documents: tuple[str, ...] = ()
 
 
 def field_tasks(documents: pl.DataFrame) -> list[Task]:
@@ -64,7 +67,12 @@ def field_tasks(documents: pl.DataFrame) -> list[Task]:
         SENTENCES: [pair for name, _, text in held for pair in sentence_pairs(name, text, 1)],
     }
     return [
-        Task(name, tuple(p.query for p in pairs), (*(p.passage for p in pairs), *others))
+        Task(
+            name,
+            tuple(p.query for p in pairs),
+            (*(p.passage for p in pairs), *others),
+            documents=tuple(p.document_id for p in pairs),
+        )
         for name, pairs in asked.items()
         if pairs
     ]
@@ -103,6 +111,7 @@ def read_tasks(stored: bytes) -> list[Task]:
             tuple(task["queries"]),
             tuple(task["passages"]),
             None if task["judged"] is None else tuple(tuple((n, i, g) for n, i, g in q) for q in task["judged"]),
+            tuple(task["documents"]),
         )
         for task in json.loads(stored)
     ]
@@ -149,16 +158,30 @@ def comparison(
 ) -> pl.DataFrame:
     """[task, metric, before, after, difference, low, high, n_queries, n_passages]: figures of two models on the same
     questions, and their difference with its 95 % interval, paired by question.
+
+    HELD_OUT has all questions that were taken from held-out documents, titles and sentences alike; its interval draws
+    documents.
     """
+    asked = [task for task in tasks if task.documents]
+    documents = [name for task in asked for name in task.documents]
+    if asked:
+        before, after = (figures | {HELD_OUT: _joined(figures, asked)} for figures in (before, after))
     sizes = {task.name: len(task.passages) for task in tasks}
     sizes |= {task.name + AMONG_HELD_OUT: len(task.queries) for task in tasks}
+    sizes[HELD_OUT] = max((len(task.passages) for task in asked), default=0)
     rows = []
     for task, figures in after.items():
+        groups = documents if task == HELD_OUT else None
         old, new = (intervals(f, seed=seed) for f in (before[task], figures))
-        for metric, found in differences(figures, before[task], seed=seed).items():
+        for metric, found in differences(figures, before[task], seed=seed, groups=groups).items():
             n = len(figures[metric])
             values = (old[metric].value, new[metric].value, found.value, found.low, found.high)
             rows.append((task, metric, *values, n, sizes[task]))
     figures_ = dict.fromkeys(("before", "after", "difference", "low", "high"), pl.Float64)
     schema = {"task": pl.String, "metric": pl.String, **figures_, "n_queries": pl.Int64, "n_passages": pl.Int64}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _joined(figures: dict[str, PerQuery], tasks: Sequence[Task]) -> PerQuery:
+    """Figures of the questions of all `tasks`, one task after the other."""
+    return {metric: np.concatenate([figures[task.name][metric] for task in tasks]) for metric in figures[tasks[0].name]}

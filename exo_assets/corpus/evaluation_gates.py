@@ -50,10 +50,10 @@ class Gate:
 
 
 _SAID = {
-    "citation_precision": "cited passages answer or help",
-    "citation_recall": "questions have their answer cited",
-    "supported_share": "sentences stand in a passage that they cite",
-    "refusal_share": "questions without an answer are declined",
+    "citation_precision": "Share of cited passages that answer or help",
+    "citation_recall": "Share of questions whose answer is cited",
+    "supported_share": "Share of sentences that stand in a passage that they cite",
+    "refusal_share": "Share of questions without an answer that are declined",
 }
 _FLOORS = {
     **{("titles", NDCG): 0.80, ("questions", NDCG): 0.55},
@@ -65,7 +65,7 @@ _FLOORS = {
 def _gates() -> tuple[Gate, ...]:
     out = [Gate("questions_in_index", "The index answers enough questions to judge it", "questions", NDCG, "count", 60)]
     for (name, figure), lowest in _FLOORS.items():
-        said = f"nDCG@10 of {name}" if figure == NDCG else f"Share: {_SAID[figure]}"
+        said = f"nDCG@10 of {name}" if figure == NDCG else _SAID[figure]
         short = name if figure == NDCG else figure.removesuffix("_share")
         out.append(Gate(f"floor_{short}", said, name, figure, "floor", lowest))
         out.append(Gate(f"kept_{short}", f"{said}, against the release", name, figure, "kept", -TOLERANCE))

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from indexed_corpus import DOCUMENTS, content
 from typer.testing import CliRunner
 
 from deployments.cli.main import app
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
-from tests.corpus.indexed_corpus import DOCUMENTS, content
 from tests.openai_server import MODEL, Reply, openai_server
 
 PERIOD = "Which period has the new planet of Kepler-90?"

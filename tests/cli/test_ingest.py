@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 
 from deployments.cli.main import app
 from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY, CORE_SIGNALS, CORE_STARS
-from exo_resources import document_folder
 from exo_resources.lake import Lake
 from tests.corpus.pdf_files import encrypted_pdf, pdf_of
 
@@ -25,7 +24,6 @@ def exo(*arguments: str) -> Result:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("EXO_ARCHIVE", "snapshot")
-    monkeypatch.setattr(document_folder, "QUIET_S", 0.0)
     return tmp_path / "home"
 
 

@@ -100,7 +100,7 @@ def test_what_is_served_is_what_was_taught(fits: dict[str, EmbedderFit], tmp_pat
     fit, packaged = fits["full"], packaged_files()
     network = exported(fit.weights)
     assert network == exported(fit.weights), "the same weights give the same file"
-    assert len(network) < 1.05 * packaged.network.stat().st_size, "its matrices are int8"
+    assert len(network) < 1.2 * packaged.network.stat().st_size, "its matrices are int8"
     files = model_files(network, packaged.tokenizer.read_bytes(), model_name("full"), {"way": "full"})
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
@@ -114,6 +114,17 @@ def test_what_is_served_is_what_was_taught(fits: dict[str, EmbedderFit], tmp_pat
     np.testing.assert_allclose(alone[0], together[0], atol=2e-6, err_msg="a vector does not depend on its batch")
     other = closeness(fit, packaged.network, packaged.tokenizer, [pairs_task("title_to_abstract", PAIRS)])
     assert other.least < close.least, "the packaged file is not what was taught"
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((64, 5), 0), ((5, 64), 1), ((7, 5), 0)])
+def test_a_matrix_survives_int8_up_to_half_a_step(shape: tuple[int, int], axis: int) -> None:
+    from exo_assets.corpus.embedder_export_torch import int8_groups
+
+    matrix = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    int8, scale = int8_groups(matrix, axis)
+    assert int8.dtype == np.int8 and int8.size == matrix.size and scale.size == max(1, shape[axis] // 32) * 5
+    error = np.abs(int8 * scale - matrix.reshape(int8.shape))
+    assert (error <= scale / 2 * 1.001).all() and error.max() > 0
 
 
 def test_the_loss_is_that_of_finding_ones_own_passage() -> None:

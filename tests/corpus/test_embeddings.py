@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from exo_assets.corpus.embedding import MINILM, TOKENS_PER_BATCH, Embedder, packaged_files
+from exo_assets.corpus.embedding import (
+    MINILM,
+    TOKENS_PER_BATCH,
+    Embedder,
+    ModelFiles,
+    load_tokenizer,
+    packaged_files,
+)
 from exo_assets.corpus.embedding_in_use import EmbeddingRef, embedding_in_use
 from exo_assets.corpus.embeddings import (
     VECTOR_SCHEMA,
@@ -21,7 +30,7 @@ from exo_assets.corpus.embeddings import (
     without_vector,
 )
 from exo_assets.corpus.keyword_index import KeywordIndex
-from exo_assets.corpus.network_graph import without_guards
+from exo_assets.corpus.network_graph import joined, without_guards
 from exo_assets.corpus.sparse_terms import mean_length, of_passage, of_query, term_number
 from exo_assets.corpus.terms import english_stemmer, terms
 
@@ -104,7 +113,7 @@ def test_the_packaged_network_loses_its_guards_and_gives_the_same_vectors() -> N
     bare = without_guards(network)
     onnx.checker.check_model(bare)
     assert guarded == 6 and "IsNaN" not in {node.op_type for node in bare.graph.node}
-    assert len(bare.graph.node) == before - 2 * guarded
+    assert len(bare.graph.node) <= before - 2 * guarded
     random = np.random.default_rng(0)
     ids = random.integers(1000, 20_000, (3, 40))
     mask = (np.arange(40) < np.array([40, 17, 1])[:, None]).astype(np.int64)
@@ -114,6 +123,41 @@ def test_the_packaged_network_loses_its_guards_and_gives_the_same_vectors() -> N
         for given in (str(packaged_files().network), bare.SerializeToString())
     ]
     assert np.abs(runs[0] - runs[1]).max() < 1e-5
+
+
+def test_the_packaged_network_is_joined_where_onnxruntime_does_not_do_it_itself() -> None:
+    network, changes = joined(without_guards(onnx.load(str(packaged_files().network))), MINILM.dimensions)
+    kinds = [node.op_type for node in network.graph.node]
+    assert changes == 12 and (kinds.count("MultiHeadAttention"), kinds.count("Gelu")) == (6, 6)
+    assert not {"Softmax", "Erf"} & set(kinds)
+    again, more = joined(network, MINILM.dimensions)
+    assert more == 0 and again is network
+
+
+@pytest.mark.parametrize("changed", ["val_88", "val_111", "val_93"], ids=["scale", "square root of two", "mask"])
+def test_a_network_that_computes_something_else_is_run_as_it_is(changed: str, tmp_path: Path) -> None:
+    """A constant of the packaged network is another: what is joined by its looks would give something else."""
+    import onnxruntime
+
+    network = onnx.load(str(packaged_files().network))
+    (constant,) = (tensor for tensor in network.graph.initializer if tensor.name == changed)
+    other = np.asarray(-1.0 if changed == "val_93" else 2 * numpy_helper.to_array(constant), dtype=np.float32)
+    constant.CopyFrom(numpy_helper.from_array(other.reshape(tuple(constant.dims)), changed))
+    path = tmp_path / "model.onnx"
+    onnx.save(network, str(path))
+    texts = ["Kepler-90 has eight planets.", "one"]
+    vectors = Embedder(MINILM, ModelFiles(path, packaged_files().tokenizer)).embed(texts)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    encoded = load_tokenizer(packaged_files()).encode_batch(texts)
+    mask = np.arange(len(encoded[0].ids)) < np.array([len(e.ids) for e in encoded])[:, None]
+    ids = np.zeros(mask.shape, dtype=np.int64)
+    ids[mask] = np.concatenate([e.ids for e in encoded])
+    feed = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "token_type_ids": np.zeros_like(ids)}
+    tokens = session.run(None, feed)[0]
+    wanted = (tokens * mask[..., None]).sum(axis=1)
+    assert np.abs(vectors - wanted / np.linalg.norm(wanted, axis=1, keepdims=True)).max() < 1e-4
+    plain = Embedder().embed(texts)
+    assert np.abs(vectors - plain).max() > 1e-3, "the constant matters"
 
 
 def _network(nodes: list[onnx.NodeProto], outputs: list[str]) -> onnx.ModelProto:

@@ -159,6 +159,22 @@ def test_workers_that_die_again_and_again_end_the_run_with_their_reason(lake: La
         )
 
 
+def test_a_gpu_that_the_model_cannot_use_is_told_of_and_the_cpus_do_it(
+    lake: Lake, capfd: pytest.CaptureFixture[str]
+) -> None:
+    class WithGpu(Here):
+        def gpus(self) -> int:
+            return 1
+
+    store, runtime = _store(lake), WithGpu()
+    _write(lake, 3)
+    _run(store, runtime, corpus_embeddings)
+    assert lake.version("corpus_embeddings") is not None
+    said = capfd.readouterr().err
+    assert "the cluster has a GPU, but the embedding model does not run on it" in said
+    assert "no CUDAExecutionProvider here" in said
+
+
 def _folder(path: Path, name: str) -> Path:
     """A folder with the packaged model under another name, cut at 64 tokens."""
     path.mkdir()

@@ -1,4 +1,4 @@
-"""An index put on the endpoint, without one: golden searches, the roll-out, what both deployments are configured with."""
+"""An index put on the endpoint, without one: golden searches, the roll-out, and what both deployments are told."""
 
 from __future__ import annotations
 
