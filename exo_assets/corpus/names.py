@@ -18,7 +18,7 @@ Same = Callable[[str], Collection[str]]
 _COLUMN = re.compile(r"(?<![\w/.-])(?:[a-z]\w*\.)?(?P<column>[A-Za-z][A-Za-z0-9]+(?:_[A-Za-z0-9]+)+)(?![\w/*])")
 
 
-_PROPER = re.compile(r"(?<=[a-z,;:)\d] )[A-Z][A-Za-z]*(?:-[A-Z]?[A-Za-z]+)*|\b[A-Z][a-z]*[A-Z]\w*")
+_PROPER = re.compile(r"(?<=[a-z,;)\d] )[A-Z][A-Za-z]*(?:-[A-Z]?[A-Za-z]+)*|\b[A-Z][a-z]*[A-Z]\w*")
 _ACRONYM = 3
 """Letters up to which capitals (PDF, API) are no name of anything."""
 
@@ -60,7 +60,7 @@ def proper_names(question: str) -> list[str]:
 
     Not the first word of a sentence, nor short acronyms; none in a text that is a title or all in capitals.
     """
-    words = re.findall(r"[A-Za-z]{4,}", question)
+    words = re.findall(r"[A-Za-z]{4,}", question)[1:]
     if sum(w[0].isupper() for w in words) > len(words) / 2:
         return []
     found = [m[0] for m in _PROPER.finditer(question)]
