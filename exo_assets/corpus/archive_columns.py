@@ -42,7 +42,7 @@ _KINDS = {
     "q1_q17_dr25_tce": "Kepler's threshold-crossing events",
     "q1_q17_dr24_tce": "Kepler's threshold-crossing events",
 }
-_NO_ARTICLE = ("1", "Where", "What")
+_NO_ARTICLE = ("1", "Where", "What", "The", "A", "An")
 _UNITS = {
     "d": "days",
     "h": "hours",
