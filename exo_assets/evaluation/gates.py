@@ -104,10 +104,14 @@ def judge(
     compared_with: ModelRef | None,
     found: Mapping[str, Finding],
     *,
-    gates: Sequence[Gate] = GATES,
+    gates: Sequence[Gate] | None = None,
     contract: TableContract = ML_VETTER_GATES,
 ) -> pl.DataFrame:
-    """The gates table of one candidate. KeyError when something was found for no gate, or for a gate nothing was."""
+    """The gates table of one candidate, by default of a vetter.
+
+    KeyError when something was found for no gate, or for a gate nothing was.
+    """
+    gates = GATES if gates is None else gates
     names = {gate.name for gate in gates}
     if set(found) != names:
         raise KeyError(f"findings and gates differ: {sorted(set(found) ^ names)}")
@@ -154,13 +158,14 @@ def refusals(
     compared_with: ModelRef | None,
     gates: pl.DataFrame,
     *,
-    demands: Sequence[Gate] = GATES,
+    demands: Sequence[Gate] | None = None,
     table: str = ML_VETTER_GATES.name,
 ) -> list[str]:
     """Every reason for which `gates` does not let exactly `candidate` pass; empty when it does.
 
     The table is not believed: its thresholds must be those of this code and its verdicts must follow from its values.
     """
+    demands = GATES if demands is None else demands
     again = f"materialise {table}"
     wanted = {
         "candidate_name": candidate.name,
