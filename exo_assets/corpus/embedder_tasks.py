@@ -21,7 +21,7 @@ import polars as pl
 from exo_assets.corpus.chunks import chunk_table
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.pairs import Pair, is_held_out, sentence_pairs, title_pair
-from exo_assets.corpus.questions import SHIPPED, judged_chunks, questions
+from exo_assets.corpus.questions import SHIPPED, QuestionsError, judged_chunks, questions
 from exo_assets.corpus.retrieval_metrics import RECALL_DEPTH, PerQuery, differences, gains, intervals, per_query
 from exo_assets.corpus.tokens import Offsets
 
@@ -84,18 +84,18 @@ def pairs_task(name: str, pairs: Sequence[Pair]) -> Task:
 
 
 def questions_task(documents: pl.DataFrame, offsets: Offsets) -> Task:
-    """The questions of `questions.yaml` that have an answer, among passages of the documents that ship.
+    """The questions of `questions.yaml` that the documents that ship answer, among the passages of these.
 
-    QuestionsError when a document that a question is judged by is not among `documents`.
+    QuestionsError when no question is answered by what is there of them.
     """
     chunks = chunk_table(documents.filter(pl.col("source").is_in(SHIPPED)), offsets)
     number = {name: row for row, name in enumerate(chunks["chunk_id"])}
-    asked = [question for question in questions() if question.answerable]
-    judged = [
-        tuple((number[chunk], name, float(grade)) for chunk, (name, grade) in judged_chunks(question, chunks).items())
-        for question in asked
-    ]
-    return Task(QUESTIONS, tuple(question.text for question in asked), tuple(chunks["text"]), tuple(judged))
+    asked = [(question.text, judged_chunks(question, chunks)) for question in questions() if question.answerable]
+    asked = [(text, judged) for text, judged in asked if judged]
+    if not asked:
+        raise QuestionsError("none of the passages by which questions are judged is in the corpus")
+    judged = [tuple((number[chunk], name, float(grade)) for chunk, (name, grade) in j.items()) for _, j in asked]
+    return Task(QUESTIONS, tuple(text for text, _ in asked), tuple(chunks["text"]), tuple(judged))
 
 
 def tasks_bytes(tasks: Sequence[Task]) -> bytes:
