@@ -47,7 +47,8 @@ class KeywordIndex:
             raise ValueError("no texts to index")
         stem = english_stemmer()
         engine = _engine()
-        found = [terms(text, stem) for text in texts]
+        of_text = {text: terms(text, stem) for text in dict.fromkeys(texts)}
+        found = [of_text[text] for text in texts]
         # Sorted, for bytes that do not depend on the process; with the empty word, as there may be no other.
         words = {word: at for at, word in enumerate(sorted({"", *(word for each in found for word in each)}))}
         ids = [[words[word] for word in each] for each in found]

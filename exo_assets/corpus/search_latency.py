@@ -19,7 +19,7 @@ from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.library import Library, PassageStore, SearchRequest
 
 SIZES = (1_000, 10_000, 20_000)
-SEARCHES, WARM_UP = 200, 10
+SEARCHES, WARM_UP = 100, 10
 SEED = 0
 
 MakeStore = Callable[[Vectors, KeywordIndex], PassageStore]
