@@ -20,7 +20,7 @@ def parameters(llama: Any, config: dict[str, Any]) -> Any:
     params = llama.CommonParams()
     params.model.path = config["model"]
     params.model_alias = {config["alias"]}
-    params.hostname, params.port, params.api_keys = "127.0.0.1", config["port"], [config["key"]]
+    params.hostnames, params.port, params.api_keys = ["127.0.0.1"], config["port"], [config["key"]]
     params.n_ctx, params.n_predict, params.n_parallel = config["context_tokens"], config["answer_tokens"], 1
     params.cache_ram_mib = 0
     params.endpoint_slots = False

@@ -30,7 +30,7 @@ class Server:
         if size < 100:
             raise RuntimeError("failed to load model")
         key = f"Bearer {params.api_keys[0]}"
-        assert params.hostname == "127.0.0.1" and params.cache_ram_mib == 0 and params.n_parallel == 1
+        assert params.hostnames == ["127.0.0.1"] and params.cache_ram_mib == 0 and params.n_parallel == 1
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_): pass
@@ -60,9 +60,9 @@ class Server:
                 self.end_headers()
                 self.wfile.write(data)
 
-        server = http.server.ThreadingHTTPServer((params.hostname, params.port), Handler)
+        server = http.server.ThreadingHTTPServer((params.hostnames[0], params.port), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        self.listening_address = f"http://{params.hostname}:{params.port}"
+        self.listening_address = f"http://{params.hostnames[0]}:{params.port}"
 """
 ASK = [Message("user", "How many tokens?")]
 CRASH = [Message("user", "crash")]
