@@ -24,7 +24,7 @@ class Installation:
     home: Path
     env: dict[str, str]
 
-    def exo(self, *arguments: str, check: bool = True, timeout: float = 900) -> subprocess.CompletedProcess[str]:
+    def exo(self, *arguments: str, check: bool = True, timeout: float = 2400) -> subprocess.CompletedProcess[str]:
         """Run `exo ARGUMENTS`; fails the test with the output when the exit code is not 0."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("exo")), *arguments],

@@ -18,7 +18,8 @@ import pytest
 from tests.e2e.conftest import Installation
 from tests.postgres_server import programs, server
 
-pytestmark = pytest.mark.ray
+# A night takes minutes, and many more where other work has the cores: what is tested is that it ends well.
+pytestmark = [pytest.mark.ray, pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="class")
