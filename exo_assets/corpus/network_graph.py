@@ -4,7 +4,7 @@ Belongs here: what is taken out of a graph, and what is joined in it, when it is
 it, and checking that it still says the same (`embedding.py`).
 
 onnxruntime joins operations by itself where it knows how an exporter writes them. That of the packaged network it does
-not know: joined here, a text takes a quarter less time.
+not know: joined here, a text takes a third less time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 _DOMAIN = "com.microsoft"
 """Where onnxruntime keeps operations that are no part of ONNX."""
-_MASK = "exo_key_padding_mask"
 
 
 def without_guards(network: Any) -> Any:
@@ -42,10 +41,11 @@ def without_guards(network: Any) -> Any:
 def joined(network: Any, dimensions: int) -> tuple[Any, int]:
     """`network` (changed in place) with attention and GELU as one operation each, and how many were joined.
 
-    `dimensions` is the width of the network. What does not look as expected is left as it is. Whether the mask of the
-    attention is that of padding alone is not looked at: the caller compares the outcome.
+    `dimensions` is the width of the network. Attention loses its mask: what is joined is for texts without padding.
+    What does not look as expected is left as it is. Whether the mask is that of padding alone is not looked at: the
+    caller compares the outcome.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     graph = _Graph(network)
     found = {
@@ -55,7 +55,6 @@ def joined(network: Any, dimensions: int) -> tuple[Any, int]:
     if not found:
         return network, 0
     nodes = [found.get(node.output[0], node) for node in network.graph.node]
-    nodes.insert(0, helper.make_node("Cast", ["attention_mask"], [_MASK], to=TensorProto.INT32))
     if _DOMAIN not in {known.domain for known in network.opset_import}:
         network.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
     return graph.rebuilt(nodes), len(found)
@@ -92,7 +91,7 @@ class _Graph:
         return [made for node in self.network.graph.node if node.op_type == kind and (made := join(node)) is not None]
 
     def attention(self, dimensions: int) -> Callable[[Any], Any]:
-        """softmax(q k / sqrt(width of a head) + mask) v, all heads side by side again."""
+        """softmax(q k / sqrt(width of a head)) v, all heads side by side again; a mask is left out."""
 
         def join(softmax: Any) -> Any:
             from onnx import helper
@@ -108,7 +107,7 @@ class _Graph:
                 return None
             return helper.make_node(
                 "MultiHeadAttention",
-                [query, key, value, "", _MASK],
+                [query, key, value],
                 list(merged.output),
                 domain=_DOMAIN,
                 num_heads=dimensions // width,

@@ -134,14 +134,14 @@ def test_the_packaged_network_is_joined_where_onnxruntime_does_not_do_it_itself(
     assert more == 0 and again is network
 
 
-@pytest.mark.parametrize("changed", ["val_88", "val_111", "val_93"], ids=["scale", "square root of two", "mask"])
+@pytest.mark.parametrize("changed", ["val_88", "val_111"], ids=["scale", "square root of two"])
 def test_a_network_that_computes_something_else_is_run_as_it_is(changed: str, tmp_path: Path) -> None:
     """A constant of the packaged network is another: what is joined by its looks would give something else."""
     import onnxruntime
 
     network = onnx.load(str(packaged_files().network))
     (constant,) = (tensor for tensor in network.graph.initializer if tensor.name == changed)
-    other = np.asarray(-1.0 if changed == "val_93" else 2 * numpy_helper.to_array(constant), dtype=np.float32)
+    other = np.asarray(2 * numpy_helper.to_array(constant), dtype=np.float32)
     constant.CopyFrom(numpy_helper.from_array(other.reshape(tuple(constant.dims)), changed))
     path = tmp_path / "model.onnx"
     onnx.save(network, str(path))
