@@ -25,7 +25,7 @@ from exo_assets.corpus.evaluation_assets import (
     corpus_retrieval_figures,
     corpus_retrieval_metrics,
 )
-from exo_assets.corpus.evaluation_checks import gate_checks
+from exo_assets.corpus.evaluation_checks import CHECKS
 from exo_assets.corpus.evaluation_gates import GATES
 from exo_assets.corpus.identifiers import ALIAS_SCHEMA
 from exo_assets.corpus.index_assets import corpus_release
@@ -70,7 +70,7 @@ def _built(store: LibraryStore, note: str, shuffle: bool = False) -> str:
 def _night(store: LibraryStore, *assets: Any) -> dg.ExecuteInProcessResult:
     values = {"lake": store.lake, "library_store": store, "settings": store.settings}
     return dg.materialize(
-        [*(assets or (*JUDGED, gate_checks))],
+        [*(assets or (*JUDGED, *CHECKS))],
         resources={k: dg.ResourceDefinition.hardcoded_resource(v) for k, v in values.items()},
         raise_on_error=False,
     )

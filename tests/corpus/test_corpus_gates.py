@@ -7,7 +7,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from exo_assets.corpus.evaluation_checks import check_result, gate_checks
+from exo_assets.corpus.evaluation_checks import CHECKS, SHOWN_GATES
 from exo_assets.corpus.evaluation_contracts import (
     CORPUS_ANSWERS,
     CORPUS_GATES,
@@ -15,6 +15,7 @@ from exo_assets.corpus.evaluation_contracts import (
     CORPUS_RETRIEVAL_FIGURES,
 )
 from exo_assets.corpus.evaluation_gates import GATE_NAMES, GATES, LEAST, TOLERANCE, judge, served_figures
+from exo_assets.gate_checks import check_result
 
 GOOD = {"dense": 0.85, "keyword": 0.9, "0.5/0.5": 0.95}
 Change = Callable[[str, str, int], float]
@@ -184,10 +185,10 @@ def test_figures_of_two_versions_are_refused() -> None:
 
 
 def test_every_gate_is_a_blocking_check_that_says_what_was_found() -> None:
-    specs = {key.name: spec for key, spec in gate_checks.check_specs_by_output_name.items() for key in [spec.key]}
+    specs = {spec.name: spec for checks in CHECKS for spec in checks.check_specs}
     assert set(specs) == set(GATE_NAMES) and all(spec.blocking for spec in specs.values())
     table = judge(_retrieval(change=lambda *_: -0.5), _answers(), None, "0.5/0.5")
-    by_name = {gate.name: check_result(gate, table) for gate in GATES}
+    by_name = {gate.name: check_result(gate, table, "corpus_gates", ("low",)) for gate in SHOWN_GATES}
     assert not by_name["floor_titles"].passed and "0.45" in str(by_name["floor_titles"].description)
     assert by_name["kept_titles"].passed and str(by_name["kept_titles"].description).startswith("NOT APPLICABLE")
-    assert not check_result(GATES[0], table.clear()).passed
+    assert not check_result(SHOWN_GATES[0], table.clear(), "corpus_gates").passed

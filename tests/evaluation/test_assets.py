@@ -17,10 +17,11 @@ from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
 from exo_assets.evaluation import assets, bootstrap, evidence, gates, probe
 from exo_assets.evaluation.assets import ASSETS
 from exo_assets.evaluation.champion import rollback_champion
-from exo_assets.evaluation.checks import CHECKS, check_result
+from exo_assets.evaluation.checks import CHECKS, shown_gates
 from exo_assets.evaluation.contracts import CONTRACTS
 from exo_assets.evaluation.gates import GATES, Finding, judge
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
+from exo_assets.gate_checks import check_result
 from exo_assets.training.contracts import ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.network_training import serial_jobs
@@ -274,8 +275,9 @@ def test_a_champion_of_other_features_is_compared_by_what_was_kept(world: World,
 
 def test_a_gate_without_a_row_fails_its_check() -> None:
     table = judge(ModelRef("a", "1", "r", "d"), None, findings())
-    assert check_result(GATES[0], table).passed
-    missing = check_result(GATES[0], table.filter(pl.col("gate") != GATES[0].name))
+    [gate] = shown_gates(GATES[:1])
+    assert check_result(gate, table, "ml_vetter_gates").passed
+    missing = check_result(gate, table.filter(pl.col("gate") != gate.name), "ml_vetter_gates")
     assert not missing.passed and "0 rows" in (missing.description or "")
 
 
