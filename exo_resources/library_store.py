@@ -17,7 +17,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -46,12 +46,22 @@ class LibraryMissingError(LookupError):
 
 
 class DamagedIndexError(ValueError):
-    """A version of the index is there and cannot be read as it was written."""
+    """A version of the index, or the pointer to the released one, is there and cannot be read as it was written."""
 
-    def __init__(self, version: str, why: object) -> None:
-        super().__init__(
+    @classmethod
+    def of_version(cls, version: str, why: object) -> Self:
+        """The files of a version."""
+        return cls(
             f"the index {version} is damaged ({why}); remove {ROOT}/{version} from the lake and run "
             "`exo run --job corpus_refresh`, which builds it again"
+        )
+
+    @classmethod
+    def of_pointer(cls, why: object) -> Self:
+        """The pointer."""
+        return cls(
+            f"{CURRENT} in the lake, which names the released index, is damaged ({why}); "
+            "`exo run --job corpus_refresh` writes it again"
         )
 
 
@@ -74,7 +84,7 @@ class LibraryStore:
         `tell` is given progress in words. QdrantServerError.
         """
         version = content.version()
-        manifest = self.manifest(version)
+        manifest = self._whole_manifest(version)
         if manifest is None or self._lost(manifest):
             manifest = self._lay_down(version, content, tell)
         if self._server and not self._server.has(version, content.chunks.height):
@@ -90,6 +100,7 @@ class LibraryStore:
         vectors = np.ascontiguousarray(content.vectors, dtype=np.float32)
         with self.lake.replacing(self._key(version, VECTORS)) as out:
             np.lib.format.write_array(out, vectors, allow_pickle=False)
+        digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
         manifest = {
             "format": INDEX_FORMAT,
             "version": version,
@@ -99,26 +110,36 @@ class LibraryStore:
             "model": content.model.as_row(),
             "built_at": _now(),
             "bytes": sum(self._sizes(version).values()),
-            "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+            "files": digests | {VECTORS: _digest(vectors)},
             "sizes": self._sizes(version),
         }
         self.lake.put(self._key(version, MANIFEST), json.dumps(manifest, indent=1, sort_keys=True).encode())
         return manifest
 
     def manifest(self, version: str) -> dict[str, Any] | None:
-        """What is known of a version; None when there is none of that name."""
-        return self._json(self._key(version, MANIFEST))
+        """What is known of a version; None when there is none of that name. DamagedIndexError."""
+        try:
+            return self._json(self._key(version, MANIFEST), _MANIFEST)
+        except ValueError as error:
+            raise DamagedIndexError.of_version(version, f"{MANIFEST}: {error}") from error
+
+    def _whole_manifest(self, version: str) -> dict[str, Any] | None:
+        """As `manifest`; None too where it cannot be read."""
+        try:
+            return self.manifest(version)
+        except DamagedIndexError:
+            return None
 
     def versions(self) -> list[dict[str, Any]]:
-        """Manifests of all versions, oldest first."""
+        """Manifests of all versions that have one that can be read, oldest first."""
         ends = f"/{MANIFEST}"
         names = [key.removeprefix(f"{ROOT}/").removesuffix(ends) for key in self.lake.keys(ROOT) if key.endswith(ends)]
-        found = [m for m in map(self.manifest, names) if m is not None]
+        found = [m for m in map(self._whole_manifest, names) if m is not None]
         return sorted(found, key=lambda m: (m["built_at"], m["version"]))
 
     def missing(self, version: str) -> str:
         """Empty when `version` is whole, in the lake and on the server; otherwise what is not there."""
-        manifest = self.manifest(version)
+        manifest = self._whole_manifest(version)
         if manifest is None:
             return f"there is no index {version}"
         if lost := self._lost(manifest):
@@ -145,7 +166,7 @@ class LibraryStore:
         model is not at hand, RerankerError for a cross-encoder that is none, QdrantServerError.
         """
         if version is None:
-            pointer = self._json(CURRENT)
+            pointer = self._pointer()
             if pointer is None:
                 raise LibraryMissingError(f"no index of the corpus has been released in {self.lake.root}; {REMEDY}")
             version = str(pointer["version"])
@@ -174,31 +195,29 @@ class LibraryStore:
                 pl.read_parquet(io.BytesIO(self._file(manifest, f"{name}.parquet"))) for name in TABLES
             )
             keywords = KeywordIndex.from_bytes(self._file(manifest, KEYWORDS))
-            vectors = self._vectors(manifest)
-        except (OSError, ValueError, pl.exceptions.PolarsError, KeywordIndexError) as error:
-            raise DamagedIndexError(version, error) from error
+            embed = self._embed(manifest)
+            vectors = None if self._server else self._vectors(manifest)
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError, KeywordIndexError) as error:
+            raise DamagedIndexError.of_version(version, error) from error
         return Library(
             manifest,
             chunks=chunks,
             documents=documents,
             aliases=aliases,
-            store=self._store(manifest, chunks, vectors, keywords),
+            store=EmbeddedStore(vectors, keywords) if vectors is not None else self._on_server(manifest, chunks),
             words=keywords,
-            embed=self._embed(manifest),
+            embed=embed,
             rerank=CrossEncoder(self.settings.reranker).scores if self.settings.reranker else None,
         )
 
-    def _store(
-        self, manifest: Mapping[str, Any], chunks: pl.DataFrame, vectors: Vectors, keywords: KeywordIndex
-    ) -> PassageStore:
-        if self._server is None:
-            return EmbeddedStore(vectors, keywords)
-        if not self._server.has(manifest["version"], manifest["chunks"]):
+    def _on_server(self, manifest: Mapping[str, Any], chunks: pl.DataFrame) -> PassageStore:
+        server, version = self._server, manifest["version"]
+        if server is None or not server.has(version, manifest["chunks"]):
             raise LibraryMissingError(
-                f"the Qdrant server at {self._server.url} does not have the index {manifest['version']}; "
+                f"the Qdrant server at {self.settings.qdrant_url} does not have the index {version}; "
                 "`exo run --job corpus_refresh` puts it there, and without EXO_QDRANT_URL each process searches itself"
             )
-        return ServerStore(self._server, manifest["version"], chunks["chunk_id"].to_list())
+        return ServerStore(server, version, chunks["chunk_id"].to_list())
 
     def _embed(self, manifest: Mapping[str, Any]) -> Embed:
         """The version's own model."""
@@ -221,26 +240,34 @@ class LibraryStore:
         wanted = (manifest["chunks"], manifest["model"]["dimensions"])
         if vectors.shape != wanted or vectors.dtype != np.float32:
             raise ValueError(f"{VECTORS} holds {vectors.dtype} {vectors.shape}, not float32 {wanted}")
+        if _digest(vectors) != manifest["files"][VECTORS]:
+            raise ValueError(f"{VECTORS} is not what was written")
         return vectors
 
     # -- releasing -------------------------------------------------------------------------------------------------
 
     def released(self) -> dict[str, Any] | None:
-        """The manifest of the released version with `released_at` and `previous`; None before the first release."""
-        pointer = self._json(CURRENT)
+        """The manifest of the released version with `released_at` and `previous`; None before the first release.
+
+        DamagedIndexError.
+        """
+        pointer = self._pointer()
         manifest = self.manifest(str(pointer["version"])) if pointer else None
         return {**manifest, **pointer} if manifest and pointer else None
 
     def release(self, version: str) -> dict[str, Any]:
         """Let readers open `version` from now on, and forget old versions; returns as `released`.
 
-        Idempotent. LibraryMissingError when there is no such version.
+        Idempotent; a pointer that cannot be read is replaced. LibraryMissingError when there is no such version.
         """
         if self.manifest(version) is None:
             raise LibraryMissingError(f"there is no index {version} in {self.lake.root} to release; {REMEDY}")
         if self._server:
             self._server.swap(version)
-        before = self._json(CURRENT)
+        try:
+            before = self._pointer()
+        except DamagedIndexError:
+            before = None
         if before is None or before["version"] != version:
             pointer = {"version": version, "released_at": _now(), "previous": before["version"] if before else None}
             self.lake.put(CURRENT, json.dumps(pointer, sort_keys=True).encode())
@@ -252,7 +279,7 @@ class LibraryStore:
 
     def _prune(self) -> None:
         """Delete all but the newest versions, the released one and the one before it."""
-        pointer = self._json(CURRENT) or {}
+        pointer = self._pointer() or {}
         manifests = self.versions()
         kept = {m["version"] for m in manifests[-KEPT:]} | {pointer.get("version"), pointer.get("previous")}
         for manifest in manifests:
@@ -270,14 +297,21 @@ class LibraryStore:
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """What is released and what waits, as plain values; nulls before the first release."""
-        released, versions = self.released(), self.versions()
+        """What is released and what waits, as plain values; nulls before the first release. `problem`: what is
+        damaged."""
+        problem = None
+        try:
+            released = self.released()
+        except DamagedIndexError as error:
+            released, problem = None, str(error)
+        versions = self.versions()
         shown = ("version", "documents", "chunks", "bytes", "built_at", "released_at", "previous")
         newest = versions[-1] if versions else None
         return {
             **{name: released.get(name) if released else None for name in shown},
             "model": released["model"]["name"] if released else None,
             "waiting": newest["version"] if newest and newest["version"] != (released or {}).get("version") else None,
+            "problem": problem,
             "store": f"on {self.settings.qdrant_url}" if self.settings.qdrant_url else "in each process",
         }
 
@@ -289,14 +323,34 @@ class LibraryStore:
     def _key(self, version: str, name: str) -> str:
         return f"{ROOT}/{version}/{name}"
 
-    def _json(self, key: str) -> dict[str, Any] | None:
+    def _pointer(self) -> dict[str, Any] | None:
+        """What the pointer says; None before the first release."""
         try:
-            found: dict[str, Any] = json.loads(self.lake.get(key))
+            return self._json(CURRENT, _POINTER)
+        except ValueError as error:
+            raise DamagedIndexError.of_pointer(error) from error
+
+    def _json(self, key: str, needed: Mapping[str, tuple[type, ...]]) -> dict[str, Any] | None:
+        """The object in a file; None where there is none. ValueError when it lacks what is `needed` of its type."""
+        try:
+            found = json.loads(self.lake.get(key))
         except FileNotFoundError:
             return None
+        except (IsADirectoryError, RecursionError) as error:
+            raise ValueError(str(error)) from error
+        if not isinstance(found, dict):
+            raise ValueError("it holds no object")
+        if wrong := [name for name, kinds in needed.items() if not isinstance(found.get(name), kinds)]:
+            raise ValueError(f"{', '.join(wrong)} missing in it, or of another kind")
         return found
 
 
+_POINTER = {"version": (str,), "released_at": (str,), "previous": (str, type(None))}
+_MANIFEST = {
+    **dict.fromkeys(("format", "documents", "chunks", "names", "bytes"), (int,)),
+    **dict.fromkeys(("version", "built_at"), (str,)),
+    **dict.fromkeys(("model", "files", "sizes"), (dict,)),
+}
 _OPEN: OrderedDict[Any, Library] = OrderedDict()
 _OPENING = threading.Lock()
 
@@ -312,6 +366,10 @@ def _parquet(frame: pl.DataFrame) -> bytes:
     out = io.BytesIO()
     frame.drop("text", strict=False).write_parquet(out) if "chunk_id" not in frame.columns else frame.write_parquet(out)
     return out.getvalue()
+
+
+def _digest(vectors: Vectors) -> str:
+    return hashlib.sha256(np.ascontiguousarray(vectors).view(np.uint8).data).hexdigest()
 
 
 def _now() -> str:

@@ -23,8 +23,12 @@ Targets = Annotated[
     list[str] | None, typer.Option("--target", help="Documents that name it (Kepler-90 h, TIC 150428135). Repeats.")
 ]
 Documents = Annotated[list[str] | None, typer.Option("--document", help="This document only (its id). Repeats.")]
-YearFrom = Annotated[int | None, typer.Option("--year-from", help="Documents first published in it or later.")]
-YearTo = Annotated[int | None, typer.Option("--year-to", help="Documents first published in it or earlier.")]
+YearFrom = Annotated[
+    int | None, typer.Option("--year-from", min=1600, max=2200, help="Documents first published in it or later.")
+]
+YearTo = Annotated[
+    int | None, typer.Option("--year-to", min=1600, max=2200, help="Documents first published in it or earlier.")
+]
 
 
 def filters(

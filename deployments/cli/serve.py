@@ -78,9 +78,13 @@ def _library_waits(settings: Settings) -> tuple[str, ...]:
     """The library's asset, where an index is released and none has been put on the endpoint yet."""
     from exo_resources.lake import Lake
     from exo_resources.library_client import LibraryClient
-    from exo_resources.library_store import LibraryStore
+    from exo_resources.library_store import DamagedIndexError, LibraryStore
 
-    released = LibraryStore(Lake(settings.lake), settings).released()
+    try:
+        released = LibraryStore(Lake(settings.lake), settings).released()
+    except DamagedIndexError as error:
+        err().print(f"signals are judged, and the corpus is not searched: {error}", markup=False)
+        return ()
     return ("serve_library",) if released is not None and LibraryClient(settings).last_good() is None else ()
 
 

@@ -183,6 +183,9 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
 
 
 def _library(console: Console, library: dict[str, Any]) -> None:
+    if library["problem"]:
+        console.print(f"  library    {library['problem']}", style="red", markup=False)
+        return
     if library["version"] is None:
         waits = f"; {library['waiting']} is built and waits for its gates" if library["waiting"] else ""
         console.print(f"  library    none yet: exo run --job corpus_refresh{waits}", markup=False)

@@ -37,8 +37,7 @@ MOST_LOST = 0.01
 
 def _released(resources: Any) -> str:
     """The version of the corpus that would be searched: it moves outside the lineage too, by a rollback."""
-    released = resources.library_store.released()
-    return str(released["version"]) if released else "none"
+    return resources.library_store.status()["version"] or "none"
 
 
 @table_asset(OUT_DOSSIERS, group=GROUP, code=CODE, also_after=("corpus_release",), salt=_released)

@@ -117,7 +117,10 @@ class Literature:
 
     def like(self, phrase: str) -> list[Quotation]:
         """Passages that are close to a search phrase, one a document; without literature, on vetting such signals."""
-        filters = Filters(sources=LITERATURE) if self.documents else Filters(documents=EXPLAINING)
+        explaining = tuple(filter(self.library.has_document, EXPLAINING))
+        if not (self.documents or explaining):
+            return []
+        filters = Filters(sources=LITERATURE) if self.documents else Filters(documents=explaining)
         request = SearchRequest(limit=self.settings.like, filters=filters, every_passage=not self.documents)
         hits = self.library.search(phrase, request)
         out = []

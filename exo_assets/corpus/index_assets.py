@@ -121,9 +121,9 @@ def _moved(resources: Any) -> str:
     """Empty while the table tells what the pointer says."""
     if resources.lake.version(CORPUS_RELEASE.name) is None:
         return ""
-    released = resources.library_store.released()
     said = resources.lake.read(CORPUS_RELEASE.name)["version"][0]
-    return "" if released and released["version"] == said else f"the pointer is at {released and released['version']}"
+    status = resources.library_store.status()
+    return "" if status["version"] == said else status["problem"] or f"the pointer is at {status['version']}"
 
 
 @table_asset(CORPUS_RELEASE, group=GROUP, code=["corpus/release.py", "corpus/index_contracts.py"], salt=_moved)

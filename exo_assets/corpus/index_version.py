@@ -18,7 +18,7 @@ from exo_assets.corpus.embedding_in_use import EmbeddingRef
 from exo_assets.corpus.embeddings import as_matrix
 from exo_assets.corpus.terms import TERMS_VERSION
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 """Raised when the same parts are laid down otherwise."""
 
 VERSION_DIGITS = 16

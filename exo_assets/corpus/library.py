@@ -165,9 +165,11 @@ class Library:
         """The passages that are closest to `query`, best first.
 
         A query that is nothing but names (KOI-351; Kepler-90 h) gives only passages whose document names one of their
-        stars. QueryError for a query without text, too long, or re-ranking without a cross-encoder.
+        stars. QueryError for a query without text, too long, or re-ranking without a cross-encoder, and for filters
+        that name a document that is not there, or what is no name of a star.
         """
         query = " ".join(query.split())
+        _checked_text(query, request.filters)
         if not query or not any(map(str.isalnum, query)):
             raise QueryError("there is nothing to search for: the query has no letter or digit")
         if len(query) > LONGEST_QUERY:
@@ -195,6 +197,10 @@ class Library:
     def passage(self, chunk_id: str) -> dict[str, Any]:
         """The row of corpus_chunks with this id; KeyError when this version has none."""
         return self.chunks.row(self._row_of_chunk[chunk_id], named=True)
+
+    def has_document(self, document_id: str) -> bool:
+        """Whether this version holds the document."""
+        return document_id in self._document_ids
 
     # -- the parts of a search -------------------------------------------------------------------------------------
 
@@ -245,6 +251,8 @@ class Library:
         return out
 
     def _allowed(self, filters: Filters, only: frozenset[str] | None) -> Allowed | None:
+        if unknown := [name for name in filters.documents if not self.has_document(name)]:
+            raise QueryError(f"there is no document {unknown[0]!r} in the index {self.version}")
         d = self.documents
         passes = np.ones(d.height, dtype=bool)
         for column, values in (
@@ -307,6 +315,10 @@ class Library:
         return joined["row"].to_numpy().astype(np.intp)
 
     @cached_property
+    def _document_ids(self) -> frozenset[str]:
+        return frozenset(self.documents["document_id"])
+
+    @cached_property
     def _documents_of_star(self) -> dict[str, list[int]]:
         """Rows of `documents` that name a star."""
         named = self.documents.select("targets").with_row_index("row").explode("targets").drop_nulls()
@@ -316,6 +328,15 @@ class Library:
     @cached_property
     def _row_of_chunk(self) -> dict[str, int]:
         return {chunk: row for row, chunk in enumerate(self.chunks["chunk_id"])}
+
+
+def _checked_text(query: str, filters: Filters) -> None:
+    """QueryError for what came in as bytes that are no UTF-8: neither tokenizer nor index can read that."""
+    for what, text in (("the query", query), *(("a filter", v) for v in (*filters.documents, *filters.targets))):
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise QueryError(f"{what} is not UTF-8 text: {text[:60]!a}") from None
 
 
 def _only_names(query: str, asked: Sequence[Designator]) -> bool:

@@ -129,6 +129,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "library": {
                 **{"version": "abc", "chunks": 1500, "documents": 1200, "model": "MiniLM", "store": "in each process"},
                 "waiting": "def",
+                "problem": None,
             },
             "release": {
                 **{"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},

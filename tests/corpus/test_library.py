@@ -175,6 +175,17 @@ def test_a_target_that_is_no_name_is_refused(library: Library) -> None:
 # -- ranking -----------------------------------------------------------------------------------------------------------
 
 
+def test_what_cannot_be_read_or_is_not_there_is_named(library: Library) -> None:
+    with pytest.raises(QueryError, match=r"no document 'nosuch\.md' in the index"):
+        library.search("planets", SearchRequest(filters=Filters(documents=("notes.txt", "nosuch.md"))))
+    broken = b"\xff transit".decode(errors="surrogateescape")
+    with pytest.raises(QueryError, match="the query is not UTF-8 text"):
+        library.search(broken)
+    for filters in (Filters(documents=(broken,)), Filters(targets=(broken,))):
+        with pytest.raises(QueryError, match="a filter is not UTF-8 text"):
+            library.search("planets", SearchRequest(filters=filters))
+
+
 def test_one_passage_a_document_unless_every_one_is_asked_for() -> None:
     long = Document(
         "long.md", "file", "markdown", "Long",

@@ -114,6 +114,48 @@ def test_damage_is_named_with_the_remedy(store: LibraryStore, name: str, how: st
         store.open(version)
 
 
+def test_vectors_are_what_was_written(store: LibraryStore) -> None:
+    version = _built(store)
+    key = f"{ROOT}/{version}/vectors.npy"
+    data = bytearray(store.lake.get(key))
+    data[-1] ^= 1
+    store.lake.put(key, bytes(data))
+    with pytest.raises(DamagedIndexError, match=r"vectors.npy is not what was written"):
+        store.open(version)
+
+
+@pytest.mark.parametrize("damage", [b"{", b"[]", b"{}", b"\xff", b'{"version": 3, "released_at": "", "previous": ""}'])
+def test_a_damaged_pointer_is_named_and_the_next_release_writes_it_again(store: LibraryStore, damage: bytes) -> None:
+    version = _built(store)
+    store.release(version)
+    store.lake.put(CURRENT, damage)
+    for reads in (store.open, store.released):
+        with pytest.raises(DamagedIndexError, match=rf"{CURRENT} in the lake, .* is damaged .*corpus_refresh"):
+            reads()
+    status = store.status()
+    assert status["version"] is None and "damaged" in status["problem"]
+    assert store.release(version)["version"] == version
+    assert store.open().version == version and store.status()["problem"] is None
+
+
+@pytest.mark.parametrize("damage", [b"{", b"[]", b'{"format": 2}'])
+def test_a_damaged_manifest_is_named_and_the_version_built_again(store: LibraryStore, damage: bytes) -> None:
+    version = _built(store)
+    store.release(version)
+    store.lake.put(f"{ROOT}/{version}/manifest.json", damage)
+    with pytest.raises(DamagedIndexError, match=rf"the index {version} is damaged \(manifest.json: "):
+        store.open()
+    assert store.versions() == [] and store.missing(version) and "damaged" in store.status()["problem"]
+    assert _built(store) == version and store.missing(version) == ""
+    assert store.open().version == version
+
+
+def test_a_damaged_version_that_nobody_reads_hinders_nobody(store: LibraryStore) -> None:
+    store.lake.put(f"{ROOT}/0123456789abcdef/manifest.json", b"{")
+    version = _built(store)
+    assert store.release(version)["version"] == version and store.status()["problem"] is None
+
+
 def test_a_version_of_another_format_is_not_read(store: LibraryStore) -> None:
     version = _built(store)
     key = f"{ROOT}/{version}/manifest.json"
