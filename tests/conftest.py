@@ -36,6 +36,15 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """EXO_HOME of this process, in a folder that is not there yet, and no other setting."""
+    for name in [name for name in os.environ if name.startswith("EXO_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Write which marked tests passed, so that CI can tell 'used' from 'skipped'."""

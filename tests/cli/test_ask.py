@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from indexed_corpus import DOCUMENTS, content
+from indexed_corpus import DOCUMENTS
 from typer.testing import CliRunner
 
 from deployments.cli.main import app
-from exo_resources.lake import Lake
-from exo_resources.library_store import LibraryStore
-from exo_resources.settings import Settings
+from tests.one_error import fails
 from tests.openai_server import MODEL, Reply, openai_server
 
 PERIOD = "Which period has the new planet of Kepler-90?"
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("EXO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def released(home: Path) -> str:
-    settings = Settings()
-    store = LibraryStore(Lake(settings.lake), settings)
-    return str(store.release(store.build(content())["version"])["version"])
-
-
 def exo(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["ask", *arguments])
-
-
-def _fails(done: Any, code: int) -> str:
-    lines = done.stderr.strip().splitlines()
-    assert done.exit_code == code and done.stdout == "" and len(lines) == 1 and lines[0].startswith("exo: "), (
-        done.output
-    )
-    return str(lines[0])
 
 
 def test_an_answer_as_json(released: str) -> None:
@@ -79,16 +53,16 @@ def test_what_the_corpus_does_not_answer_is_said_and_no_failure(released: str) -
 def test_filters_choose_the_documents(released: str) -> None:
     answer = json.loads(exo(PERIOD, "--json", "--year-to", "2013").stdout)
     assert {s["document_id"] for s in answer["sources"]} <= {"arXiv:1310.00001", "arXiv:1102.00001"}
-    assert "choose from kepler, k2, tess" in _fails(exo(PERIOD, "--mission", "hubble"), 2)
+    assert "choose from kepler, k2, tess" in fails(exo(PERIOD, "--mission", "hubble"), 2)
 
 
 def test_what_cannot_be_asked(released: str) -> None:
-    assert "nothing to search for" in _fails(exo("  ?"), 2)
-    assert "EXO_RERANKER" in _fails(exo(PERIOD, "--rerank"), 2)
+    assert "nothing to search for" in fails(exo("  ?"), 2)
+    assert "EXO_RERANKER" in fails(exo(PERIOD, "--rerank"), 2)
 
 
 def test_without_an_index_the_remedy_is_told(home: Path) -> None:
-    assert "exo run --job corpus_refresh" in _fails(exo(PERIOD), 1)
+    assert "exo run --job corpus_refresh" in fails(exo(PERIOD), 1)
 
 
 def test_a_models_answer_is_verified_and_shown(released: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,4 +92,4 @@ def test_a_model_that_fails_shows_the_passages_and_the_failure(released: str, mo
 
 def test_a_local_model_without_its_file_is_told(released: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXO_GENERATOR", "local")
-    assert "EXO_LLM_MODEL" in _fails(exo(PERIOD), 2)
+    assert "EXO_LLM_MODEL" in fails(exo(PERIOD), 2)

@@ -26,13 +26,10 @@ V3 = ModelRef("exo-vetter", "3", "run3", "c" * 64)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("EXO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
+def home(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EXO_SERVE_PORT", "9")  # nothing listens there
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
-    return tmp_path / "home"
+    return home
 
 
 def exo(*arguments: str) -> Any:

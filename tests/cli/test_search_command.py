@@ -3,45 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from indexed_corpus import DOCUMENTS, content
+from indexed_corpus import DOCUMENTS
 from typer.testing import CliRunner
 
 from deployments.cli.main import app
 from exo_resources.lake import Lake
-from exo_resources.library_store import CURRENT, LibraryStore
+from exo_resources.library_store import CURRENT
 from exo_resources.settings import Settings
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("EXO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def released(home: Path) -> str:
-    settings = Settings()
-    store = LibraryStore(Lake(settings.lake), settings)
-    return str(store.release(store.build(content())["version"])["version"])
+from tests.one_error import fails
 
 
 def exo(*arguments: str) -> Any:
     return CliRunner().invoke(app, ["search", *arguments])
-
-
-def _fails(done: Any, code: int) -> str:
-    lines = done.stderr.strip().splitlines()
-    assert done.exit_code == code and done.stdout == "" and len(lines) == 1 and lines[0].startswith("exo: "), (
-        done.output
-    )
-    return str(lines[0])
 
 
 def test_passages_with_their_places_and_scores_as_json(released: str) -> None:
@@ -97,27 +74,27 @@ def test_nothing_found_is_no_error(released: str) -> None:
     ],
 )
 def test_what_is_asked_wrongly_is_named(released: str, arguments: tuple[str, ...], said: str) -> None:
-    assert said in _fails(exo(*arguments), 2)
+    assert said in fails(exo(*arguments), 2)
 
 
 def test_without_an_index_the_remedy_is_named(home: Path) -> None:
-    said = _fails(exo("planets"), 1)
+    said = fails(exo("planets"), 1)
     assert "no index of the corpus has been released" in said and "exo run --job corpus_refresh" in said
 
 
 def test_a_damaged_index_is_named(released: str, home: Path) -> None:
     lake = Lake(Settings().lake)
     lake.put(f"corpus/index/{released}/documents.parquet", b"nothing")
-    assert "is damaged" in _fails(exo("planets"), 1)
+    assert "is damaged" in fails(exo("planets"), 1)
     lake.put(CURRENT, json.dumps({"version": "gone", "released_at": "", "previous": None}).encode())
-    assert "there is no index gone" in _fails(exo("planets"), 1)
+    assert "there is no index gone" in fails(exo("planets"), 1)
 
 
 def test_a_server_that_is_not_there_is_named(released: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXO_QDRANT_URL", "http://127.0.0.1:9")
-    assert "EXO_QDRANT_URL" in _fails(exo("planets"), 1)
+    assert "EXO_QDRANT_URL" in fails(exo("planets"), 1)
 
 
 def test_a_cross_encoder_that_is_none_is_named(released: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EXO_RERANKER", str(tmp_path))
-    assert "no cross-encoder" in _fails(exo("planets", "--rerank"), 1)
+    assert "no cross-encoder" in fails(exo("planets", "--rerank"), 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,6 @@ from exo_assets.corpus.neighbours import nearest, resolved_signals
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in [name for name in os.environ if name.startswith("EXO_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("EXO_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
 
 
 @pytest.fixture
