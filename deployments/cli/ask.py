@@ -19,7 +19,7 @@ import typer
 
 from deployments.cli import search_options as options
 from deployments.cli.output import FAILED, USAGE, CliError, err, finite, out, print_json, read_settings
-from deployments.cli.search import INDENT, open_library
+from deployments.cli.search import INDENT, address, open_library
 
 if TYPE_CHECKING:
     from exo_assets.corpus.library import Filters
@@ -99,7 +99,7 @@ def _shown(events: Iterator[dict[str, Any]]) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     for event in events:
         if event["event"] == "sentence":
-            out().print(Text(safe(event["text"])))
+            out().print(Text(_flowing(safe(event["text"]))))
         answer = event.get("answer", answer)
     if answer["declined"] is not None:
         out().print(Text(f"Not answered: {safe(answer['declined'])}."))
@@ -123,8 +123,13 @@ def _show_sources(sources: Sequence[dict[str, Any]]) -> None:
         page = f"page {source['page']}" if source["page"] is not None else None
         year = str(source["year"]) if source["year"] is not None else None
         place = f"characters {source['start']}-{source['end']}"
-        where = (source["document_id"], year, source["section"], page, place, source["url"])
+        where = (source["document_id"], year, source["section"], page, place, address(source["source"], source["url"]))
         out().print(Text(INDENT + safe(" · ".join(filter(None, where))), style="dim"))
+
+
+def _flowing(text: str) -> str:
+    """`text` without the line breaks of the page that it stood on, but for code."""
+    return text if "```" in text else " ".join(text.split())
 
 
 def safe(text: str) -> str:

@@ -47,7 +47,10 @@ def dossier(
         raise CliError(
             f"the dossier of {lost[0]['signal_id']} could not be made: {lost[0]['reason']}", "exo run tries again"
         )
-    texts = [as_markdown(json_text.loads(row["dossier"]), rank=row["rank"], of=ranked) for row in rows]
+    texts = [
+        as_markdown(json_text.loads(row["dossier"]), rank=row["rank"], of=ranked, corpus_version=row["corpus_version"])
+        for row in rows
+    ]
     if markdown:
         sys.stdout.write("\n".join(texts))
         return

@@ -130,4 +130,9 @@ def _place(hit: Hit) -> str:
     """Where a passage is, on one line."""
     page = f"page {hit.page}" if hit.page is not None else None
     year = str(hit.year) if hit.year is not None else None
-    return " · ".join(filter(None, (hit.document_id, year, hit.section, page, hit.url)))
+    return " · ".join(filter(None, (hit.document_id, year, hit.section, page, address(hit.source, hit.url))))
+
+
+def address(source: str, url: str | None) -> str | None:
+    """Where more is to be read; of columns, whose descriptions are Exo's own words, the archive's page."""
+    return f"in Exo's words, after {url}" if source == "archive_columns" and url else url

@@ -17,11 +17,12 @@ import numpy as np
 import polars as pl
 
 from exo_assets.corpus.answering import AnswerSentence, AnswerSettings, CitedAnswer, answer_question
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.evaluation_contracts import ANSWER_METRICS, CORPUS_ANSWER_METRICS, CORPUS_ANSWERS, POPULATIONS
 from exo_assets.corpus.fusion import Fusion
 from exo_assets.corpus.library import Filters, Library
 from exo_assets.corpus.query_sets import question_id
-from exo_assets.corpus.questions import GRADES, SHIPPED, Question, holds, judged_chunks
+from exo_assets.corpus.questions import GRADES, Question, holds, judged_chunks
 from exo_assets.corpus.remembering import remembering
 from exo_assets.evaluation.bootstrap import bootstrap_by_star
 from exo_assets.evaluation.metrics import Array

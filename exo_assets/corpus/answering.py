@@ -245,7 +245,7 @@ def _events(  # noqa: PLR0917 - the parts of one answer
         searched_for,
         found.passages,
         embed=embed,
-        words=library.words,
+        words=library.plain_words,
         same=library.same,
         settings=settings.extractive,
     )

@@ -176,8 +176,8 @@ def _sentence(column: str, meaning: Meaning) -> str:
         kinds.setdefault(_KINDS[table], []).append(table)
     tables = _listed([f"{kind} ({', '.join(names)})" for kind, names in kinds.items()])
     return (
-        f"The column {column} holds {article}{_lowered(meaning.description)}{unit}. "
-        f"It is in the NASA Exoplanet Archive's tables of {tables}."
+        f"The column {column} holds {article}{_lowered(meaning.description)}{unit}; "
+        f"it is in the NASA Exoplanet Archive's tables of {tables}."
     )
 
 

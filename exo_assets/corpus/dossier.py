@@ -45,7 +45,7 @@ NO_INDEX = "No index of the corpus has been released, so no document was searche
 NO_LITERATURE = "The corpus holds no literature: no abstract and no file."
 NOBODY_NAMES_IT = "No document of the corpus names this star."
 NOTHING_LIKE_IT = "No passage of the corpus is close to a signal like this."
-EXPLAINED = "The passages below explain how such signals are vetted."
+EXPLAINED = "What stands under the literature explains how such signals are vetted; no paper is there."
 _FOUR = ("period_days", "depth_ppm", "radius_earth", "star_teff_k")
 """Facts of neighbours that are shown."""
 

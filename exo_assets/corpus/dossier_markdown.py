@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.dossier_facts import LABELS, MISSION_NAMES, measured, number
 
 _SPECIAL = re.compile(r"[\\`*{}\[\]<>#|~$&!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -21,8 +22,16 @@ _ADDRESS = re.compile(r"(?i)\b(h)(?=ttps?:)|\b(f)(?=tp:)|\b(w)(?=ww\.)|\b(m)(?=a
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
-def as_markdown(dossier: Mapping[str, Any], *, rank: int | None = None, of: int | None = None, depth: int = 1) -> str:
-    """The whole dossier; `rank` of `of` candidates stands under the title, whose heading is of level `depth`."""
+def as_markdown(
+    dossier: Mapping[str, Any],
+    *,
+    rank: int | None = None,
+    of: int | None = None,
+    corpus_version: str | None = None,
+    depth: int = 1,
+) -> str:
+    """The whole dossier; `rank` of `of` candidates stands under the title, whose heading is of level `depth`, and above
+    the passages the index that they are from."""
     head, sub = "#" * depth, "#" * (depth + 1)
     parts = [f"{head} {plain(dossier['title'])}", plain(dossier["description"])]
     if rank is not None:
@@ -39,6 +48,11 @@ def as_markdown(dossier: Mapping[str, Any], *, rank: int | None = None, of: int 
         f"{sub} Nearest false positives",
         _neighbours(dossier["neighbours"]["false_positives"]),
         f"{sub} Literature",
+        *(
+            [f"From index {plain(corpus_version)} of the corpus; a newer one counts from the next night on."]
+            if corpus_version
+            else []
+        ),
         *_passages(dossier),
         f"{sub} Not known",
         "\n".join(f"- {plain(said)}" for said in dossier["unknown"]) or "Nothing that a dossier looks for.",
@@ -119,11 +133,13 @@ def _passages(dossier: Mapping[str, Any]) -> list[str]:
         return ["No passage."]
     out = []
     if dossier["search_phrase"]:
-        out.append(f"No document names the star. On its like ({plain(dossier['search_phrase'])}):")
+        explains = all(p["source"] in SHIPPED for p in passages)
+        what = "On how such signals are vetted" if explains else "On its like"
+        out.append(f"No document names the star. {what} ({plain(dossier['search_phrase'])}):")
     for place, p in enumerate(passages, start=1):
         year = f" ({p['year']})" if p["year"] else ""
         page = f", page {p['page']}" if p["page"] else ""
-        about = "names the star" if p["about_star"] else "on its like"
+        about = "names the star" if p["about_star"] else "on vetting" if p["source"] in SHIPPED else "on its like"
         where = f"{plain(p['document_id'])}{page}, characters {p['start']:,} to {p['end']:,}"
         out.append(f"[{place}] **{plain(_line(p['title']))}**{year}: {where}; {about}")
         out.append("\n".join(f"> {line}" for line in plain(p["text"]).split("\n")))

@@ -19,9 +19,10 @@ import numpy.typing as npt
 import polars as pl
 
 from exo_assets.corpus.chunks import chunk_table
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.pairs import Pair, is_held_out, sentence_pairs, title_pair
-from exo_assets.corpus.questions import SHIPPED, QuestionsError, judged_chunks, questions
+from exo_assets.corpus.questions import QuestionsError, judged_chunks, questions
 from exo_assets.corpus.retrieval_metrics import RECALL_DEPTH, PerQuery, differences, gains, intervals, per_query
 from exo_assets.corpus.tokens import Offsets
 

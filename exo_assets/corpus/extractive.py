@@ -66,7 +66,8 @@ class CitedSentence:
 
 @dataclass(frozen=True)
 class ExtractiveAnswer:
-    """Sentences, the best first; or none, and why the question was `declined`."""
+    """Sentences, those of the best one's passage first and those of one passage as it has them; or none, and why the
+    question was `declined`."""
 
     sentences: tuple[CitedSentence, ...]
     declined: str | None = None
@@ -86,7 +87,7 @@ class ExtractiveSettings:
     half is what the sentence has, its heading counting half as much, half what the passage has with its title.
 
     Compared are the `compared` sentences with the largest coverage; quoted are at most `sentences` that reach `least`
-    and `share_of_best` of the best, and no two more alike than `same_cosine`.
+    and `share_of_best` of the best, and no two that say the same or are more alike than `same_cosine`.
     """
 
     cosine_weight: float = 0.6
@@ -99,6 +100,8 @@ class ExtractiveSettings:
 
 _NO_SENTENCE = re.compile(r"\||#{1,6}\s")
 """How a row of a table or a heading of Markdown begins."""
+_CODE = re.compile(r"```|~~~")
+"""How a block of code begins: a name in it is an example, and says nothing of what bears it."""
 NOTHING_CLOSE = "no passage answers the question"
 NO_PASSAGES = "no passages were found"
 
@@ -117,8 +120,8 @@ def answer(
     `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
     A question that names a star, planet, signal, column or anything else by a proper name is declined unless every one
     is named in a passage. It is answered only from passages that name one of its stars or columns, by no sentence that
-    speaks of others alone, and by no heading or row of a table. ValueError for a question without text or a sentence
-    outside its passage.
+    speaks of others alone, nor by code; and never by a heading or row of a table. ValueError for a question without
+    text or a sentence outside its passage.
     """
     if not question.strip():
         raise ValueError("a question without text")
@@ -127,7 +130,7 @@ def answer(
     asked = asked_for(question, same)
     named = [names(p.text) for p in passages]
     if absent := missing(question, asked, named) or _unknown(question, passages, words):
-        return ExtractiveAnswer((), f"no passage names {', '.join(absent)}")
+        return ExtractiveAnswer((), f"none of the passages found names {', '.join(absent)}")
     places = [
         (row, start, end)
         for row, passage in enumerate(passages)
@@ -135,6 +138,7 @@ def answer(
         for start, end in _checked(passage)
         if on_topic([d for d in named[row] if start <= d.start < end], asked)
         and not _NO_SENTENCE.match(passage.text, start, end)
+        and not (asked and _CODE.match(passage.text, start, end))
     ]
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)
@@ -147,9 +151,11 @@ def answer(
     )
     cosine = (vectors[1:] @ vectors[0]).astype(float)
     score = settings.cosine_weight * cosine + (1 - settings.cosine_weight) * coverage
-    chosen = _chosen(score, vectors[1:], settings)
+    chosen = _chosen(score, vectors[1:], texts, settings)
     if not chosen:
         return ExtractiveAnswer((), NOTHING_CLOSE)
+    first_of = {places[at][0]: rank for rank, at in reversed(list(enumerate(chosen)))}
+    chosen.sort(key=lambda at: (first_of[places[at][0]], places[at][1]))
     numbers: dict[int, int] = {}
     quoted = []
     for at in chosen:
@@ -201,13 +207,20 @@ def _has(wanted: Sequence[str], terms: frozenset[str]) -> npt.NDArray[np.float64
     return np.array([term in terms for term in wanted], dtype=float)
 
 
-def _chosen(score: npt.NDArray[np.float64], vectors: Vectors, settings: ExtractiveSettings) -> list[int]:
+def _chosen(
+    score: npt.NDArray[np.float64], vectors: Vectors, texts: Sequence[str], settings: ExtractiveSettings
+) -> list[int]:
+    """The sentences that are quoted, the best first."""
     order = np.argsort(-score, kind="stable")
     floor = max(settings.least, settings.share_of_best * float(score[order[0]]))
     out: list[int] = []
     for at in order[score[order] >= floor].tolist():
-        if all(float(vectors[at] @ vectors[other]) <= settings.same_cosine for other in out):
+        if not any(_alike(at, other, vectors, texts, settings.same_cosine) for other in out):
             out.append(at)
         if len(out) == settings.sentences:
             break
     return out
+
+
+def _alike(one: int, other: int, vectors: Vectors, texts: Sequence[str], same_cosine: float) -> bool:
+    return texts[one] == texts[other] or float(vectors[one] @ vectors[other]) > same_cosine

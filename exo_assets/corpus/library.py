@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.designators import Designator, designators, key
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Words
 from exo_assets.corpus.fusion import EQUAL, Floats, Fusion, Rows, best_of_documents, fuse, ranked
 from exo_assets.corpus.identifiers import synonyms
+from exo_assets.corpus.keyword_index import KeywordIndex
 
 Mask = npt.NDArray[np.bool_]
 
@@ -313,6 +315,14 @@ class Library:
         rows = self.documents.select("document_id").with_row_index("row")
         joined = self.chunks.select("document_id").join(rows, on="document_id", how="left", maintain_order="left")
         return joined["row"].to_numpy().astype(np.intp)
+
+    @cached_property
+    def plain_words(self) -> Words:
+        """Words by how rare they are in the documents that ship: what those of a question weigh does not change with
+        the literature that comes in beside them. Those of all documents where none of them is there."""
+        ships = self.documents.filter(pl.col("source").is_in(SHIPPED))["document_id"]
+        texts = self.chunks.filter(pl.col("document_id").is_in(ships.implode()))["text"].to_list()
+        return KeywordIndex.build(texts) if texts else self.words
 
     @cached_property
     def _document_ids(self) -> frozenset[str]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.known_item import known_items
 from exo_assets.corpus.library import Filters, Library, SearchRequest
-from exo_assets.corpus.questions import SHIPPED, Question, judged_chunks
+from exo_assets.corpus.questions import Question, judged_chunks
 
 GATED_SETS = ("titles", "questions")
 SETS = (*GATED_SETS, "titles_everywhere", "questions_everywhere")

@@ -26,8 +26,6 @@ GRADES = (1, 2)
 """Helps, answers."""
 HALVES = ("tuning", "held_out")
 """Thresholds and ways of indexing are chosen on the former and reported on both."""
-SHIPPED = ("archive_columns", "package")
-"""Sources of the documents that ship, which are the judged ones."""
 
 
 class QuestionsError(ValueError):

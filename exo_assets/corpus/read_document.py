@@ -166,5 +166,5 @@ def _title(name: str, text: str, media: str) -> str:
     if media == "markdown":
         for section in sections(text, media):
             if section.path:
-                return one_line(section.path[-1])
+                return one_line(section.path[0])
     return first_line(text) or name

@@ -45,9 +45,12 @@ def test_an_answer_as_people_read_it(released: str) -> None:
 
 def test_what_the_corpus_does_not_answer_is_said_and_no_failure(released: str) -> None:
     done = exo("What is the mass of WASP-12 b?")
-    assert (done.exit_code, done.stdout) == (0, "Not answered: no passage names WASP-12 b.\n")
+    assert (done.exit_code, done.stdout) == (0, "Not answered: none of the passages found names WASP-12 b.\n")
     as_json = exo("What is the mass of WASP-12 b?", "--json")
-    assert as_json.exit_code == 0 and json.loads(as_json.stdout)["declined"] == "no passage names WASP-12 b"
+    assert (
+        as_json.exit_code == 0
+        and json.loads(as_json.stdout)["declined"] == "none of the passages found names WASP-12 b"
+    )
 
 
 def test_filters_choose_the_documents(released: str) -> None:

@@ -108,8 +108,8 @@ def test_a_quoted_answer_cites_place_and_document(library: Library) -> None:
 @pytest.mark.parametrize(
     ("question", "reason"),
     [
-        ("What is the orbital period of Kepler-91 h?", "no passage names Kepler-91 h"),
-        ("What does koi_fpflag_nt mean?", "no passage names koi_fpflag_nt"),
+        ("What is the orbital period of Kepler-91 h?", "none of the passages found names Kepler-91 h"),
+        ("What does koi_fpflag_nt mean?", "none of the passages found names koi_fpflag_nt"),
         ("How do I bake sourdough bread?", NOTHING_CLOSE),
     ],
 )

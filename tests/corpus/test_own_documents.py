@@ -51,7 +51,7 @@ def test_a_column_is_said_once_with_all_its_tables() -> None:
     assert period.title == "koi_period: Orbital period [d]"
     assert period.text == (
         "# koi_period: Orbital period [d]\n\n"
-        "The column koi_period holds the orbital period, in days. It is in the NASA Exoplanet Archive's tables of "
+        "The column koi_period holds the orbital period, in days; it is in the NASA Exoplanet Archive's tables of "
         "Kepler Objects of Interest (cumulative, q1_q17_dr25_koi).\nIt is the time between successive transits.\n"
         "Its uncertainty is in koi_period_err1 (upper) and koi_period_err2 (lower)."
     )

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from exo_assets.corpus.chunks import ChunkSettings, chunk_table
+from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.document import Document, documents_table
 from exo_assets.corpus.own_documents import own_documents
 from exo_assets.corpus.questions import (
     HALVES,
     KINDS,
-    SHIPPED,
     Question,
     QuestionsError,
     holds,

@@ -91,14 +91,14 @@ def test_a_sentence_about_another_planet_is_no_answer(ask) -> None:  # type: ign
 def test_a_question_on_what_no_passage_names_is_declined(ask, name: str) -> None:  # type: ignore[no-untyped-def]
     found = ask(f"What is the orbital period of {name}?")
     assert (found.sentences, found.text) == ((), "")
-    assert found.declined == f"no passage names {name}"
+    assert found.declined == f"none of the passages found names {name}"
 
 
 def test_another_name_of_the_same_planet_is_answered_through_its_aliases(ask) -> None:  # type: ignore[no-untyped-def]
     names = frozenset({"koi351.01", "kepler90h"})
     found = ask("What is the orbital period of KOI-351.01?", same=lambda key: names if key in names else {key})
     assert "331.6 days" in found.sentences[0].text
-    assert ask("What is the orbital period of KOI-351.01?").declined == "no passage names KOI-351.01"
+    assert ask("What is the orbital period of KOI-351.01?").declined == "none of the passages found names KOI-351.01"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_another_name_of_the_same_planet_is_answered_through_its_aliases(ask) ->
     [
         ("Who won the football match yesterday?", NOTHING_CLOSE),
         ("How do I bake sourdough bread?", NOTHING_CLOSE),
-        ("What is the capital of France?", "no passage names France"),
+        ("What is the capital of France?", "none of the passages found names France"),
     ],
 )
 def test_a_question_that_the_passages_do_not_answer_is_declined(ask, question: str, why: str) -> None:  # type: ignore[no-untyped-def]
@@ -126,7 +126,7 @@ def test_instructions_inside_a_document_are_text(ask) -> None:  # type: ignore[n
         assert s.text == text[s.citation.start : s.citation.end]
     assert {s.citation.number for s in with_it.sentences} <= {1, 2}
     assert ask("How do I bake sourdough bread?", [*PASSAGES, hostile]).declined == NOTHING_CLOSE
-    assert ask("What is the mass of TOI-700 d?", [hostile]).declined == "no passage names TOI-700 d"
+    assert ask("What is the mass of TOI-700 d?", [hostile]).declined == "none of the passages found names TOI-700 d"
 
 
 def test_the_same_sentence_twice_is_quoted_once(ask) -> None:  # type: ignore[no-untyped-def]
@@ -141,18 +141,46 @@ def test_coverage_is_weighted_by_how_rare_the_terms_are() -> None:
     both = answer(
         "common rare", [Passage("p", "common. rare.", ((0, 7), (8, 13)))], embed=flat, words=index, settings=settings
     )
-    assert [s.text for s in both.sentences] == ["rare.", "common."]
+    assert [s.text for s in both.sentences] == ["common.", "rare."], "as the passage has them"
+    assert both.sentences[1].coverage > both.sentences[0].coverage
     rare, common = index.idf(["rare", "common"])
     # Half is the sentence's, half the passage's, which has both terms.
-    own = [rare / (rare + common), common / (rare + common)]
+    own = [common / (rare + common), rare / (rare + common)]
     assert [s.coverage for s in both.sentences] == pytest.approx([(each + 1) / 2 for each in own])
+
+
+def test_sentences_stand_in_the_order_of_their_passage_the_best_passage_first() -> None:
+    def embed(texts: Sequence[str]) -> Vectors:
+        best = {"question": 1.0, "b one.": 0.97, "a two.": 0.99, "a one.": 0.95}
+        cosine = np.array([best[text] for text in texts])
+        apart = np.zeros((len(texts), len(texts) + 1))
+        apart[:, 0] = cosine
+        apart[np.arange(len(texts)), np.arange(len(texts)) + 1] = np.sqrt(1 - cosine**2)
+        return apart.astype(np.float32)
+
+    passages = [Passage("b", "b one.", ((0, 6),)), Passage("a", "a one. a two.", ((0, 6), (7, 13)))]
+    settings = ExtractiveSettings(cosine_weight=1, same_cosine=1.1, least=0.0)
+    found = answer("question", passages, embed=embed, words=WORDS, settings=settings)
+    assert [s.text for s in found.sentences] == ["a one.", "a two.", "b one."]
+    assert [s.citation.number for s in found.sentences] == [1, 1, 2]
+
+
+def test_what_two_passages_say_alike_is_quoted_once_and_code_bears_no_name() -> None:
+    flat = lambda texts: np.eye(1, 4, dtype=np.float32).repeat(len(texts), axis=0)  # noqa: E731 - all texts alike
+    settings = ExtractiveSettings(same_cosine=1.1, least=0.0)
+    twice = [Passage(name, "It is in a table.", ((0, 17),), heading=name) for name in ("one", "other")]
+    assert len(answer("table", twice, embed=flat, words=WORDS, settings=settings).sentences) == 1
+    code = "```\nexo dossier K00841.03\n```"
+    example = [Passage("code", code, ((0, len(code)),))]
+    assert answer("What is K00841.03?", example, embed=flat, words=WORDS, settings=settings).declined == NOTHING_CLOSE
+    assert answer("How is a dossier shown?", example, embed=flat, words=WORDS, settings=settings).sentences
 
 
 def test_a_heading_counts_half_for_the_sentences_below_it() -> None:
     index = KeywordIndex.build(["rings", "planets", "planets with rings"])
     flat = lambda texts: np.full((len(texts), 4), 0.5, dtype=np.float32)  # noqa: E731 - all texts alike
     settings = ExtractiveSettings(same_cosine=1.1, share_of_best=0.0, least=0.0)
-    passages = [Passage("p", "planets.", ((0, 8),), heading="Rings"), Passage("q", "planets.", ((0, 8),))]
+    passages = [Passage("p", "planets.", ((0, 8),), heading="Rings"), Passage("q", "planets!", ((0, 8),))]
     found = answer("planets rings", passages, embed=flat, words=index, settings=settings)
     rings, planets = index.idf(["ring", "planet"])
     own = [(planets + rings / 2) / (rings + planets), planets / (rings + planets)]
@@ -168,12 +196,12 @@ def test_headings_and_rows_of_tables_are_not_quoted(ask) -> None:  # type: ignor
 
 
 def test_a_column_that_no_passage_names_is_declined(ask) -> None:  # type: ignore[no-untyped-def]
-    assert ask("When is koi_fpflag_nt set?").declined == "no passage names koi_fpflag_nt"
+    assert ask("When is koi_fpflag_nt set?").declined == "none of the passages found names koi_fpflag_nt"
     assert ask("What is KOI_FPFLAG_SS?").sentences
 
 
 def test_a_proper_name_that_no_passage_has_is_declined(ask) -> None:  # type: ignore[no-untyped-def]
-    assert ask("When do flares on Venus raise the flux?").declined == "no passage names Venus"
+    assert ask("When do flares on Venus raise the flux?").declined == "none of the passages found names Venus"
     assert ask("Why do Red dwarfs flare?").sentences
     assert ask("WHY DO RED DWARFS FLARE?").sentences
     assert ask("Flares of Red Dwarfs and the Ultraviolet Flux Observed by Hubble").sentences  # a title

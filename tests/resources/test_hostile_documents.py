@@ -91,7 +91,7 @@ def test_a_claim_in_a_document_is_cited_as_what_it_is(server) -> None:  # type: 
 def test_a_question_that_only_a_hostile_document_touches_is_declined(server) -> None:  # type: ignore[no-untyped-def]
     before = len(server.requests)
     answer = answer_question("What is the mass of TOI-700 d?", library(HOSTILE["instruction"]), generator=model(server))
-    assert answer.declined == "no passage names TOI-700 d" and len(server.requests) == before
+    assert answer.declined == "none of the passages found names TOI-700 d" and len(server.requests) == before
 
 
 def test_a_client_that_goes_away_ends_the_models_work() -> None:
