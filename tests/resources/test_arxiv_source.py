@@ -234,6 +234,43 @@ def test_a_list_that_never_ends_is_refused(tmp_path: Path, lake: Lake, server: O
     assert found.source == "absent" and "same resumption token twice" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("fault", "requests", "said"),
+    [
+        ("fresh_token", 4, "goes on after 3 parts without a new record"),
+        ("fresh_record", 200, "more than 200 parts"),
+        ("long_token", 1, "a resumption token has 200,000 characters"),
+    ],
+)
+def test_a_list_with_ever_new_tokens_ends_its_span_alone(
+    tmp_path: Path, lake: Lake, server: OaiServer, fault: str, requests: int, said: str
+) -> None:
+    server.has(*(Paper(f"2603.000{i:02}", listed(i)) for i in range(21)))
+    server.page = 100
+    server.faults.extend(["", ""])
+    server.always = fault
+    found = fetch(settings(tmp_path, server), lake)
+    assert found.source == "live" and "2 of 4 spans came" in found.reason and said in found.reason
+    assert 0 < len(ids(found)) < 21 and len(server.requests) == 2 + requests
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    tmp_path: Path, lake: Lake, server: OaiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exo_resources.arxiv.oai.LARGEST_BYTES", 3_000_000)
+    server.always = "endless"
+    found = fetch(settings(tmp_path, server), lake)
+    assert found.source == "absent" and "the answer has over 3 MB" in found.reason
+    assert len(server.requests) == 1 and server.megabytes < 100
+
+
+def test_long_addresses_are_not_written_out(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
+    for address in (f"{server.url}?{'x' * 5_000}", f"{server.url}?{'x' * 5_000_000}"):
+        server.always = "404"
+        found = fetch(settings(tmp_path, server, arxiv_url=address), lake)
+        assert found.source == "absent" and 0 < len(found.reason) < 1_000
+
+
 def test_an_outage_keeps_what_there_was_and_what_came(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
     made = settings(tmp_path, server)
     server.always = "500"
