@@ -4,14 +4,14 @@ Belongs here: listing, reading and changing it, and a fingerprint of all of it. 
 hold (`exo_assets.corpus`).
 
 Not listed: hidden files, files that a program is still writing (.part, .tmp and the like), what lies
-behind links to folders, and what was changed a moment ago; it is there the next time.
+behind links to folders, and what was changed a moment ago; it is there the next time. What is named like a document and
+is none, links that lead out of the folder, and folders in it that cannot be read are listed as left out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -22,7 +22,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from exo_assets.corpus.folder_files import FoundFile
+from exo_assets.corpus.folder_files import FoundFile, LeftOut
+from exo_resources.folder_walk import Entry, NotAFileError, entries, is_passed_over, leads_out, open_file
 
 T = TypeVar("T")
 
@@ -30,8 +31,6 @@ QUIET_S = 3.0
 """Seconds for which a file must not have changed: longer than the second to which buckets tell times."""
 FUTURE_S = 60.0
 """A file dated further ahead than this comes from a wrong clock, and is not waited for."""
-UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".swp", "~")
-"""Ends of names of files that are still being written."""
 _WAIT_FOR_S = 10.0
 
 
@@ -41,16 +40,17 @@ class FolderError(RuntimeError):
 
 @dataclass(frozen=True)
 class Listed:
-    """What a listing found: `files` that can be read now, by path, and those that changed a moment
-    ago (`unsettled`)."""
+    """What a listing found, each by path: `files` that can be read now, those that changed a moment ago (`unsettled`),
+    and what no document can be read from (`left_out`)."""
 
     files: tuple[FoundFile, ...]
     unsettled: tuple[FoundFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever a file that can be read came, went or changed."""
-        said = "\n".join(f"{f.path!r} {f.fingerprint}" for f in self.files)
+        """Changes whenever a file that can be read came, went or changed, or something is left out or no more."""
+        said = "\n".join(f"{f.path!r} {f.fingerprint}" for f in (*self.files, *(one.file for one in self.left_out)))
         return hashlib.sha256(said.encode()).hexdigest()[:32]
 
 
@@ -85,19 +85,22 @@ class DocumentFolder:
 
     def listed(self) -> Listed:
         """The documents in it, ordered by path; none where there is no folder. FolderError when it cannot be read."""
-        now, files, unsettled = time.time(), list[FoundFile](), list[FoundFile]()
-        for path, size, changed_ns in self._disk() if self.on_disk else self._bucket():
-            if is_passed_over(path):
+        now, files, unsettled, left_out = time.time(), list[FoundFile](), list[FoundFile](), list[LeftOut]()
+        for entry in sorted(self._disk() if self.on_disk else self._bucket(), key=lambda e: e.path):
+            if entry.refused:
+                left_out.append(LeftOut(FoundFile(entry.path, entry.size_bytes, entry.refused.reason), entry.refused))
                 continue
-            age = now - changed_ns / 1e9
+            age = now - entry.changed_ns / 1e9
             changing = -FUTURE_S < age < self.quiet_s
-            (unsettled if changing else files).append(FoundFile(path, size, f"{size}:{changed_ns}"))
-        return Listed(*(tuple(sorted(found, key=lambda f: f.path)) for found in (files, unsettled)))
+            file = FoundFile(entry.path, entry.size_bytes, f"{entry.size_bytes}:{entry.changed_ns}")
+            (unsettled if changing else files).append(file)
+        return Listed(tuple(files), tuple(unsettled), tuple(left_out))
 
     def read(self, file: FoundFile) -> bytes | None:
         """The bytes of a listed file; None when it went, or is not any more what was listed. FolderError otherwise."""
         if self.on_disk:
-            return _read_on_disk(self.root / file.path, file)
+            place = self.root / file.path
+            return None if leads_out(place, self.root) else _read_on_disk(place, file)
         fs, base = self._store()
         try:
             with fs.open_input_stream(f"{base}/{file.path}", compression=None) as source:
@@ -149,28 +152,17 @@ class DocumentFolder:
 
     # -- the two kinds of place ------------------------------------------------------------------------------------
 
-    def _disk(self) -> Iterator[tuple[str, int, int]]:
-        """(path, size, time of the last change in ns) of every file below it. Links to folders are not followed."""
-        root = str(self.root)
+    def _disk(self) -> Iterator[Entry]:
         if not self.exists():
             return
+        try:
+            yield from entries(self.root)
+        except FileNotFoundError:  # it went in the meantime
+            return
+        except OSError as error:
+            raise self._unusable(error) from error
 
-        def failed(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError):
-                raise self._unusable(error) from error
-
-        for folder, folders, names in os.walk(root, onerror=failed):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            for name in names:
-                place = os.path.join(folder, name)
-                try:
-                    found = Path(place).stat()
-                except OSError:  # it went, or is a link to nothing
-                    continue
-                if stat.S_ISREG(found.st_mode):
-                    yield os.path.relpath(place, root).replace(os.sep, "/"), found.st_size, found.st_mtime_ns
-
-    def _bucket(self) -> Iterator[tuple[str, int, int]]:
+    def _bucket(self) -> Iterator[Entry]:
         fs, base = self._store()
         try:
             selector = pafs.FileSelector(base, recursive=True, allow_not_found=True)
@@ -179,8 +171,8 @@ class DocumentFolder:
             raise self._unusable(error) from error
         for info in found:
             path = _text(lambda info=info: info.path)  # type: ignore[misc]
-            if path is not None:
-                yield path[len(base) + 1 :], int(info.size), int(info.mtime_ns or 0)
+            if path is not None and not is_passed_over(path := path[len(base) + 1 :]):
+                yield Entry(path, int(info.size), int(info.mtime_ns or 0))
 
     def _store(self) -> tuple[Any, str]:
         try:
@@ -197,17 +189,12 @@ class DocumentFolder:
         )
 
 
-def is_passed_over(path: str) -> bool:
-    """Whether a file of that path is never listed: hidden, or still being written by its name."""
-    return any(part.startswith(".") for part in path.split("/")) or path.lower().endswith(UNFINISHED)
-
-
 def _read_on_disk(place: Path, file: FoundFile) -> bytes | None:
     try:
-        with place.open("rb") as source:
+        with open_file(place) as source:
             data = source.read(file.size_bytes + 1)
             after = os.fstat(source.fileno())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotAFileError):
         return None
     except OSError as error:
         raise FolderError(f"{place} cannot be read ({error.strerror}); check the rights on it") from error

@@ -22,7 +22,7 @@ from exo_assets.corpus.plain_text import shown
 from exo_assets.corpus.read_document import refused_unread
 from exo_assets.corpus.reading import Limits
 from exo_assets.corpus.source_contracts import RAW_DOCUMENTS__FILES
-from exo_resources.document_folder import DocumentFolder, FolderError
+from exo_resources.document_folder import DocumentFolder, FolderError, Listed
 from exo_resources.ocr import PROGRAM, find_tesseract
 from exo_resources.ray_runtime import WorkerLost
 from exo_resources.reading_process import Bounds, ReadingProcess
@@ -105,16 +105,18 @@ def _before(tables: Tables) -> tuple[pl.DataFrame, dict[str, Any]]:
 
 def _read(folder: DocumentFolder, before: pl.DataFrame, runtime: Runtime, reader: Reader, bounds: Bounds) -> Files:
     listed = folder.listed()
-    plan = folder_files.plan(listed.files, before, reader)
     known = {row["path"]: row for row in before.iter_rows(named=True)}
-    rows = [*plan.kept, *(known[file.path] for file in listed.unsettled if file.path in known)]
+    staying = _staying(listed, known)
+    plan = folder_files.plan(listed.files, before, reader, staying)
+    left_out = (folder_files.outcome(one.file, None, one.why, reader) for one in listed.left_out)
+    rows = [*left_out, *staying, *plan.kept]
     settled, waiting, moved = _looked_at(folder, plan.read, before, reader, known)
     rows += settled
-    rows += [known[file.path] for file in moved if file.path in known]
+    rows += [known[file.key] for file in moved if file.key in known]
     read, lost = 0, 0
     for file, digest, result in _results(folder, waiting, runtime, bounds):
         if result is None:
-            rows += [known[file.path]] if file.path in known else []
+            rows += [known[file.key]] if file.key in known else []
             continue
         read += 1
         lost += isinstance(result, Rejected)
@@ -134,6 +136,18 @@ def _read(folder: DocumentFolder, before: pl.DataFrame, runtime: Runtime, reader
     )
 
 
+def _staying(listed: Listed, known: Mapping[str, Row]) -> list[Row]:
+    """Rows that stay until their files can be looked at again: those that changed a moment ago, and those that cannot
+    be reached, which may be a folder's."""
+    changing = {file.key for file in listed.unsettled}
+    closed = [one.file.key for one in listed.left_out if one.why.reason == "unreadable"]
+
+    def stays(path: str) -> bool:
+        return path in changing or any(path == place or path.startswith(f"{place}/") for place in closed)
+
+    return [row for path, row in known.items() if stays(path)]
+
+
 def _looked_at(
     folder: DocumentFolder, files: tuple[FoundFile, ...], before: pl.DataFrame, reader: Reader, known: Mapping[str, Row]
 ) -> tuple[list[Row], list[tuple[FoundFile, str]], list[FoundFile]]:
@@ -149,7 +163,7 @@ def _looked_at(
         try:
             data = folder.read(file)
         except FolderError as error:
-            if file.path in known:
+            if file.key in known:
                 moved.append(file)
             else:
                 rows.append(folder_files.outcome(file, None, _unreadable(file, error), reader))
@@ -158,7 +172,7 @@ def _looked_at(
             moved.append(file)
             continue
         digest = hashlib.sha256(data).hexdigest()
-        twin = same.get((file.name, digest))
+        twin = same.get((file.document_id, digest))
         if twin is not None:
             rows.append(folder_files.again(twin, file))
         else:
@@ -215,4 +229,4 @@ def _process(bounds: Bounds, limits: Limits) -> ReadingProcess:
 
 
 def _unreadable(file: FoundFile, error: FolderError) -> Rejected:
-    return Rejected(shown(file.name), "file", "broken", f"{shown(file.name)}: {error}")
+    return Rejected(shown(file.name), "file", "unreadable", f"{shown(file.name)}: {error}")

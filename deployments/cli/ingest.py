@@ -6,7 +6,7 @@ document (`exo_assets.corpus.read_document`), the folder (`exo_resources.documen
 
 from __future__ import annotations
 
-import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,8 @@ from deployments.cli.output import USAGE, CliError, counted, err, out, print_jso
 
 if TYPE_CHECKING:
     from deployments.cli.execute import Outcome
+    from exo_assets.corpus.document import Rejected
+    from exo_assets.corpus.folder_files import FoundFile
     from exo_resources.document_folder import DocumentFolder
     from exo_resources.lake import Lake
     from exo_resources.settings import Settings
@@ -26,10 +28,21 @@ JOB = "corpus_refresh"
 FILES, NEEDED = "raw_documents__files", "core_signals"
 
 
+def _path(text: str) -> Path:
+    """A path as it was typed; an empty one, of a variable that is not set, is not the folder that one is in."""
+    if not text:
+        raise CliError("a path is empty", "name files or folders; . is this folder", USAGE)
+    return Path(text)
+
+
 def ingest(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="PATH...", help="PDF, TXT or Markdown, or folders of them. The id is the file's name."),
+        typer.Argument(
+            metavar="PATH...",
+            parser=_path,
+            help="PDF, TXT or Markdown, or folders of them. The id is the file's name.",
+        ),
     ] = None,
     *,
     remove: Annotated[
@@ -73,7 +86,10 @@ def ingest(
 
 @dataclass
 class Done:
-    """What became of one file: added, replaced, unchanged, removed or refused (`message` says why)."""
+    """What became of one file: added, replaced, unchanged, removed or refused (`message` says why).
+
+    What cannot be printed in its names is escaped.
+    """
 
     file: str
     document_id: str
@@ -88,28 +104,25 @@ def _put(folder: DocumentFolder, paths: Sequence[Path]) -> Iterator[Done]:
     there = {file.name: file for file in reversed([*listed.files, *listed.unsettled])}
     taken, files = set[str](), list(_files(paths))
     with counted(f"{{}} of {len(files):,} files") as tell:
-        for count, path in enumerate(files, start=1):
-            yield _put_one(folder, path, there, taken)
+        for count, file in enumerate(files, start=1):
+            yield file if isinstance(file, Done) else _put_one(folder, file, there, taken)
             tell(count)
 
 
 def _put_one(folder: DocumentFolder, path: Path, there: dict[str, Any], taken: set[str]) -> Done:
-    from exo_assets.corpus.read_document import refused_at_sight, refused_unread
-    from exo_resources.document_folder import is_passed_over
+    from exo_resources.folder_walk import is_passed_over
 
     name = path.name
     try:
-        refused = refused_unread(name, path.stat().st_size) if path.is_file() else None
-        data = b"" if refused else path.read_bytes()
+        data = _looked_at(path)
     except OSError as error:
-        return Done(str(path), name, "refused", "broken", f"{path}: cannot be read ({error.strerror or error})")
-    refused = refused or refused_at_sight(name, data)
-    if refused:
-        return Done(str(path), name, "refused", refused.reason, refused.message)
+        return _refused(path, "unreadable", f"cannot be read ({error.strerror or error})")
+    if not isinstance(data, bytes):
+        return _rejected(path, data)
     if is_passed_over(name):
-        return Done(str(path), name, "refused", "bad_name", f"{path}: is hidden or unfinished by its name; rename it")
+        return _refused(path, "bad_name", "is hidden or unfinished by its name; rename it")
     if name in taken:
-        return Done(str(path), name, "refused", "duplicate_name", f"{path}: another file of this name came before it")
+        return _refused(path, "duplicate_name", "another file of this name came before it")
     taken.add(name)
     known = there.get(name)
     if known is not None and known.size_bytes == len(data) and folder.read(known) == data:
@@ -118,33 +131,77 @@ def _put_one(folder: DocumentFolder, path: Path, there: dict[str, Any], taken: s
     return Done(str(path), name, "replaced" if known else "added")
 
 
-def _files(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files that `paths` name: of a folder those in it, hidden and unfinished ones aside."""
-    from exo_resources.document_folder import is_passed_over
+def _looked_at(path: Path) -> bytes | Rejected:
+    """The bytes of a file that may be a document, never more than one may have: not every file tells its size."""
+    from exo_assets.corpus.read_document import refused_at_sight, refused_unread
+    from exo_assets.corpus.reading import Limits
+    from exo_resources.folder_walk import no_file, open_file
+
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return no_file(path.name)
+    if refused := refused_unread(path.name, found.st_size):
+        return refused
+    with open_file(path) as file:
+        data = file.read(Limits().bytes + 1)
+    return refused_at_sight(path.name, data) or data
+
+
+def _files(paths: Sequence[Path]) -> Iterator[Path | Done]:
+    """The files that `paths` name, of a folder those in it; and what in a folder is refused for what it is."""
+    from exo_resources.folder_walk import entries
 
     for path in paths:
-        if not path.is_dir():
+        if not _is_folder(path):
             yield path
             continue
-        for place, folders, names in os.walk(path):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            yield from (
-                Path(place, name) for name in sorted(names) if not is_passed_over(name) and Path(place, name).is_file()
-            )
+        try:
+            for entry in sorted(entries(path), key=lambda e: (e.path.count("/"), e.path)):
+                place = path / entry.path
+                yield _rejected(place, entry.refused) if entry.refused else place
+        except OSError as error:
+            yield _refused(path, "unreadable", f"cannot be read ({error.strerror or error})")
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:  # it is named when it is to be read
+        return False
+
+
+def _rejected(path: Path, why: Rejected) -> Done:
+    from exo_assets.corpus.plain_text import escaped
+
+    return Done(escaped(str(path)), escaped(path.name), "refused", why.reason, why.message)
+
+
+def _refused(path: Path, reason: str, problem: str) -> Done:
+    from exo_assets.corpus.plain_text import escaped
+
+    name = escaped(str(path))
+    return Done(name, escaped(path.name), "refused", reason, f"{name}: {problem}")
 
 
 def _removed(folder: DocumentFolder, names: Sequence[str]) -> list[Done]:
-    """Take documents away by name or path; CliError when one of them is not there, before any is taken."""
+    """Take documents away by name or path, as they are or as `--list` shows them; CliError when one of them is not
+    there, before any is taken."""
+    from exo_assets.corpus.plain_text import escaped
+
     listed = folder.listed()
-    there = [file.path for file in (*listed.files, *listed.unsettled)]
-    found = {name: [path for path in there if name in (path, path.rpartition("/")[2])] for name in names}
-    if missing := [name for name in names if not found[name]]:
+    there = [*listed.files, *listed.unsettled]
+    found = {
+        name: [file for file in there if name in (file.path, file.name)]
+        or [file for file in there if name in (file.key, file.document_id)]
+        for name in names
+    }
+    if missing := [escaped(name) for name in names if not found[name]]:
         raise CliError(f"there is no document {', '.join(missing)}", "exo ingest --list shows what there is", USAGE)
     done = list[Done]()
-    for paths in found.values():
-        for path in paths:
-            folder.delete(path)
-            done.append(Done(path, path.rpartition("/")[2], "removed"))
+    for files in found.values():
+        for file in files:
+            folder.delete(file.path)
+            done.append(Done(file.key, file.document_id, "removed"))
     return done
 
 
@@ -174,23 +231,29 @@ def _refresh(
 
 
 def _known(folder: DocumentFolder, lake: Lake) -> list[dict[str, Any]]:
-    """The documents in the folder with what became of each; `waiting` for those that no run has looked at yet."""
+    """The documents in the folder with what became of each; `waiting` for those that no run has looked at yet. What is
+    left out is quarantined already."""
     rows = {row["path"]: row for row in lake.read(FILES).iter_rows(named=True)} if lake.version(FILES) else {}
     listed = folder.listed()
     out = []
     for file in (*listed.files, *listed.unsettled):
-        row = rows.get(file.path)
+        row = rows.get(file.key)
         current = row is not None and row["fingerprint"] == file.fingerprint
         out.append(
             {
-                "document_id": file.name,
-                "path": file.path,
-                "size_bytes": file.size_bytes,
+                **_named(file),
                 "status": row["status"] if row and current else "waiting",
                 **{name: row[name] if row and current else None for name in ("title", "reason", "message")},
             }
         )
+    for one in listed.left_out:
+        said = {"title": None, "reason": one.why.reason, "message": one.why.message}
+        out.append({**_named(one.file), "status": "quarantined", **said})
     return out
+
+
+def _named(file: FoundFile) -> dict[str, Any]:
+    return {"document_id": file.document_id, "path": file.key, "size_bytes": file.size_bytes}
 
 
 def _list(known: list[dict[str, Any]], folder: DocumentFolder, *, as_json: bool) -> None:

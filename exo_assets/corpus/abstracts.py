@@ -49,9 +49,12 @@ def of_categories(rows: pl.DataFrame, wanted: Collection[str]) -> pl.DataFrame:
     return rows.filter((categories.list.len() == 0) | categories.list.eval(pl.element().is_in(list(wanted))).list.any())
 
 
-def newest_listed(rows: pl.DataFrame) -> date | None:
-    """The last day on which arXiv changed one of the records; None where no row says."""
-    found = rows["listed"].max()
+def newest_listed(rows: pl.DataFrame, latest: date) -> date | None:
+    """The last day, of those up to `latest`, on which arXiv changed one of the records; None where no row says.
+
+    A record that is dated in the future is news, but says nothing of how far arXiv has come.
+    """
+    found = rows.filter(pl.col("listed") <= latest)["listed"].max()
     return found if isinstance(found, date) else None
 
 

@@ -24,7 +24,7 @@ SEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RECORD = "{http://arxiv.org/OAI/arXiv/}"
 
-_ID = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
+_ID = re.compile(r"([0-9]{4}\.[0-9]{4,5}|[a-z-]+(?:\.[A-Z]{2})?/[0-9]{7})(?:v[0-9]+)?")
 LONGEST_ABSTRACT = 20_000
 """Characters; arXiv takes no more than 1,920 today."""
 _MOST_AUTHORS = 5_000
@@ -73,34 +73,28 @@ def parse_atom(data: bytes) -> Listing:
 def parse_oai(data: bytes) -> Listing:
     """The documents of an OAI-PMH answer (ListRecords or GetRecord, metadataPrefix=arXiv).
 
-    An empty list is no error; every other error of the protocol is an ArxivError with its code.
+    Of several records of one document the last one counts. An empty list is no error; every other error of the protocol
+    is an ArxivError with its code.
     """
     root = _root(data, f"{OAI}OAI-PMH", "OAI-PMH answer")
     for error in root.findall(f"{OAI}error"):
-        code = error.get("code", "")
+        code = one_line(error.get("code", ""), 40)
         if code == _NO_RECORDS:
             return Listing(total=0)
         raise ArxivError(f"arXiv's OAI-PMH answers {code or 'an error'}: {one_line(error.text or '')}", code)
     body = next((e for verb in ("ListRecords", "GetRecord") if (e := root.find(OAI + verb)) is not None), None)
     if body is None:
         raise ArxivError("the OAI-PMH answer holds neither ListRecords nor GetRecord; ask with one of these verbs")
-    found, deleted, listed = list[Document | Rejected](), list[str](), dict[str, date]()
+    last = dict[str, _Said]()
     for number, record in enumerate(body.findall(f"{OAI}record"), start=1):
-        if _status(record) == "deleted":
-            match = _ID.search(_oai_id(record))
-            name = f"arXiv:{match[1]}" if match else ""
-            deleted += [name] if match else []
-        else:
-            one = _oai_record(record, number)
-            found.append(one)
-            name = one.document_id if isinstance(one, Document) else one.name
-        if day := _day(_text(record, f"{OAI}header/{OAI}datestamp")):
-            listed[name] = day
+        if said := _said(record, number):
+            last.pop(canonical_name(said.name), None)
+            last[canonical_name(said.name)] = said
     token = body.find(f"{OAI}resumptionToken")
     return _listing(
-        found,
-        deleted=tuple(deleted),
-        listed=listed,
+        [said.what for said in last.values() if said.what is not None],
+        deleted=tuple(said.name for said in last.values() if said.what is None),
+        listed={said.name: said.listed for said in last.values() if said.listed},
         resumption_token=((token.text or "").strip() or None) if token is not None else None,
         total=_whole(token.get("completeListSize", "")) if token is not None else None,
     )
@@ -141,6 +135,25 @@ def _atom_entry(entry: Element, number: int) -> Document | Rejected:
         dates=(_text(entry, f"{ATOM}published"), _text(entry, f"{ATOM}updated")),
         categories=[*primary, *others],
     )
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a record says of the document `name`; `what` is None of one that was withdrawn."""
+
+    name: str
+    what: Document | Rejected | None
+    listed: date | None
+
+
+def _said(record: Element, number: int) -> _Said | None:
+    """None for a withdrawn record that has no id."""
+    day = _day(_text(record, f"{OAI}header/{OAI}datestamp"))
+    if _status(record) == "deleted":
+        match = _ID.search(_oai_id(record))
+        return _Said(f"arXiv:{match[1]}", None, day) if match else None
+    one = _oai_record(record, number)
+    return _Said(one.document_id if isinstance(one, Document) else one.name, one, day)
 
 
 def _oai_record(record: Element, number: int) -> Document | Rejected:

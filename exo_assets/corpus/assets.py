@@ -27,7 +27,8 @@ ABSTRACTS = tuple(
     for name in ("contracts", "source_contracts", "arxiv", "abstracts", "abstract_files", "plain_text", "safe_xml")
 )
 READING = tuple(
-    f"corpus/{name}.py" for name in ("read_document", "read_pdf", "reading", "plain_text", "document", "sections")
+    f"corpus/{name}.py"
+    for name in ("read_document", "read_pdf", "reading", "plain_text", "document", "sections", "tokens")
 )
 """What a file's document is made by: a change has every file read again."""
 FILES = (*READING, "corpus/contracts.py", "corpus/source_contracts.py", "corpus/folder_files.py")

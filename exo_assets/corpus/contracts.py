@@ -34,17 +34,21 @@ REASONS = (
     "encoding",
     "incomplete",
     "duplicate_name",
+    "not_a_file",
+    "leads_out",
+    "unreadable",
     "timed_out",
     "crashed",
 )
 """Why a document is quarantined: one code each.
 
 `bad_name`: the name cannot be an id; `unknown_format`: not PDF, TXT or Markdown; `empty`: no content at all;
-`too_large`, `too_many_pages`, `too_long`: beyond the limit of bytes, pages or characters; `encrypted`: needs a password;
+`too_large`, `too_many_pages`, `too_long`: beyond the limit of bytes, of pages, or of characters or passages; `encrypted`: needs a password;
 `broken`: damaged or cut; `no_text`: pages without a text layer, or without a letter; `binary`: not text;
 `encoding`: text that is neither UTF-8 nor UTF-16 with a byte-order mark; `incomplete`: a record of a listing that lacks
-its id, title or abstract; `duplicate_name`: another file of the same name came first; `timed_out`, `crashed`: what
-became of the process that read it.
+its id, title or abstract; `duplicate_name`: another file of the same name came first; `not_a_file`: a pipe, a
+folder, a link to nothing, ... that is named like a document; `leads_out`: a link to a file outside of the folder;
+`unreadable`: a file or folder that cannot be opened; `timed_out`, `crashed`: what became of the process that read it.
 """
 
 _DIGEST = "SHA-256 of everything that is known of the document (text, title, pages, authors, dates, ...)"

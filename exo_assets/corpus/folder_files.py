@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from exo_assets.corpus.document import Document, Rejected
-from exo_assets.corpus.plain_text import shown
+from exo_assets.corpus.plain_text import escaped, shown
 from exo_assets.corpus.source_contracts import RAW_DOCUMENTS__FILES
 
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ TRY_AGAIN = ("timed_out", "crashed")
 
 @dataclass(frozen=True)
 class FoundFile:
-    """A file as a listing has it; `path` is below the folder, with slashes."""
+    """A file as a listing has it; `path` is below the folder, with slashes, and may hold what cannot be printed."""
 
     path: str
     size_bytes: int
@@ -32,8 +32,26 @@ class FoundFile:
 
     @property
     def name(self) -> str:
-        """The name without folders: the document's id."""
+        """The name without folders."""
         return self.path.rpartition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """The path as rows have it."""
+        return escaped(self.path)
+
+    @property
+    def document_id(self) -> str:
+        """The name as rows have it: the document's id."""
+        return escaped(self.name)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a listing has and no document can be read from; `why` says what to do."""
+
+    file: FoundFile
+    why: Rejected
 
 
 @dataclass(frozen=True)
@@ -52,23 +70,24 @@ class Plan:
     read: tuple[FoundFile, ...]
 
 
-def plan(files: Sequence[FoundFile], before: pl.DataFrame, reader: Reader) -> Plan:
-    """Which of `files` to read, given the rows of before.
+def plan(files: Sequence[FoundFile], before: pl.DataFrame, reader: Reader, staying: Sequence[Row] = ()) -> Plan:
+    """Which of `files` to read, given the rows of before, of which `staying` are of files that cannot be looked at now.
 
-    Of several files of one name the one that counted before stays, else the one that lies highest; the others are rows
-    with the reason `duplicate_name`.
+    Of several files of one name the one that stays counts, then the one that counted before, else the one that lies
+    highest; the others are rows with the reason `duplicate_name`.
     """
     known = {row["path"]: row for row in before.iter_rows(named=True)}
-    kept, read, first = list[Row](), list[FoundFile](), dict[str, str]()
+    kept, read = list[Row](), list[FoundFile]()
+    first = {row["document_id"]: row["path"] for row in staying if row["status"] == "kept"}
 
     def counted(file: FoundFile) -> bool:
-        row = known.get(file.path)
+        row = known.get(file.key)
         return row is not None and row["status"] == "kept"
 
     for file in sorted(files, key=lambda f: (not counted(f), f.path.count("/"), f.path)):
-        other = first.setdefault(file.name, file.path)
-        row = known.get(file.path)
-        if other != file.path:
+        other = first.setdefault(file.document_id, file.key)
+        row = known.get(file.key)
+        if other != file.key:
             kept.append(_duplicate(file, other, reader))
         elif row is not None and row["fingerprint"] == file.fingerprint and _stands(row, reader):
             kept.append(row)
@@ -88,14 +107,14 @@ def same_bytes(before: pl.DataFrame, reader: Reader) -> Mapping[tuple[str, str],
 
 def again(row: Row, file: FoundFile) -> Row:
     """The row of before for a file with the same bytes."""
-    return {**row, "path": file.path, "size_bytes": file.size_bytes, "fingerprint": file.fingerprint}
+    return {**row, "path": file.key, "size_bytes": file.size_bytes, "fingerprint": file.fingerprint}
 
 
 def outcome(file: FoundFile, sha256: str | None, result: Document | Rejected, reader: Reader) -> Row:
     """The row of a file that was read; `sha256` is None where its bytes were not looked at."""
     row: Row = {
-        "path": file.path,
-        "document_id": file.name,
+        "path": file.key,
+        "document_id": file.document_id,
         "size_bytes": file.size_bytes,
         "fingerprint": file.fingerprint,
         "sha256": sha256,
@@ -119,10 +138,8 @@ def outcome(file: FoundFile, sha256: str | None, result: Document | Rejected, re
 
 
 def table(rows: Iterable[Row]) -> pl.DataFrame:
-    """Rows of `raw_documents__files`, checked and ordered by path; names that cannot be shown are escaped."""
-    by_path = {
-        (path := _plain(row["path"])): {**row, "path": path, "document_id": _plain(row["document_id"])} for row in rows
-    }
+    """Rows of `raw_documents__files`, checked and ordered by path."""
+    by_path = {row["path"]: row for row in rows}
     ordered = [by_path[path] for path in sorted(by_path)]
     return RAW_DOCUMENTS__FILES.check(pl.DataFrame(ordered, schema=RAW_DOCUMENTS__FILES.schema, orient="row"))
 
@@ -151,18 +168,12 @@ def rejected(rows: pl.DataFrame) -> Iterator[Rejected]:
 
 def _stands(row: Row, reader: Reader) -> bool:
     """Whether `reader` would make the same of the same bytes."""
-    if row["reason"] == "duplicate_name" or row["reader"] != reader.version:
-        return False
-    if row["sha256"] is None and row["reason"] == "broken":  # it could not be opened, which is no property of its bytes
-        return False
+    if row["reason"] in ("duplicate_name", "unreadable") or row["reader"] != reader.version:
+        return False  # neither is a property of its bytes
     scanned = (row["pages_without_text"] or 0) > 0 or row["reason"] == "no_text"
     return not scanned or row["recognition"] == reader.recognition
 
 
 def _duplicate(file: FoundFile, other: str, reader: Reader) -> Row:
-    said = f"{shown(file.path)}: {shown(other)} has the same name, which is the document's id; rename one of them"
+    said = f"{shown(file.path)}: {other} has the same name, which is the document's id; rename one of them"
     return outcome(file, None, Rejected(shown(file.name), "file", "duplicate_name", said), reader)
-
-
-def _plain(name: str) -> str:
-    return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)

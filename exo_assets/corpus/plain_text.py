@@ -1,6 +1,6 @@
 """Text as the corpus keeps it: no control characters, nothing invisible, one kind of line break.
 
-Belongs here: cleaning decoded text, and showing a hostile name in a message. Does not belong here: decoding bytes.
+Belongs here: cleaning decoded text, and hostile names in messages and as keys. Does not belong here: decoding bytes.
 
 What is invisible is dropped because it can hide text from people that a language model reads (bidirectional overrides,
 tag characters), and because it keeps words from being found (zero-width spaces, soft hyphens).
@@ -69,6 +69,12 @@ def first_line(text: str) -> str:
 def control_share(text: str) -> float:
     """Share of control characters that no text file holds, 0 to 1."""
     return sum(1 for _ in _CONTROL.finditer(text)) / len(text) if text else 0.0
+
+
+def escaped(name: str) -> str:
+    """`name` as a key that can be stored: what cannot be printed is escaped, and so are backslashes, so that no two
+    names become one."""
+    return "".join(c if c.isprintable() and c != "\\" else ascii(c)[1:-1] for c in name)
 
 
 def shown(name: str) -> str:

@@ -14,6 +14,7 @@ from exo_assets.corpus.document import Document, Rejected
 from exo_assets.corpus.plain_text import LONGEST_NAME, clean_text, control_share, first_line, has_words, one_line, shown
 from exo_assets.corpus.reading import Limits, Ocr, Refusal
 from exo_assets.corpus.sections import sections
+from exo_assets.corpus.tokens import count_tokens
 
 SUFFIXES = {
     ".pdf": "pdf",
@@ -45,6 +46,8 @@ _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM
 _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _MOST_CONTROL = 0.01
 """Share of control characters above which a file is not text."""
+_TOKENS_A_PASSAGE = 384
+"""Tokens by which a passage of the usual size goes beyond the one before it."""
 _REMEDY = "give it as PDF, TXT or Markdown"
 
 
@@ -111,7 +114,14 @@ def _read(name: str, data: bytes, limits: Limits, ocr: Ocr | None) -> Document:
     if media == "pdf":
         from exo_assets.corpus.read_pdf import read_pdf
 
-        return read_pdf(name, data, limits, ocr)
+        document = read_pdf(name, data, limits, ocr)
+    else:
+        document = _text_document(name, data, media, limits)
+    _check_passages(document, limits)
+    return document
+
+
+def _text_document(name: str, data: bytes, media: str, limits: Limits) -> Document:
     text = clean_text(_decode(data))
     if len(text) > limits.characters:
         raise Refusal("too_long", f"holds {len(text):,} characters, over {limits.characters:,}; split it")
@@ -135,6 +145,13 @@ def _media(name: str, data: bytes, limits: Limits) -> str:
     if media is None:
         raise Refusal("unknown_format", f"has none of the endings {', '.join(SUFFIXES)}; {_REMEDY}")
     return media
+
+
+def _check_passages(document: Document, limits: Limits) -> None:
+    """What is not refused here is cut and embedded where nothing bounds time and memory."""
+    found = len(sections(document.text, document.media)) + count_tokens(document.text) // _TOKENS_A_PASSAGE
+    if found > limits.passages:
+        raise Refusal("too_long", f"would make some {found:,} passages, over {limits.passages:,}; split it")
 
 
 def _decode(data: bytes) -> str:

@@ -16,12 +16,14 @@ Ocr = Callable[[bytes], str]
 class Limits:
     """What a document may be at most; beyond it the document is refused, never cut.
 
-    `recognised_pages`: pages whose text has to be recognised, which takes seconds each.
+    `characters`: some 800 pages of a book. `passages`: as many as it would be cut into, about; signs and headings make
+    far more of them than words do. `recognised_pages`: pages whose text has to be recognised, which takes seconds each.
     """
 
     bytes: int = 100_000_000
     pages: int = 2_000
-    characters: int = 10_000_000
+    characters: int = 2_000_000
+    passages: int = 5_000
     recognised_pages: int = 200
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST_SHOWN = 300
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -40,6 +42,11 @@ class ArchiveError(RuntimeError):
         self.problem = problem
 
 
+def shortened(text: str) -> str:
+    """An address, or what a server said, as a message shows it: both may have megabytes."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
+
+
 class ArchiveUnreachableError(ArchiveError):
     """No connection: name not resolved, refused, no route, a proxy in the way, or TLS failed."""
 
@@ -63,7 +70,7 @@ class ArchiveStatusError(ArchiveError):
     def __init__(self, asked: str | Asked, status: int, url: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(
             asked,
-            f"HTTP status {status} from {url}",
+            f"HTTP status {status} from {shortened(url)}",
             remedy=ArchiveError.remedy if status >= 500 or status == 429 else "check {url} or the mirror",
         )
         self.status = status
@@ -75,6 +82,12 @@ class ArchiveTruncatedError(ArchiveError):
     """The connection broke before the whole answer was there."""
 
     transient = True
+
+
+class ArchiveTooLargeError(ArchiveError):
+    """An answer, or a list of them, that goes on beyond all that was asked for can hold."""
+
+    remedy = "check that {url} is the service it should be; if it is, run again later or report it to its help desk"
 
 
 class ArchiveHtmlError(ArchiveError):

@@ -22,9 +22,11 @@ from exo_resources.archive.errors import (
     ArchiveMirrorError,
     ArchiveStatusError,
     ArchiveTimeoutError,
+    ArchiveTooLargeError,
     ArchiveTruncatedError,
     ArchiveUnreachableError,
     Asked,
+    shortened,
 )
 
 if TYPE_CHECKING:
@@ -132,8 +134,17 @@ def download(
         return _answer(response)
 
 
-def answer_bytes(client: httpx.Client, url: str, deadline: Deadline, form: Mapping[str, str] | None = None) -> bytes:
-    """The body at `url`, or what it answers to a posted `form`; a named ArchiveError when not all of it arrived."""
+def answer_bytes(
+    client: httpx.Client,
+    url: str,
+    deadline: Deadline,
+    form: Mapping[str, str] | None = None,
+    largest: int | None = None,
+) -> bytes:
+    """The body at `url`, or what it answers to a posted `form`; a named ArchiveError when not all of it arrived.
+
+    Nothing more is read of one that has over `largest` bytes: ArchiveTooLargeError.
+    """
     out = bytearray()
     method = "GET" if form is None else "POST"
     with _named_failures(url, deadline) as written, client.stream(method, url, data=form) as response:
@@ -141,6 +152,8 @@ def answer_bytes(client: httpx.Client, url: str, deadline: Deadline, form: Mappi
         for chunk in response.iter_raw():
             out += chunk
             written.append(len(chunk))
+            if largest is not None and len(out) > largest:
+                raise ArchiveTooLargeError(deadline.asked, f"the answer has over {largest / 1e6:,.0f} MB")
             deadline.check()
     return bytes(out)
 
@@ -166,7 +179,7 @@ def _named_failures(url: str, deadline: Deadline) -> Iterator[list[int]]:
     except httpx.HTTPError as error:
         raise _named(deadline.asked, error, sum(written)) from error
     except httpx.InvalidURL as error:
-        raise ArchiveMirrorError(deadline.asked, f"{url} is not a URL ({error})") from error
+        raise ArchiveMirrorError(deadline.asked, f"{shortened(url)} is not a URL ({error})") from error
 
 
 def _answer(response: httpx.Response) -> Answer:
@@ -203,7 +216,7 @@ def _seconds(retry_after: str) -> float:
 def _named(asked: Asked, error: httpx.HTTPError, written: int) -> ArchiveError:
     import httpx
 
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    words = shortened(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError() | httpx.UnsupportedProtocol():
             return ArchiveUnreachableError(asked, f"no connection ({words})")

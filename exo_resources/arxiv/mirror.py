@@ -38,7 +38,8 @@ REMEDY = "put abstracts (arxiv_id, title, abstract, categories) as JSON lines or
 
 @dataclass(frozen=True)
 class Mirrored:
-    """Abstracts of a mirror: `files` they came from, `other` files there, and the day of the newest of them."""
+    """Abstracts of a mirror: `files` they came from, `other` files there, and the day of the newest of them
+    that is not in the future."""
 
     listing: Listing
     files: tuple[str, ...]
@@ -46,7 +47,7 @@ class Mirrored:
     as_of: date | None
 
 
-def mirrored_abstracts(settings: Settings, wanted: Collection[str]) -> Mirrored:
+def mirrored_abstracts(settings: Settings, wanted: Collection[str], today: date) -> Mirrored:
     """The abstracts of the mirror that are in one of the categories `wanted`; a named ArchiveError otherwise.
 
     ArchiveTableAbsentError when the mirror is there and has no abstracts.
@@ -71,7 +72,12 @@ def mirrored_abstracts(settings: Settings, wanted: Collection[str]) -> Mirrored:
         )
     listing = newer_first(found[name] for name in sorted(found))
     dated = [d.updated for d in listing.documents if d.updated] or days
-    return Mirrored(listing, tuple(sorted(found)), tuple(sorted(other)), max(dated, default=None))
+    return Mirrored(
+        listing,
+        tuple(sorted(found)),
+        tuple(sorted(other)),
+        max((day for day in dated if day <= today), default=None),
+    )
 
 
 def _of_store(settings: Settings) -> Iterator[tuple[str, bytes, date | None]]:

@@ -16,7 +16,15 @@ from datetime import date
 from urllib.parse import urlencode
 
 from exo_assets.corpus.arxiv import ArxivError, Listing, parse_oai
-from exo_resources.archive.errors import ArchiveError, ArchiveHtmlError, ArchiveQueryError, ArchiveTruncatedError, Asked
+from exo_assets.corpus.safe_xml import LARGEST_BYTES
+from exo_resources.archive.errors import (
+    ArchiveError,
+    ArchiveHtmlError,
+    ArchiveQueryError,
+    ArchiveTooLargeError,
+    ArchiveTruncatedError,
+    Asked,
+)
 from exo_resources.archive.transfer import Deadline, answer_bytes, http_client, with_retries
 from exo_resources.settings import Settings
 
@@ -41,7 +49,12 @@ GROUPED = {
 """Archives that arXiv keeps in its group physics; every other archive is a group of its own."""
 
 _EXPIRED = "badResumptionToken"
-_MOST_PARTS = 10_000
+_MOST_PARTS = 200
+"""Parts of one list; arXiv's hold some 1,000 records each, and a category has some hundreds of changes in a span."""
+_MOST_WITHOUT_NEWS = 3
+"""Parts in a row that name no record that was not named before."""
+_LONGEST_TOKEN = 4_000
+"""Characters of a resumption token; arXiv's have some dozens."""
 
 
 class TokenExpiredError(ArchiveError):
@@ -92,7 +105,7 @@ class OaiService:
         question = {"metadataPrefix": "arXiv", "set": set_of(category), "from": first.isoformat()}
         if last is not None:
             question["until"] = last.isoformat()
-        seen = set[str]()
+        seen, named, without_news = set[str](), set[str](), 0
         for _ in range(_MOST_PARTS):
             listing = self._ask(asked, question)
             yield listing
@@ -101,9 +114,15 @@ class OaiService:
                 return
             if token in seen:
                 raise ArchiveTruncatedError(asked, "the service gave the same resumption token twice")
+            if len(token) > _LONGEST_TOKEN:
+                raise ArchiveTooLargeError(asked, f"a resumption token has {len(token):,} characters")
+            without_news = without_news + 1 if _names(listing) <= named else 0
+            if without_news >= _MOST_WITHOUT_NEWS:
+                raise ArchiveTooLargeError(asked, f"the list goes on after {without_news} parts without a new record")
             seen.add(token)
+            named |= _names(listing)
             question = {"resumptionToken": token}
-        raise ArchiveTruncatedError(asked, f"the list has more than {_MOST_PARTS:,} parts")
+        raise ArchiveTooLargeError(asked, f"the list has more than {_MOST_PARTS:,} parts")
 
     def _ask(self, asked: Asked, question: dict[str, str]) -> Listing:
         s = self._settings
@@ -113,7 +132,7 @@ class OaiService:
         def once() -> Listing:
             self._pause()
             try:
-                data = answer_bytes(self._client, url, deadline)
+                data = answer_bytes(self._client, url, deadline, largest=LARGEST_BYTES)
             finally:
                 self._free_at = time.monotonic() + s.arxiv_pause_s
             return _listing(asked, data)
@@ -123,6 +142,12 @@ class OaiService:
     def _pause(self) -> None:
         time.sleep(max(0.0, self._free_at - time.monotonic()))
         self.requests += 1
+
+
+def _names(listing: Listing) -> set[str]:
+    """What a part of a list speaks of."""
+    found = {one.document_id for one in listing.documents} | {one.name for one in listing.rejected}
+    return found.union(listing.deleted)
 
 
 def _listing(asked: Asked, data: bytes) -> Listing:

@@ -12,6 +12,9 @@ Belongs here: the order of sources in each mode, and what an outage leads to. Do
 
 A harvest adds to what is there, and takes away what arXiv withdrew. A harvest that fails on the way counts as far as it
 came. A mirror is all there is (what it does not hold goes), unless it stands in for arXiv: then it only adds.
+
+Days in the future are believed of nobody: one record with a wrong date must not end all later harvests, nor make old
+abstracts look new.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ from exo_resources.lake import Lake
 from exo_resources.settings import Settings
 
 log = logging.getLogger("exo.arxiv")
+
+AHEAD = timedelta(days=1)
+"""How far arXiv's days may be ahead of ours: it lists new records in the evening, and clocks differ."""
 
 SHIPS_NONE = "the package ships no abstracts; let Exo reach arXiv, or set EXO_ARCHIVE_MIRROR, to have some"
 
@@ -99,6 +105,7 @@ class ArxivSource:
         if self.settings.archive == "snapshot":
             return Abstracts("snapshot", RAW_ARXIV__ABSTRACTS.empty(), State(), (_ships_none(),))
         frame, state = self._before()
+        state = _healed(state, frame, today)
         attempts = list[Attempt]()
         asked = {"auto": ("live", "mirror") if self.settings.archive_mirror else ("live",)}
         for source in asked.get(self.settings.archive, (self.settings.archive,)):
@@ -106,7 +113,7 @@ class ArxivSource:
                 if source == "live":
                     found = self._live(frame, state, today)
                 else:
-                    found = self._mirror(frame, state, stands_in=bool(attempts))
+                    found = self._mirror(frame, state, today, stands_in=bool(attempts))
             except ArchiveError as error:
                 log.warning("%s failed for arXiv's abstracts: %s", source, error)
                 attempts.append(Attempt(source, type(error).__name__, error.problem))
@@ -147,7 +154,7 @@ class ArxivSource:
                     parts.append(changes.news)
                     resumed += not changes.asked
                     since = min(since or changes.span.first, changes.span.first)
-                    newest = newest_listed(changes.news)
+                    newest = newest_listed(changes.news, today + AHEAD)
                     listed = max(filter(None, (listed, newest)), default=None)
         except ArchiveError as error:
             if not parts:
@@ -158,7 +165,7 @@ class ArxivSource:
         made = updated(of_categories(frame, self.categories), *parts)
         told = State(
             "live",
-            as_of=listed.isoformat() if listed else "",
+            as_of=min(listed, today).isoformat() if listed else "",
             since=since.isoformat() if since and listed else "",
             listed=listed.isoformat() if listed else "",
             categories=self.categories,
@@ -173,9 +180,9 @@ class ArxivSource:
         }
         return Abstracts("live", made, told, attempts, did)
 
-    def _mirror(self, frame: pl.DataFrame, state: State, *, stands_in: bool) -> Abstracts:
+    def _mirror(self, frame: pl.DataFrame, state: State, today: date, *, stands_in: bool) -> Abstracts:
         """The mirror's abstracts; beside those of last time where it stands in for arXiv."""
-        found = mirrored_abstracts(self.settings, self.categories)
+        found = mirrored_abstracts(self.settings, self.categories, today)
         rows = news([found.listing], self.categories)
         as_of = found.as_of.isoformat() if found.as_of else ""
         did = {"files": list(found.files), "other_files": list(found.other), "records": rows.height}
@@ -204,6 +211,21 @@ def _newer(known: pl.DataFrame, mirrored: pl.DataFrame) -> pl.Series:
         mirrored.select("document_id", _mirrored="updated"), on="document_id", how="left", maintain_order="left"
     )
     return beside.select((pl.col("_mirrored") <= pl.col("updated")).fill_null(True)).to_series()
+
+
+def _healed(state: State, frame: pl.DataFrame, today: date) -> State:
+    """`state` without days in the future.
+
+    Harvests since such a day was believed asked for too little, nobody knows since when: all is asked for again.
+    """
+    listed, as_of = _day(state.listed), _day(state.as_of)
+    if listed and listed > today + AHEAD:
+        log.warning("arXiv: the last harvest is dated %s; its days are asked for again", listed)
+        state = replace(state, since="", listed="")
+    if as_of and as_of > today:
+        newest = newest_listed(frame, today)
+        state = replace(state, as_of=newest.isoformat() if newest else "")
+    return state
 
 
 def _day(text: str) -> date | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,59 @@ def test_what_could_never_be_read_is_refused_and_the_others_go_on(home: Path, pa
         "arXiv:2503.17117": "bad_name",
         "note.md": "duplicate_name",
         "huge.txt": "too_large",
-        "no.pdf": "broken",
+        "no.pdf": "unreadable",
     }
     assert sorted(p.name for p in (home / "documents").iterdir()) == ["note.md", "paper.pdf"]
     hidden = exo("ingest", str(papers / ".hidden.txt"), "--no-run")
     assert hidden.exit_code == 1 and "hidden or unfinished" in hidden.stderr
+
+
+def test_what_is_no_file_is_refused_and_not_waited_for(home: Path, papers: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    os.mkfifo(papers / "pipe.md")
+    (papers / "zero.txt").symlink_to("/dev/zero")
+    (papers / "gone.pdf").symlink_to("nowhere")
+    (papers / "secret.txt").symlink_to("/etc/passwd")
+    long, endless = "n" * 300 + ".txt", Path("/proc/self/maps")  # a file that says it has no bytes
+    done = exo("ingest", *map(str, (papers, tmp_path / "pipe.txt", "/dev/zero", long, endless)), "--no-run", "--json")
+    assert done.exit_code == 1 and done.stderr == ""
+    found = {d["document_id"]: d["reason"] for d in json.loads(done.stdout)["documents"] if d["outcome"] == "refused"}
+    assert found == {
+        "pipe.md": "not_a_file",
+        "pipe.txt": "not_a_file",
+        "zero.txt": "not_a_file",
+        "zero": "not_a_file",
+        "gone.pdf": "not_a_file",
+        "secret.txt": "leads_out",
+        long: "unreadable",
+        "maps": "unknown_format",
+    }
+    assert sorted(p.name for p in (home / "documents").iterdir()) == ["note.md", "paper.pdf"]
+    (tmp_path / "named.txt").symlink_to(papers / "note.md")  # who names a link means what it leads to
+    assert outcomes(exo("ingest", str(tmp_path / "named.txt"), "--no-run", "--json")) == {"named.txt": "added"}
+
+
+def test_an_empty_path_is_not_this_folder(home: Path, papers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(papers)
+    done = exo("ingest", "", "--no-run")
+    assert done.exit_code == 2 and done.stderr.startswith("exo: a path is empty") and not (home / "documents").exists()
+    assert outcomes(exo("ingest", ".", "--no-run", "--json")) == {"note.md": "added", "paper.pdf": "added"}
+
+
+def test_names_that_are_no_text_are_escaped(home: Path, papers: Path) -> None:
+    raw = os.fsdecode(b"\xff.md")
+    (papers / raw).write_text("# Raw")
+    done = exo("ingest", str(papers), "--no-run", "--json")
+    assert done.exit_code == 1
+    assert outcomes(done) == {"note.md": "added", "paper.pdf": "added", "\\udcff.md": "refused"}
+    (home / "documents" / raw).write_text("# Raw")
+    os.mkfifo(home / "documents" / "pipe.md")
+    listed = {d["path"]: d["status"] for d in json.loads(exo("ingest", "--list", "--json").stdout)}
+    assert listed == dict.fromkeys(("note.md", "paper.pdf", "\\udcff.md"), "waiting") | {"pipe.md": "quarantined"}
+    missing = exo("ingest", "--remove", os.fsdecode(b"\xfe.md"))
+    assert missing.exit_code == 2 and "there is no document \\udcfe.md" in missing.stderr
+    done = exo("ingest", "--remove", "\\udcff.md", "--no-run", "--json")
+    assert outcomes(done) == {"\\udcff.md": "removed"} and not (home / "documents" / raw).exists()
 
 
 def test_documents_are_taken_away_by_name(home: Path, papers: Path) -> None:

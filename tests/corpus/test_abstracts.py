@@ -43,7 +43,9 @@ def test_news_of_records_that_count_no_more() -> None:
         ("arXiv:2503.00002", GONE),
         ("arXiv:2503.00003", "kept"),
     ]
-    assert newest_listed(found) == date(2025, 4, 5) and newest_listed(EMPTY) is None
+    assert newest_listed(found, date(2025, 4, 6)) == date(2025, 4, 5)
+    assert newest_listed(found, date(2025, 4, 4)) == date(2025, 4, 2)  # the other is dated in the future
+    assert newest_listed(EMPTY, date(2025, 4, 6)) is None
     before = updated(EMPTY, news([parse_oai(oai_answer(*(oai_record(f"2503.0000{i}") for i in (1, 2, 4))))], EP))
     assert updated(before, found)["document_id"].to_list() == ["arXiv:2503.00003", "arXiv:2503.00004"]
 

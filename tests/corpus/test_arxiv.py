@@ -82,6 +82,22 @@ def test_an_oai_answer() -> None:
     assert (listing.resumption_token, listing.total) == ("6543|1001", 2345)
 
 
+def test_of_several_records_of_one_document_the_last_counts() -> None:
+    name, day = "2503.00001", "2025-04-05"
+    kept = parse_oai(oai_answer(oai_deleted(name), oai_record(name, title=" "), oai_record(name, listed=day)))
+    assert (len(kept.documents), kept.rejected, kept.deleted) == (1, (), ())
+    assert kept.listed == {"arXiv:2503.00001": date(2025, 4, 5)}
+    gone = parse_oai(oai_answer(oai_record(name), oai_deleted(name)))
+    assert (gone.documents, gone.deleted) == ((), ("arXiv:2503.00001",))
+    broken = parse_oai(oai_answer(oai_record(name), oai_record(name, title=" ")))
+    assert (broken.documents, [r.reason for r in broken.rejected]) == ((), ["incomplete"])
+
+
+def test_ids_are_in_digits_that_arxiv_writes() -> None:
+    listing = parse_oai(oai_answer(oai_record("٢٥٠٣.١٧١١٧"), oai_deleted("２５０３.１７１１７")))
+    assert (listing.documents, listing.deleted, len(listing.rejected)) == ((), (), 1)
+
+
 def test_the_last_part_of_a_list_and_a_single_record() -> None:
     assert parse_oai(oai_answer(oai_record(), token="<resumptionToken/>")).resumption_token is None
     assert len(parse_oai(oai_answer(oai_record(), verb="GetRecord")).documents) == 1
@@ -92,6 +108,9 @@ def test_oai_errors() -> None:
     with pytest.raises(ArxivError, match="token expired") as caught:
         parse_oai(oai('<error code="badResumptionToken">token expired</error>'))
     assert caught.value.code == "badResumptionToken"
+    with pytest.raises(ArxivError) as endless:
+        parse_oai(oai(f'<error code="{"x" * 100_000}">{"y" * 100_000}</error>'))
+    assert len(str(endless.value)) < 1_000
     with pytest.raises(ArxivError, match="neither ListRecords nor GetRecord"):
         parse_oai(oai("<Identify/>"))
 

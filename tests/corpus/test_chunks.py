@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
@@ -13,7 +14,8 @@ from exo_assets.corpus.chunks import CHARACTERS_A_TOKEN, Chunk, ChunkSettings, c
 from exo_assets.corpus.contracts import MEDIA
 from exo_assets.corpus.document import Document, documents_table
 from exo_assets.corpus.sentences import sentences
-from exo_assets.corpus.tokens import TokenizerError, plain_tokens
+from exo_assets.corpus.tokens import TokenizerError, plain_tokens, token_bounds
+from tests.small_library import offsets
 
 WORDS = st.sampled_from(
     [
@@ -106,6 +108,28 @@ def test_special_tokens_do_not_count_and_disorder_is_an_error() -> None:
     for wrong in ([(2, 3), (0, 1)], [(0, 9)], [(-1, 2)]):
         with pytest.raises(TokenizerError):
             chunk_text("a b", "text", (), lambda t, wrong=wrong: wrong)
+
+
+BLOCK_TEXTS = [
+    "The depth of Kepler-90 h, à la Shallue, is 0.5 %.\n\n惑星。 A naïve re-fit e\u0301tait unbelievably good." * 30,
+    ".!?" * 3_000,
+]
+
+
+@pytest.mark.parametrize("text", BLOCK_TEXTS)
+def test_a_text_is_tokenised_in_blocks_as_it_is_in_one(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, given = offsets(), list[int]()
+    whole = token_bounds(text, counted)
+
+    def watched(block: str) -> Sequence[tuple[int, int]]:
+        given.append(len(block))
+        return counted(block)
+
+    monkeypatch.setattr("exo_assets.corpus.tokens.BLOCK_CHARACTERS", 700)
+    parts = token_bounds(text, watched)
+    assert len(given) > 3 and max(given) <= 700 and sum(given) == len(text)
+    for one, other in zip(whole, parts, strict=True):
+        assert one.tolist() == other.tolist()
 
 
 def test_settings_that_cannot_be() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -44,6 +45,7 @@ class OaiServer:
     faults: deque[str] = field(default_factory=deque)
     always: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
+    megabytes: int = 0
 
     def __post_init__(self) -> None:
         server = self
@@ -117,9 +119,25 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(oai('<error code="badResumptionToken">token expired</error>'))
             case "same_token":
                 self._send(oai_answer(oai_record(), token="<resumptionToken>a|b|c|0</resumptionToken>"))
+            case "fresh_token" | "fresh_record" | "long_token":
+                count = len(self.service.requests)
+                token = "x" * 200_000 if fault == "long_token" else str(count)
+                paper = oai_record(f"2603.{count:05}" if fault == "fresh_record" else "2603.99999")
+                self._send(oai_answer(paper, token=f"<resumptionToken>{token}</resumptionToken>"))
+            case "endless":
+                self._send_without_end()
             case _:  # a status, and how long to wait
                 status, _, wait = fault.partition(" ")
                 self._send(b"busy", int(status), {"Retry-After": wait} if wait else {})
+
+    def _send_without_end(self) -> None:
+        self.close_connection = True
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            for _ in range(200):
+                self.wfile.write(b" " * 1_000_000)
+                self.service.megabytes += 1
 
     def _send(self, body: bytes, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -132,6 +132,31 @@ def test_the_first_harvest_then_only_what_changed(tmp_path: Path, lake: Lake, se
     assert found.state.listed == listed(0)
 
 
+def test_a_record_from_the_future_does_not_end_the_harvest(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
+    made = settings(tmp_path, server)
+    server.has(Paper("2603.00001", listed(1)), Paper("2603.00099", listed(-1)), Paper("2603.00002", "2099-01-01"))
+    found = fetch(made, lake)
+    assert len(ids(found)) == 3 and found.state.listed == listed(-1) and found.state.as_of == listed(0)
+    server.has(Paper("2603.00003", listed(-2)))
+    found = fetch(made, lake, TODAY + timedelta(days=3))  # a night that was missed in between
+    assert "2603.00003" in ids(found) and found.state.as_of == listed(-2)
+
+
+def test_a_home_that_believed_the_future_heals(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
+    made = settings(tmp_path, server)
+    server.has(Paper("2603.00001", listed(9)), Paper("2603.00002", "2099-01-01"))
+    fetch(made, lake)
+    poisoned = fetch(made, lake)  # the second night keeps no spans of the first
+    lake.write(TABLE, poisoned.frame, notes={**poisoned.notes, "listed": "2099-01-01", "as_of": "2099-01-01"})
+    server.always = "500"
+    assert fetch(made, lake).state.as_of == listed(9)
+    lake.write(TABLE, poisoned.frame, notes={**poisoned.notes, "listed": "2099-01-01", "as_of": "2099-01-01"})
+    server.always = ""
+    server.has(Paper("2603.00003", listed(3)))  # while nothing but the present day was asked for
+    found = fetch(made, lake)
+    assert "2603.00003" in ids(found) and (found.state.listed, found.state.as_of) == (listed(3), listed(3))
+
+
 def test_a_longer_past_is_harvested_backwards_and_other_categories_from_the_start(
     tmp_path: Path, lake: Lake, server: OaiServer
 ) -> None:
@@ -207,6 +232,43 @@ def test_a_list_that_never_ends_is_refused(tmp_path: Path, lake: Lake, server: O
     server.always = "same_token"
     found = fetch(settings(tmp_path, server), lake)
     assert found.source == "absent" and "same resumption token twice" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "requests", "said"),
+    [
+        ("fresh_token", 4, "goes on after 3 parts without a new record"),
+        ("fresh_record", 200, "more than 200 parts"),
+        ("long_token", 1, "a resumption token has 200,000 characters"),
+    ],
+)
+def test_a_list_with_ever_new_tokens_ends_its_span_alone(
+    tmp_path: Path, lake: Lake, server: OaiServer, fault: str, requests: int, said: str
+) -> None:
+    server.has(*(Paper(f"2603.000{i:02}", listed(i)) for i in range(21)))
+    server.page = 100
+    server.faults.extend(["", ""])
+    server.always = fault
+    found = fetch(settings(tmp_path, server), lake)
+    assert found.source == "live" and "2 of 4 spans came" in found.reason and said in found.reason
+    assert 0 < len(ids(found)) < 21 and len(server.requests) == 2 + requests
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    tmp_path: Path, lake: Lake, server: OaiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exo_resources.arxiv.oai.LARGEST_BYTES", 3_000_000)
+    server.always = "endless"
+    found = fetch(settings(tmp_path, server), lake)
+    assert found.source == "absent" and "the answer has over 3 MB" in found.reason
+    assert len(server.requests) == 1 and server.megabytes < 100
+
+
+def test_long_addresses_are_not_written_out(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
+    for address in (f"{server.url}?{'x' * 5_000}", f"{server.url}?{'x' * 5_000_000}"):
+        server.always = "404"
+        found = fetch(settings(tmp_path, server, arxiv_url=address), lake)
+        assert found.source == "absent" and 0 < len(found.reason) < 1_000
 
 
 def test_an_outage_keeps_what_there_was_and_what_came(tmp_path: Path, lake: Lake, server: OaiServer) -> None:
@@ -366,6 +428,12 @@ def test_a_mirror_stands_in_for_arxiv_and_takes_nothing_away(
     found = fetch(made, lake)
     assert found.source == "live" and "2603.00002" in ids(found) and "2601.00004" in ids(found)
     assert len(server.requests) == 2  # it went on where it was
+
+
+def test_a_mirror_from_the_future_is_as_of_its_newest_day_that_was(tmp_path: Path, lake: Lake, mirror: Path) -> None:
+    (mirror / "corpus" / "c.jsonl").write_text(json.dumps(row(5, updated="2099-01-01")))
+    made = settings(tmp_path, None, archive="mirror", archive_mirror=str(mirror))
+    assert fetch(made, lake).state.as_of == "2026-01-05"
 
 
 def test_nothing_ships(tmp_path: Path, lake: Lake) -> None:

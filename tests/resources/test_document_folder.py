@@ -6,7 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -16,9 +18,10 @@ from hypothesis import strategies as st
 
 from exo_assets.corpus import folder_files
 from exo_assets.corpus.folder_files import FoundFile, Reader
+from exo_assets.corpus.plain_text import escaped
 from exo_assets.corpus.source_contracts import RAW_DOCUMENTS__FILES
 from exo_resources import document_reading
-from exo_resources.document_folder import DocumentFolder, FolderError
+from exo_resources.document_folder import DocumentFolder, FolderError, Listed
 from exo_resources.document_reading import Files, Task, refreshed, taken_in
 from exo_resources.lake import Lake
 from exo_resources.reading_process import Bounds
@@ -90,15 +93,132 @@ def test_what_is_listed(folder: DocumentFolder) -> None:
         write(folder, passed_over, "x")
     write(folder, "fresh.txt", "x", age_s=0)
     write(folder, "tomorrow.txt", "x", age_s=-86_400)
-    os.mkfifo(folder.root / "pipe.txt")
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(os.path.relpath(folder.root / "s.txt"))
-        (folder.root / "nothing.txt").symlink_to("nowhere")
-        (folder.root / "loop").symlink_to(folder.root)
-        listed = folder.listed()
+    (folder.root / "loop").symlink_to(folder.root)
+    (folder.root / "to_nothing").symlink_to("nowhere")
+    os.mkfifo(folder.root / "pipe")
+    listed = folder.listed()
+    assert listed.left_out == ()
     assert [f.path for f in listed.files] == ["a.txt", "deep/er/b.pdf", "tomorrow.txt"]
     assert [f.path for f in listed.unsettled] == ["fresh.txt"]
     assert listed.files[1].name == "b.pdf" and listed.files[0].size_bytes == 3
+
+
+def test_what_is_named_like_a_document_and_is_none_is_left_out_with_the_reason(
+    folder: DocumentFolder, lake: Lake
+) -> None:
+    write(folder, "a.txt", "one")
+    before = folder.listed().fingerprint
+    write(folder, "book.pdf/b.txt", "two")
+    os.mkfifo(folder.root / "pipe.txt")
+    (folder.root / "null.txt").symlink_to("/dev/null")
+    (folder.root / "nothing.md").symlink_to("nowhere")
+    (folder.root / "under.md").symlink_to("a.txt/b.md")
+    (folder.root / "circle.md").symlink_to("circle.md")
+    (folder.root / ".hidden.md").symlink_to("nowhere")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(folder.root / "s.text"))
+        found = night(folder, lake)
+        assert folder.listed().fingerprint == taken_in(lake) != before
+    none = ("book.pdf", "circle.md", "nothing.md", "null.txt", "pipe.txt", "s.text", "under.md")
+    assert states(found) == {"a.txt": "kept", "book.pdf/b.txt": "kept", **dict.fromkeys(none, "not_a_file")}
+    said = dict(found.frame.select("path", "message").iter_rows())
+    assert said["circle.md"] == "circle.md: is a link that leads nowhere, not a file; put the document itself there"
+    assert "is a folder" in said["book.pdf"] and "a pipe" in said["pipe.txt"]
+
+
+def test_a_link_out_of_the_folder_is_not_followed(folder: DocumentFolder, lake: Lake, tmp_path: Path) -> None:
+    secret = tmp_path / "documents_of_others.txt"  # whose path begins like the folder's
+    secret.write_text("a secret")
+    os.utime(secret, (LONG_AGO, LONG_AGO))
+    write(folder, "deep/a.txt", "one")
+    (folder.root / "out.txt").symlink_to(secret)
+    (folder.root / "in.txt").symlink_to("deep/a.txt")
+    found = night(folder, lake)
+    assert states(found) == {"deep/a.txt": "kept", "in.txt": "kept", "out.txt": "leads_out"}
+    assert "secret" not in str(found.frame.drop("message").rows())
+    [file] = [f for f in folder.listed().files if f.path == "deep/a.txt"]
+    place = folder.root / "deep/a.txt"
+    place.unlink()  # between listing and reading
+    place.symlink_to(secret)
+    assert folder.read(FoundFile(file.path, secret.stat().st_size, f"8:{secret.stat().st_mtime_ns}")) is None
+
+
+def test_what_became_a_pipe_is_not_waited_for(folder: DocumentFolder) -> None:
+    place = write(folder, "a.txt", "one")
+    [file] = folder.listed().files
+    place.unlink()
+    os.mkfifo(place)
+    assert folder.read(file) is None
+
+
+class SeenWithoutRights(DocumentFolder):
+    """A folder that is looked at by somebody who is not root."""
+
+    def listed(self) -> Listed:
+        with nobody():
+            return super().listed()
+
+    def read(self, file: FoundFile) -> bytes | None:
+        with nobody():
+            return super().read(file)
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """This process without root's rights, if it has them."""
+    me = os.geteuid()
+    if me == 0:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+
+
+@pytest.fixture
+def foreign() -> Iterator[SeenWithoutRights]:
+    with TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        yield SeenWithoutRights(place)
+
+
+def test_a_subfolder_that_cannot_be_read_keeps_its_documents_and_hides_no_others(
+    foreign: SeenWithoutRights, lake: Lake
+) -> None:
+    write(foreign, "a.txt", "one")
+    write(foreign, "sub/b.txt", "two")
+    write(foreign, "listed/c.txt", "three")
+    assert states(night(foreign, lake)) == {"a.txt": "kept", "listed/c.txt": "kept", "sub/b.txt": "kept"}
+    (foreign.root / "sub").chmod(0)
+    (foreign.root / "listed").chmod(0o644 if os.geteuid() == 0 else 0o400)  # names can be read, files not
+    write(foreign, "a.txt", "one more", age_s=50)
+    write(foreign, "other/b.txt", "the name of one that cannot be seen")
+    for _ in range(2):
+        found = night(foreign, lake)
+        assert found.notes["source"] == "folder" and found.frame["text"][0] == "one more"
+        assert states(found) == {
+            "a.txt": "kept",
+            "listed/c.txt": "kept",
+            "other/b.txt": "duplicate_name",
+            "sub": "unreadable",
+            "sub/b.txt": "kept",
+        }
+    [message] = found.frame.filter(pl.col("path") == "sub")["message"]
+    assert message == "sub: cannot be looked at (Permission denied); check the rights on it"
+    for name in ("sub", "listed"):
+        (foreign.root / name).chmod(0o755)
+    found = night(foreign, lake)
+    assert states(found)["sub/b.txt"] == "kept" and "sub" not in states(found)
+    foreign.root.chmod(0)
+    kept = night(foreign, lake)
+    assert kept.notes["source"] == "last_good" and states(kept) == states(found)
+
+
+def test_a_file_that_cannot_be_opened_is_named_until_it_can_be(foreign: SeenWithoutRights, lake: Lake) -> None:
+    write(foreign, "a.txt", "one").chmod(0)
+    assert states(night(foreign, lake)) == {"a.txt": "unreadable"}
+    (foreign.root / "a.txt").chmod(0o644)
+    assert states(night(foreign, lake)) == {"a.txt": "kept"}
 
 
 def test_a_fingerprint_changes_with_the_files_and_only_with_them(folder: DocumentFolder) -> None:
@@ -187,6 +307,36 @@ def test_a_file_that_is_being_rewritten_keeps_what_was_read_of_it(folder: Docume
     write(folder, "new.txt", "x", age_s=0)
     found = night(folder, lake)
     assert found.frame["text"].to_list() == ["first"] and found.did["not_settled"] == 2
+
+
+def test_a_file_that_is_being_rewritten_keeps_its_name_too(folder: DocumentFolder, lake: Lake) -> None:
+    write(folder, "a/x.txt", "of a")
+    write(folder, "b/x.txt", "of b")
+    night(folder, lake)
+    write(folder, "a/x.txt", "of a, again", age_s=0)
+    assert states(night(folder, lake)) == {"a/x.txt": "kept", "b/x.txt": "duplicate_name"}
+
+
+def test_names_that_cannot_be_shown_stay_apart(folder: DocumentFolder, lake: Lake) -> None:
+    write(folder, os.fsdecode(b"\xff.md"), "raw")
+    write(folder, "\\udcff.md", "as it is shown")
+    write(folder, "back\\slash/a.md", "kept")
+    write(folder, os.fsdecode(b"\xff/b.md"), "kept")
+    expected = {
+        "\\udcff.md": "bad_name",
+        "\\\\udcff.md": "bad_name",
+        "back\\\\slash/a.md": "kept",
+        "\\udcff/b.md": "kept",
+    }
+    assert states(night(folder, lake)) == expected
+    again = night(folder, lake)
+    assert states(again) == expected and again.did["read"] == 0
+
+
+@given(st.text(), st.text())
+def test_escaping_is_injective(one: str, other: str) -> None:
+    assert (escaped(one) == escaped(other)) is (one == other)
+    assert escaped(one).isprintable()
 
 
 def test_two_of_one_name(folder: DocumentFolder, lake: Lake) -> None:
