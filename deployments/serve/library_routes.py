@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
-from deployments.serve.body import read_body
 from deployments.serve.library_door import Door
 from deployments.serve.library_request import (
     LARGEST_REQUEST,
@@ -51,7 +50,7 @@ def _body(kind: type[Any]) -> dict[str, Any]:
 @router.post("/v1/search", summary="Search the corpus", openapi_extra=_body(SearchBody))
 async def search(request: Request, library: Asked) -> Response:
     """Passages of papers and documentation, best first, with document, offsets and the score of each leg."""
-    return _response(await library.reply("search", parse_search(await read_body(request, LARGEST_REQUEST))))
+    return _response(await library.reply("search", parse_search(await library.bodies.json(request, LARGEST_REQUEST))))
 
 
 @router.get("/v1/search", summary="Search the corpus", openapi_extra={"parameters": query_parameters()})
@@ -66,7 +65,7 @@ async def ask(request: Request, library: Asked) -> Response:
 
     With `stream` or `Accept: text/event-stream`: as server-sent events.
     """
-    body = parse_question(await read_body(request, LARGEST_REQUEST))
+    body = parse_question(await library.bodies.json(request, LARGEST_REQUEST))
     if _wants_events(request, body):
         return await _events(library.stream("ask_stream", body))
     return _response(await library.reply("ask", body))
@@ -83,7 +82,7 @@ async def chat(session: str, request: Request, library: Asked) -> Response:
 
     `session` is 8 to 64 letters, digits, hyphens and underscores of your choice; whoever knows it can read the session.
     """
-    body = parse_question(await read_body(request, LARGEST_REQUEST))
+    body = parse_question(await library.bodies.json(request, LARGEST_REQUEST))
     if _wants_events(request, body):
         return await _events(library.stream("chat_stream", session, body))
     return _response(await library.reply("chat", session, body, again=False))
