@@ -227,6 +227,9 @@ class ServeCluster:
             "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + REPLICA_PORTS_EACH - 1),
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_MAXCONN": "1024",
+            # Who sends half a head or half a body and then nothing held a connection for an hour. It does not count
+            # while a client waits for its answer.
+            "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",
             "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(self._temp / "h" / "haproxy.cfg"),
