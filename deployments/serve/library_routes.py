@@ -6,6 +6,7 @@ Belongs here: paths, and requests and replies as HTTP has them. Does not belong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
@@ -26,7 +27,9 @@ from deployments.serve.library_request import (
 from deployments.serve.reply import EVENT_STREAM, Reply
 
 NO_INDEX = {503: {"description": "There is no index yet, or the library is busy or down; `remedy` says what to do"}}
-_EVENTS = {200: {"content": {EVENT_STREAM: {}}, "description": "The answer, or its events; the last one is `answer`"}}
+_EVENTS = {
+    200: {"content": {EVENT_STREAM: {}}, "description": "The answer, or its events; the last one is `done`, or `error`"}
+}
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 router = APIRouter(tags=["library"], responses=NO_INDEX)  # type: ignore[arg-type]
@@ -63,7 +66,8 @@ async def search_by_query(request: Request, library: Asked) -> Response:
 async def ask(request: Request, library: Asked) -> Response:
     """An answer in which each sentence cites passages, or why the question is declined.
 
-    With `stream` or `Accept: text/event-stream`: as server-sent events.
+    With `stream` or `Accept: text/event-stream`: as server-sent events; the last is `done` with the whole answer, or
+    `error`.
     """
     body = parse_question(await library.bodies.json(request, LARGEST_REQUEST))
     if _wants_events(request, body):
@@ -124,8 +128,14 @@ def _response(reply: Reply) -> Response:
 
 
 def _wants_events(request: Request, body: AskBody) -> bool:
-    accepted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    return body.stream or EVENT_STREAM in accepted
+    accepted = map(_media_type, request.headers.get("accept", "").split(","))
+    return body.stream or (EVENT_STREAM, True) in accepted
+
+
+def _media_type(part: str) -> tuple[str, bool]:
+    """A type in an Accept header, and whether it is wanted: with a weight of nothing it is the one that is not."""
+    name, *parameters = (text.strip().lower() for text in part.split(";"))
+    return name, not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
 
 
 async def _events(items: AsyncGenerator[Reply | bytes, None]) -> Response:
