@@ -81,11 +81,12 @@ class ServeCluster:
 
     @property
     def state(self) -> ClusterState | None:
-        """What the last start left behind; it may be dead."""
+        """What the last start left behind; it may be dead. None, too, when it is of a home that this is a copy of."""
         try:
-            return ClusterState(**json.loads(self._state_file.read_text(encoding="utf-8")))
+            found = ClusterState(**json.loads(self._state_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        return found if found.temp == str(self._temp) else None
 
     def alive(self) -> bool:
         """Whether the head answers."""
