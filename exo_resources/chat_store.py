@@ -191,7 +191,7 @@ class ChatStore:
     def _turns(connection: sa.Connection, session: str) -> list[ChatTurn]:
         found = sa.select(_TURNS).where(_TURNS.c.session == session).order_by(_TURNS.c.number)
         return [
-            ChatTurn(row.number, row.asked_at, row.question, row.answer, json.loads(row.details))
+            ChatTurn(row.number, row.asked_at, row.question, row.answer, _details(row.details))
             for row in connection.execute(found)
         ]
 
@@ -235,7 +235,10 @@ class ChatStore:
             raise self._unusable(error) from error
 
     def _unusable(self, error: Exception) -> ChatStoreError:
-        shown = sa.make_url(self._url).render_as_string(hide_password=True)
+        try:
+            shown = sa.make_url(self._url).render_as_string(hide_password=True)
+        except (sa.exc.ArgumentError, ValueError):  # whose text may be a part of the password
+            return ChatStoreError("the URL of the chat histories cannot be read; see EXO_CHAT_URL")
         why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         return ChatStoreError(f"the chat histories at {shown} cannot be used ({why}); see EXO_CHAT_URL")
 
@@ -243,8 +246,20 @@ class ChatStore:
     def _engine(self) -> sa.Engine:
         with self._making:
             if self._made is None:
-                self._made = _connect(self._url)
+                try:
+                    self._made = _connect(self._url)
+                except (ImportError, ValueError) as error:  # no driver; a URL, or options in it, that it cannot read
+                    raise self._unusable(error) from error
             return self._made
+
+
+def _details(told: str) -> dict[str, Any]:
+    """What is told of an answer; nothing where it cannot be read, as the session goes on without it."""
+    try:
+        found = json.loads(told)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _connect(url: str) -> sa.Engine:

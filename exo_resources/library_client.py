@@ -21,7 +21,7 @@ from exo_resources.serve_application import (
 from exo_resources.serve_cluster import ServeCluster, ServeError, ServeUnreachableError
 from exo_resources.serve_last_good import DeployedLibrary
 from exo_resources.settings import Settings
-from exo_resources.settings_file import write_settings
+from exo_resources.settings_file import SettingsFileError, read_settings
 
 HEALTHY_TIMEOUT_S = 180.0
 POLL_S = 0.25
@@ -35,7 +35,7 @@ class LibraryClient:
         self.url = settings.endpoint
         self._settings = settings
         self._cluster = ServeCluster(settings.home, settings.serve_host, settings.serve_port)
-        self._application = ServeApplication(self._cluster, self.url, settings.library_replicas)
+        self._application = ServeApplication(self._cluster, settings)
 
     def deployable(self) -> bool:
         """Whether the endpoint runs, or there is a model to start it with."""
@@ -49,7 +49,7 @@ class LibraryClient:
             health
             and library["status"] == "ok"
             and library["version"] == version
-            and library["settings"] == self._settings_file().name
+            and library["settings"] == self._application.settings_file().name
             and health.get("code") == code_digest()
         )
 
@@ -66,20 +66,34 @@ class LibraryClient:
         `settings` is the file of an earlier deployment; without it the settings at hand are used. ServeError when the
         version is refused or not in use within `timeout_s`; the version in use before then stays in use.
         """
-        self._deploy(DeployedLibrary(version, settings or self._settings_file()), timeout_s, progress)
+        self._deploy(DeployedLibrary(version, settings or self._application.settings_file()), timeout_s, progress)
 
     def withdraw(self, *, timeout_s: float = HEALTHY_TIMEOUT_S, progress: Progress = lambda _: None) -> None:
         """Take the index off the endpoint; the vetter goes on."""
         self._deploy(None, timeout_s, progress)
         self._application.last_good.forget_library()
 
+    def renew(self, *, timeout_s: float = HEALTHY_TIMEOUT_S, progress: Progress = lambda _: None) -> None:
+        """Have the last good version answered from with the settings at hand, where the endpoint has others.
+
+        ServeError when it cannot be opened with them; the library goes on with those that it has.
+        """
+        good, has = self.last_good(), self._settings_given()
+        if good is not None and has is not None and has != self._application.settings_file().name:
+            progress("the library has other settings than those at hand")
+            self.deploy(good.version, timeout_s=timeout_s, progress=progress)
+
     def last_good(self) -> DeployedLibrary | None:
-        """The last version that was marked good."""
-        return self._application.last_good.library()
+        """The last version that was marked good, with its settings; those at hand where its own are lost, or of another
+        home that this one was copied from."""
+        good = self._application.last_good.library()
+        if good is None or self._ours(good.settings):
+            return good
+        return DeployedLibrary(good.version, self._application.settings_file())
 
     def mark_good(self, version: str) -> None:
         """Remember a version, with the settings at hand, as the one to return to."""
-        kept = self._settings_file()
+        kept = self._application.settings_file()
         self._application.last_good.mark_library(DeployedLibrary(version, kept))
         for other in kept.parent.glob("library-*.json"):
             if other != kept:
@@ -100,8 +114,20 @@ class LibraryClient:
         hits: list[dict[str, Any]] = reply.json()["hits"]
         return hits
 
-    def _settings_file(self) -> Path:
-        return write_settings(self._settings, self._cluster.folder / "settings", "library")
+    def _settings_given(self) -> str | None:
+        """Name of the file with the library's settings; None when it has none."""
+        try:
+            given = self._application.running().get(LIBRARY, {}).get("settings")
+            return Path(given).name if given else None
+        except ServeUnreachableError:  # what answers goes on without its cluster, or is another home's
+            name: str | None = ((self._application.health() or {}).get("library") or {}).get("settings")
+            return name
+
+    def _ours(self, file: Path) -> bool:
+        try:
+            return read_settings(file).home == self._settings.home
+        except SettingsFileError:
+            return False
 
     def _deploy(self, deployed: DeployedLibrary | None, timeout_s: float, progress: Progress) -> None:
         config = library_config(deployed)

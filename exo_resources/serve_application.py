@@ -12,10 +12,13 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from exo_resources.serve_cluster import SOURCE, ServeCluster, ServeError, ServeUnreachableError
 from exo_resources.serve_last_good import Deployed, DeployedLibrary, LastGood
+from exo_resources.settings import Settings
+from exo_resources.settings_file import write_settings
 
 APPLICATION = "exo"
 IMPORT_PATH = "deployments.serve.app:app"
@@ -68,15 +71,16 @@ def _named() -> dict[str, str]:
 
 
 class ServeApplication:
-    """The application on the endpoint's cluster, with `replicas` of the library."""
+    """The application on the endpoint's cluster; the library is opened with `settings`."""
 
-    def __init__(self, cluster: ServeCluster, url: str, replicas: int) -> None:
-        self.cluster, self.url, self._replicas = cluster, url, replicas
+    def __init__(self, cluster: ServeCluster, settings: Settings) -> None:
+        self.cluster, self.url, self._settings = cluster, settings.endpoint, settings
         self.last_good = LastGood(cluster.folder)
 
     def put(self, progress: Progress, *, vetter: Config | None = None, library: Config | None = None) -> None:
         """Start the cluster when it is down, and hand one or both configurations over. What is not given stays as it
-        is, or is what proved good last. Call it with the cluster locked.
+        is, or is what proved good last: of the library the version, with the settings at hand. Call it with the cluster
+        locked.
 
         ServeError when there is no model at all, or Serve does not take it.
         """
@@ -86,7 +90,7 @@ class ServeApplication:
         running = {} if started else self.running()
         configs = {
             VETTER: vetter or running.get(VETTER) or self._good_vetter(),
-            LIBRARY: library or running.get(LIBRARY) or library_config(self.last_good.library()),
+            LIBRARY: library or running.get(LIBRARY) or library_config(self._good_library()),
         }
         for attempt in range(PUT_ATTEMPTS):
             try:
@@ -100,6 +104,10 @@ class ServeApplication:
                 if not alive:
                     self.cluster.stop()
                     self.cluster.start()
+
+    def settings_file(self) -> Path:
+        """A file with the settings at hand."""
+        return write_settings(self._settings, self.cluster.folder / "settings", "library")
 
     def running(self) -> dict[str, Config]:
         """The configuration of each deployment, as Serve has it; empty when it has none."""
@@ -140,6 +148,10 @@ class ServeApplication:
             raise ServeError("no model has been deployed: `exo serve start` deploys the champion")
         return vetter_config(good)
 
+    def _good_library(self) -> DeployedLibrary | None:
+        good = self.last_good.library()
+        return good and DeployedLibrary(good.version, self.settings_file())
+
     def _details(self) -> dict[str, Any] | None:
         """What Serve knows of the application."""
         applications = self.cluster.request("GET", "/api/serve/applications/").get("applications", {})
@@ -162,7 +174,11 @@ class ServeApplication:
                         "runtime_env": {"env_vars": {SERVED_CODE: code_digest()}},
                         "deployments": [
                             {"name": VETTER, "user_config": configs[VETTER]},
-                            {"name": LIBRARY, "num_replicas": self._replicas, "user_config": configs[LIBRARY]},
+                            {
+                                "name": LIBRARY,
+                                "num_replicas": self._settings.library_replicas,
+                                "user_config": configs[LIBRARY],
+                            },
                         ],
                     }
                 ],

@@ -60,7 +60,7 @@ class ServeClient:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.endpoint
         self.cluster = ServeCluster(settings.home, settings.serve_host, settings.serve_port)
-        self.application = ServeApplication(self.cluster, self.url, settings.library_replicas)
+        self.application = ServeApplication(self.cluster, settings)
 
     # -- life ------------------------------------------------------------------------------------------------------
 

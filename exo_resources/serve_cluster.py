@@ -81,11 +81,12 @@ class ServeCluster:
 
     @property
     def state(self) -> ClusterState | None:
-        """What the last start left behind; it may be dead."""
+        """What the last start left behind; it may be dead. None, too, when it is of a home that this is a copy of."""
         try:
-            return ClusterState(**json.loads(self._state_file.read_text(encoding="utf-8")))
+            found = ClusterState(**json.loads(self._state_file.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        return found if found.temp == str(self._temp) else None
 
     def alive(self) -> bool:
         """Whether the head answers."""
@@ -227,6 +228,9 @@ class ServeCluster:
             "RAY_SERVE_DIRECT_INGRESS_MAX_HTTP_PORT": str(first + REPLICA_PORTS_EACH - 1),
             "RAY_SERVE_HAPROXY_NBTHREAD": "1",
             "RAY_SERVE_HAPROXY_MAXCONN": "1024",
+            # Who sends half a head or half a body and then nothing held a connection for an hour. It does not count
+            # while a client waits for its answer.
+            "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": "60",
             "RAY_SERVE_HAPROXY_STATS_PORT": str(stats),
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(metrics),
             "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(self._temp / "h" / "haproxy.cfg"),

@@ -11,6 +11,7 @@ import re
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -172,12 +173,17 @@ class Settings(BaseSettings):
     @field_validator("archive_url", "mast_url", "mast_api_url", "webhook_url", "arxiv_url", "qdrant_url", "llm_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
-        return _url(value, ("http", "https"))
+        return _url(value, _OF_WEB)
 
-    @field_validator("mlflow_url", "chat_url")
+    @field_validator("mlflow_url")
+    @classmethod
+    def _mlflow(cls, value: str | None) -> str | None:
+        return _url(value, ("sqlite", "postgresql", "mysql", "mssql"))
+
+    @field_validator("chat_url")
     @classmethod
     def _database(cls, value: str | None) -> str | None:
-        return _url(value, ("sqlite", "postgresql", "mysql", "mssql"))
+        return _database_url(_url(value, tuple(DRIVERS)))
 
     @field_validator("lake_url", "documents")
     @classmethod
@@ -189,7 +195,7 @@ class Settings(BaseSettings):
     @field_validator("archive_mirror")
     @classmethod
     def _mirror(cls, value: str | None) -> str | None:
-        return _url(value, ("http", "https", "s3", "gs", "file")) if value and ":/" in value else value
+        return _url(value, (*_OF_WEB, "s3", "gs", "file")) if value and ":/" in value else value
 
     @field_validator("serve_host")
     @classmethod
@@ -292,8 +298,12 @@ class Settings(BaseSettings):
 CRON_MOST = (59, 23, 31, 12, 7)
 """Largest minute, hour, day, month and weekday."""
 
+DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg2"}
+"""Databases that chat histories can be in, and the driver of each that is installed."""
+
 _OF_PATHS = ("sqlite", "file")
 """Schemes of URLs that have a path where others have a host."""
+_OF_WEB = ("http", "https")
 
 
 def _url(value: str | None, schemes: tuple[str, ...]) -> str | None:
@@ -306,7 +316,39 @@ def _url(value: str | None, schemes: tuple[str, ...]) -> str | None:
     if value and not (found and scheme in schemes and found[3].startswith("/") == (scheme in _OF_PATHS)):
         begins = " or ".join(f"{scheme}:{'///' if scheme in _OF_PATHS else '//'}" for scheme in schemes)
         raise ValueError(f"no URL; it must begin with {begins} and say where")
+    if value and scheme in _OF_WEB:
+        _check_address(value)
     return value and scheme + value[len(scheme) :]
+
+
+def _check_address(value: str) -> None:
+    """ValueError for what only looks like a URL of the web: whoever connects would fail on it in words of its own."""
+    try:
+        address = urlsplit(value)
+        sound = bool(address.hostname) and address.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("no URL: its host or port cannot be read, as in http://host:8000 or http://[::1]:8000")
+
+
+def _database_url(value: str | None) -> str | None:
+    """`value`; ValueError when SQLAlchemy cannot read it, or has no driver for it here."""
+    if not value:
+        return value
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "no URL: it cannot be read, as sqlite:///folder/chat.db or postgresql://user:password@host:5432/name can"
+        ) from None
+    kind, _, driver = url.drivername.partition("+")
+    if driver and driver != DRIVERS[kind]:
+        raise ValueError(f"there is no driver {driver!r} here; leave it out: {kind}:// uses {DRIVERS[kind]}")
+    return value
 
 
 def unknown_variables() -> list[str]:

@@ -26,7 +26,11 @@ def _group() -> None:
 
 @app.command("start")
 def start(json: bool = typer.Option(False, "--json", help="The status as JSON.")) -> None:
-    """Bring the endpoint up with the champion and the released index, and wait until it answers."""
+    """Bring the endpoint up with the champion and the released index, and wait until it answers.
+
+    The library has the settings of this command's environment, whatever it was deployed with before.
+    """
+    from exo_resources.library_client import LibraryClient
     from exo_resources.serve_client import ServeClient, ServeError
 
     settings = read_settings()
@@ -36,9 +40,11 @@ def start(json: bool = typer.Option(False, "--json", help="The status as JSON.")
         if client.last_good() is None:
             _deploy(settings, "serve_vetter", *library)
         else:
-            client.start(lambda text: err().print(text, markup=False))
+            client.start(_say)
             if library:
                 _deploy(settings, *library)
+            else:
+                LibraryClient(settings).renew(progress=_say)
         found = client.status()
     except ServeError as error:
         raise CliError(str(error)) from error
@@ -72,6 +78,10 @@ def status(json: bool = typer.Option(False, "--json", help="The status as JSON."
     _show(found, json=json)
     if not found.healthy:
         raise typer.Exit(FAILED)
+
+
+def _say(text: str) -> None:
+    err().print(text, markup=False)
 
 
 def _library_waits(settings: Settings) -> tuple[str, ...]:

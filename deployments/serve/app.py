@@ -10,20 +10,22 @@ annotations unresolvable on the other side.
 
 import asyncio
 import os
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from ray import serve
 from ray.serve.handle import DeploymentHandle
+from starlette.exceptions import HTTPException
 
 from deployments.serve.answers import explain_request, judge_requests, judge_table
-from deployments.serve.body import RefusedError, read_body, read_csv_upload
+from deployments.serve.body import Bodies, RefusedError
 from deployments.serve.library import LibraryEndpoint
 from deployments.serve.library_door import LibraryDoor
 from deployments.serve.library_routes import router as library_routes
 from deployments.serve.model import ModelSlot, Pin
-from deployments.serve.problems import InvalidRequestError
+from deployments.serve.problems import LONGEST_SHOWN, InvalidRequestError
 from deployments.serve.request import body_schema, parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.registry import FEATURES
@@ -35,6 +37,8 @@ LARGEST_SIGNAL = 256_000
 """Bytes. Views are 2,805 numbers: 60 kB as doubles in full, 100 kB with each on an indented line of its own."""
 LARGEST_TABLE = 32_000_000
 FORMATS = ("json", "png")
+SLOW_BODIES = 16
+"""Bodies for the vetter that are waited for at once."""
 MOST_TOGETHER = 32
 """Requests that are scored together when they wait together; a batch of 32 costs little more than one."""
 
@@ -54,18 +58,30 @@ async def _invalid(_request: Request, error: InvalidRequestError) -> JSONRespons
 
 @api.exception_handler(CatalogueFileError)
 async def _unreadable(_request: Request, error: CatalogueFileError) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, status_code=422)
+    remedy = "send a CSV file with a header line, in the archive's KOI, TOI or K2 layout"
+    return JSONResponse({"error": str(error), "remedy": remedy}, status_code=422)
 
 
 @api.exception_handler(RefusedError)
 async def _refused(_request: Request, error: RefusedError) -> JSONResponse:
-    return JSONResponse({"error": error.problem, "remedy": error.remedy}, status_code=error.status)
+    # Who has not sent a body in time may go on sending it: the connection is of no use to anybody else.
+    headers = {"Connection": "close"} if error.status == HTTPStatus.REQUEST_TIMEOUT else None
+    return JSONResponse({"error": error.problem, "remedy": error.remedy}, status_code=error.status, headers=headers)
+
+
+@api.exception_handler(HTTPException)
+async def _not_routed(request: Request, error: HTTPException) -> JSONResponse:
+    """What the router says no to: a path or a method that there is not."""
+    problem = f"{request.method} {request.url.path[:LONGEST_SHOWN]}: {str(error.detail).lower()}"
+    content = {"error": problem, "remedy": "/docs has every path and its methods"}
+    return JSONResponse(content, status_code=error.status_code, headers=error.headers)
 
 
 @serve.deployment(
     name="Vetter",
     num_replicas=1,
-    # Of these, no more than library_door.AT_ONCE wait for the library: the rest are the vetter's.
+    # Of these, no more than library_door.AT_ONCE wait for the library, library_door.SLOW_BODIES and SLOW_BODIES for
+    # their bodies: the rest are the vetter's.
     max_ongoing_requests=96,
     max_queued_requests=512,
     health_check_period_s=5,
@@ -81,6 +97,7 @@ class VetterEndpoint:
 
     def __init__(self, library: DeploymentHandle) -> None:
         self.library = LibraryDoor(library)
+        self._bodies = Bodies(SLOW_BODIES)
         slot = self._slot = ModelSlot()
         self._together: Together[dict[str, Any], dict[str, Any]] = Together(
             lambda signals: judge_requests(signals, slot.loaded), MOST_TOGETHER
@@ -139,7 +156,7 @@ class VetterEndpoint:
 
         `views_used` says whether the folded views moved the probability, `views_unused_because` why not.
         """
-        signal = parse_signal(await read_body(request, LARGEST_SIGNAL))
+        signal = parse_signal(await self._bodies.json(request, LARGEST_SIGNAL))
         reply = await self._together.ask(signal)
         return JSONResponse(reply, status_code=500 if "error" in reply else 200)
 
@@ -168,7 +185,7 @@ class VetterEndpoint:
         wanted = request.query_params.get("format", FORMATS[0])
         if wanted not in FORMATS:
             raise RefusedError(422, "there is no such format", f"format is one of {', '.join(FORMATS)}")
-        signal = parse_signal(await read_body(request, LARGEST_SIGNAL), explain=True)
+        signal = parse_signal(await self._bodies.json(request, LARGEST_SIGNAL), explain=True)
         loaded = self._slot.loaded
         unseen = loaded.vetter.unseen_views(signal["mission"])
         if unseen:
@@ -189,7 +206,7 @@ class VetterEndpoint:
     )
     async def predict_batch(self, request: Request) -> Response:
         """A CSV in the archive's KOI, TOI or K2 layout comes back with the judgement beside its own columns."""
-        data, name = await read_csv_upload(request, LARGEST_TABLE)
+        data, name = await self._bodies.csv(request, LARGEST_TABLE)
         async with self._tables:
             loaded = self._slot.loaded
             text = await asyncio.to_thread(judge_table, data, name, loaded)

@@ -1,7 +1,7 @@
 """The ingress's way to the library.
 
-Belongs here: asking the library's replicas and what is said when none answers. Does not belong here: routes
-(library_routes.py), what the library does (library_work.py).
+Belongs here: asking the library's replicas, how many requests may, and what is said when none answers. Does not belong
+here: routes (library_routes.py), what the library does (library_work.py).
 
 The vetter answers in the same process: however slow or dead the library is, no more than a part of the ingress's
 requests wait for it.
@@ -14,12 +14,15 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
+from deployments.serve.body import Bodies
 from deployments.serve.gate import BusyError, Gate
 from deployments.serve.library_refusals import RETRY_SOON_S
 from deployments.serve.reply import Reply, refused
 
 AT_ONCE = 32
 """Requests of an ingress replica that may be with the library; the ingress lets in more than that."""
+SLOW_BODIES = 16
+"""Bodies for the library that are waited for at once, beside these."""
 PATIENCE_S = 60.0
 """How long a request waits for a replica's answer; questions, which have a limit of their own, longer."""
 ASK_PATIENCE_S = 1800.0
@@ -31,6 +34,10 @@ log = logging.getLogger("ray.serve")
 
 class Door(Protocol):
     """Calls by name of the methods of `LibraryEndpoint`."""
+
+    @property
+    def bodies(self) -> Bodies:
+        """Where the bodies of requests to the library are read."""
 
     async def reply(self, method: str, *args: Any, again: bool = True) -> Reply:
         """The library's reply; a refusal when it does not answer. `again`: may be asked twice when a replica dies."""
@@ -47,6 +54,7 @@ class LibraryDoor:
 
     def __init__(self, handle: Any) -> None:
         self._handle, self._streaming = handle, handle.options(stream=True)
+        self.bodies = Bodies(SLOW_BODIES)
         self._gate = Gate(AT_ONCE, 0)
 
     async def reply(self, method: str, *args: Any, again: bool = True) -> Reply:

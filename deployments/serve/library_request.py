@@ -11,7 +11,17 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from deployments.serve.problems import LONGEST_SHOWN, MOST_PROBLEMS, InvalidRequestError, not_told, refuse_repeated
 from exo_assets.catalogs.contracts import MISSIONS
@@ -19,6 +29,7 @@ from exo_assets.corpus.contracts import SOURCES
 from exo_assets.corpus.fusion import FUSIONS
 from exo_assets.corpus.library import LONGEST_QUERY, Filters
 
+YEARS = "years_reversed"
 MOST_RESULTS = 100
 MOST_NAMES = 20
 """Names in one filter."""
@@ -51,11 +62,13 @@ class _Filtered(BaseModel):
     year_from: int | None = _years("First")
     year_to: int | None = _years("Last")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> _Filtered:
-        if self.year_from is not None and self.year_to is not None and self.year_from > self.year_to:
-            raise ValueError(f"year_from ({self.year_from}) is after year_to ({self.year_to})")
-        return self
+    @field_validator("year_to")
+    @classmethod
+    def _ordered(cls, value: int | None, info: ValidationInfo) -> int | None:
+        first = info.data.get("year_from")
+        if value is not None and first is not None and value < first:
+            raise PydanticCustomError(YEARS, "is before year_from ({first})", {"first": first})
+        return value
 
     def filters(self) -> Filters:
         """The search's filters."""
@@ -208,8 +221,18 @@ def _explained(kind: type[BaseModel], error: Mapping[str, Any], short: Mapping[s
 
 
 def _about(kind: type[BaseModel], error: Mapping[str, Any]) -> str:
+    """What the field is, and which numbers it takes."""
+    if error["type"] == YEARS:
+        return "give the earlier year as year_from, or leave one of them out"
     field = kind.model_fields.get(str(error["loc"][0])) if error["loc"] else None
-    return (field.description if field else None) or "see /docs"
+    if field is None:
+        return f"the fields are {_fields(kind)}"
+    return f"{field.description or ''}{_range(field)}"
+
+
+def _range(field: FieldInfo) -> str:
+    low, high = (next((getattr(m, end) for m in field.metadata if hasattr(m, end)), None) for end in ("ge", "le"))
+    return "" if low is None or high is None else f": a whole number from {low} to {high}"
 
 
 def _fields(kind: type[BaseModel]) -> str:

@@ -6,13 +6,13 @@ Belongs here: paths, and requests and replies as HTTP has them. Does not belong 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response, StreamingResponse
 
-from deployments.serve.body import read_body
 from deployments.serve.library_door import Door
 from deployments.serve.library_request import (
     LARGEST_REQUEST,
@@ -27,7 +27,9 @@ from deployments.serve.library_request import (
 from deployments.serve.reply import EVENT_STREAM, Reply
 
 NO_INDEX = {503: {"description": "There is no index yet, or the library is busy or down; `remedy` says what to do"}}
-_EVENTS = {200: {"content": {EVENT_STREAM: {}}, "description": "The answer, or its events; the last one is `answer`"}}
+_EVENTS = {
+    200: {"content": {EVENT_STREAM: {}}, "description": "The answer, or its events; the last one is `done`, or `error`"}
+}
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 router = APIRouter(tags=["library"], responses=NO_INDEX)  # type: ignore[arg-type]
@@ -51,7 +53,7 @@ def _body(kind: type[Any]) -> dict[str, Any]:
 @router.post("/v1/search", summary="Search the corpus", openapi_extra=_body(SearchBody))
 async def search(request: Request, library: Asked) -> Response:
     """Passages of papers and documentation, best first, with document, offsets and the score of each leg."""
-    return _response(await library.reply("search", parse_search(await read_body(request, LARGEST_REQUEST))))
+    return _response(await library.reply("search", parse_search(await library.bodies.json(request, LARGEST_REQUEST))))
 
 
 @router.get("/v1/search", summary="Search the corpus", openapi_extra={"parameters": query_parameters()})
@@ -64,9 +66,10 @@ async def search_by_query(request: Request, library: Asked) -> Response:
 async def ask(request: Request, library: Asked) -> Response:
     """An answer in which each sentence cites passages, or why the question is declined.
 
-    With `stream` or `Accept: text/event-stream`: as server-sent events.
+    With `stream` or `Accept: text/event-stream`: as server-sent events; the last is `done` with the whole answer, or
+    `error`.
     """
-    body = parse_question(await read_body(request, LARGEST_REQUEST))
+    body = parse_question(await library.bodies.json(request, LARGEST_REQUEST))
     if _wants_events(request, body):
         return await _events(library.stream("ask_stream", body))
     return _response(await library.reply("ask", body))
@@ -83,7 +86,7 @@ async def chat(session: str, request: Request, library: Asked) -> Response:
 
     `session` is 8 to 64 letters, digits, hyphens and underscores of your choice; whoever knows it can read the session.
     """
-    body = parse_question(await read_body(request, LARGEST_REQUEST))
+    body = parse_question(await library.bodies.json(request, LARGEST_REQUEST))
     if _wants_events(request, body):
         return await _events(library.stream("chat_stream", session, body))
     return _response(await library.reply("chat", session, body, again=False))
@@ -125,8 +128,14 @@ def _response(reply: Reply) -> Response:
 
 
 def _wants_events(request: Request, body: AskBody) -> bool:
-    accepted = [part.split(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")]
-    return body.stream or EVENT_STREAM in accepted
+    accepted = map(_media_type, request.headers.get("accept", "").split(","))
+    return body.stream or (EVENT_STREAM, True) in accepted
+
+
+def _media_type(part: str) -> tuple[str, bool]:
+    """A type in an Accept header, and whether it is wanted: with a weight of nothing it is the one that is not."""
+    name, *parameters = (text.strip().lower() for text in part.split(";"))
+    return name, not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
 
 
 async def _events(items: AsyncGenerator[Reply | bytes, None]) -> Response:

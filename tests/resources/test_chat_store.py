@@ -182,3 +182,28 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password(tmp_path: 
     (tmp_path / "file").write_text("")
     with pytest.raises(ChatStoreError, match="EXO_CHAT_URL"):
         ChatStore(f"sqlite:///{tmp_path / 'file' / 'chat.db'}").history(SESSION)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mssql://exo:secret-word@127.0.0.1/chat",
+        "postgresql+psycopg://exo:secret-word@127.0.0.1/chat",
+        "postgresql://exo:secret-word@127.0.0.1:notaport/chat",
+        "sqlite:///{}/chat.db?timeout=soon",
+    ],
+)
+def test_a_url_that_nobody_connects_to_is_an_error_of_the_store(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ChatStoreError, match="EXO_CHAT_URL") as caught:
+        ChatStore(url.format(tmp_path)).claim(SESSION, 60)
+    assert "secret-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damaged", ["", "{", "[1]", "null"])
+def test_a_session_goes_on_when_what_is_told_of_an_answer_is_damaged(url: str, damaged: str) -> None:
+    store = ChatStore(url)
+    _say(store, "one")
+    with sa.create_engine(url).begin() as connection:
+        connection.execute(sa.text("UPDATE exo_chat_turns SET details = :damaged"), {"damaged": damaged})
+    assert _say(store, "two") == 2
+    assert [(t.question, t.details) for t in store.history(SESSION)] == [("one", {}), ("two", {"sources": [1]})]

@@ -10,8 +10,11 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from live_endpoint import Live, Model
 from live_library import Asking, Versions, health, replica_processes
 from tiny_vetter import koi_table
 
+from deployments.serve.app import SLOW_BODIES
+from deployments.serve.body import LIMIT_S, PROMPT_S
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
 from exo_assets.features.seen_views import VIEW_BINS
 from exo_assets.scoring.files import score_file_frame
@@ -34,6 +39,7 @@ from exo_resources.serve_client import ServeClient, ServeError
 from tests.openai_server import Reply, Request, openai_server
 
 pytestmark = pytest.mark.ray
+AS_JSON = {"content-type": "application/json"}
 SIGNAL = {"mission": "kepler", "period_days": 9.5, "duration_hours": 3.0, "depth_ppm": 616.0, "snr": 35.8}
 
 
@@ -82,7 +88,7 @@ def test_a_reply_says_what_was_missing_and_gives_the_name_back(live: Live) -> No
 )
 def test_a_wrong_request_is_refused_clearly(live: Live, content: bytes, status: int, says: str) -> None:
     with live.http() as http:
-        reply = http.post("/v1/predict", content=content, headers={"content-type": "application/json"})
+        reply = http.post("/v1/predict", content=content, headers=AS_JSON)
     assert reply.status_code == status and says in reply.text
     assert "Traceback" not in reply.text
 
@@ -97,8 +103,32 @@ def test_extreme_but_allowed_numbers_are_answered_with_probabilities(live: Live)
 
 def test_wrong_paths_and_methods(live: Live) -> None:
     with live.http() as http:
-        assert http.get("/v1/nothing").status_code == 404
-        assert http.get("/v1/predict").status_code == 405
+        for reply, status in ((http.get("/v1/nothing"), 404), (http.get("/v1/predict"), 405)):
+            assert reply.status_code == status and {"error", "remedy"} == set(reply.json())
+
+
+def test_half_sent_bodies_hold_nobody_up(live: Live) -> None:
+    """More of them than the endpoint has places, over both of its parts."""
+    address = (live.settings.serve_host, live.settings.serve_port)
+    head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+    with ExitStack() as stack, live.http() as http:
+        halves = [stack.enter_context(socket.create_connection(address, 60)) for _ in range(120)]
+        for half, path in zip(halves, cycle(("/v1/predict", "/v1/search")), strict=False):
+            half.sendall(head.format(path).encode())
+        time.sleep(2 * PROMPT_S)
+        begun = time.monotonic()
+        assert http.get("/healthz").json()["status"] == "ok"
+        assert http.post("/v1/predict", json=SIGNAL).status_code == 200
+        assert time.monotonic() - begun < LIMIT_S / 2
+        said = Counter(half.recv(2000).split()[1] for half in halves)
+    assert said == {b"408": 2 * SLOW_BODIES, b"503": 120 - 2 * SLOW_BODIES}
+
+
+def test_what_is_not_said_to_be_json_is_refused(live: Live) -> None:
+    with live.http() as http:
+        for path in ("/v1/predict", "/v1/explain", "/v1/search", "/v1/chat/session-0001"):
+            reply = http.post(path, content=b"{}", headers={"content-type": "text/plain"})
+            assert reply.status_code == 415 and "application/json" in reply.json()["remedy"]
 
 
 # -- light curves ------------------------------------------------------------------------------------------------
@@ -138,15 +168,15 @@ def test_hostile_views_are_refused(live: Live, path: str) -> None:
             reply = http.post(path, json={**SIGNAL, "views": views})
             assert reply.status_code == 422 and "views" in reply.json()["problems"][0]["field"], name
             assert len(reply.content) < 2000 and "Traceback" not in reply.text, name
-        nan = http.post(path, content=json.dumps(_viewed(odd_view=[math.nan] * 201)))
+        nan = http.post(path, content=json.dumps(_viewed(odd_view=[math.nan] * 201)), headers=AS_JSON)
         assert nan.status_code == 422 and "not a finite number" in nan.text
         for large in (b"[" + b"0," * 5_000_000 + b"0]", b"[" * 5_000_000):
             try:
-                status = http.post(path, content=head + b',"views":' + large + b"}").status_code
+                status = http.post(path, content=head + b',"views":' + large + b"}", headers=AS_JSON).status_code
             except httpx.WriteError:  # told off in the middle of the upload
                 status = 413
             assert status == 413
-        assert http.post(path, content=head + b',"views":' + b"[" * 50_000).status_code == 422
+        assert http.post(path, content=head + b',"views":' + b"[" * 50_000, headers=AS_JSON).status_code == 422
 
 
 def test_views_are_explained(live: Live, first: Model, third: Model) -> None:

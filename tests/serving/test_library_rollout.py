@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from exo_resources.serve_application import LIBRARY, VETTER, ServeApplication, l
 from exo_resources.serve_cluster import ServeCluster, ServeError
 from exo_resources.serve_last_good import Deployed, DeployedLibrary
 from exo_resources.settings import Settings
+from exo_resources.settings_file import read_settings
 
 GOLDEN = (("What does koi_score mean?", "archive:koi_score"), ("owl", "owl.txt"))
 SCORE = document("archive:koi_score", "The column koi_score is a value between 0 and 1.", source="archive_columns")
@@ -196,6 +198,10 @@ class _Serve:
         return dict(found)
 
 
+def _settings(home: Path, **changed: Any) -> Settings:
+    return Settings(home=home, serve_port=9, library_replicas=2, **changed)
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[tuple[_Serve, ServeApplication]]:
     """A cluster that seems to have been started, and the application on it."""
@@ -220,12 +226,13 @@ def serve(tmp_path: Path) -> Iterator[tuple[_Serve, ServeApplication]]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        settings = _settings(tmp_path)
         cluster = ServeCluster(tmp_path, "127.0.0.1", 9)
         cluster.folder.mkdir(parents=True)
         state = {"session": 0, "api": f"http://127.0.0.1:{server.server_port}", "host": "127.0.0.1", "port": 9}
-        (cluster.folder / "state.json").write_text(json.dumps({**state, "temp": str(tmp_path / "none")}))
+        (cluster.folder / "state.json").write_text(json.dumps({**state, "temp": str(cluster._temp)}))
         (cluster.folder / "token").write_text("token")
-        yield played, ServeApplication(cluster, "http://127.0.0.1:9", replicas=2)
+        yield played, ServeApplication(cluster, settings)
         server.shutdown()
 
 
@@ -263,7 +270,8 @@ def test_on_a_new_cluster_what_proved_good_last_comes_back(serve: tuple[_Serve, 
     application.last_good.mark_library(INDEX)
     application.put(_say, vetter=vetter_config(MODEL))
     assert played.given(LIBRARY)["user_config"]["version"] == "abc"
-    assert played.given(LIBRARY)["user_config"]["settings"] == "/settings/library-1.json"
+    # With the settings at hand, not with those that it had then.
+    assert played.given(LIBRARY)["user_config"]["settings"] == str(application.settings_file())
     application.last_good.forget_library()
     played.application = None
     application.put(_say, vetter=vetter_config(MODEL))
@@ -290,11 +298,10 @@ def test_one_deployment_that_fails_does_not_speak_for_the_other(serve: tuple[_Se
 def test_nothing_that_is_secret_is_handed_to_serve(serve: tuple[_Serve, ServeApplication], tmp_path: Path) -> None:
     played, application = serve
     application.last_good.mark_model(MODEL)
-    settings = Settings(
-        home=tmp_path,
-        serve_port=9,
+    settings = _settings(
+        tmp_path,
         qdrant_url="http://127.0.0.1:6333",
-        qdrant_api_key="secret-word",  # type: ignore[arg-type]
+        qdrant_api_key="secret-word",
         chat_url="postgresql://exo:secret-word@127.0.0.1/exo",
     )
     client = LibraryClient(settings)
@@ -308,6 +315,52 @@ def test_nothing_that_is_secret_is_handed_to_serve(serve: tuple[_Serve, ServeApp
     LibraryClient(settings.model_copy(update={"fusion": "rrf"})).mark_good("abc")
     left = list(file.parent.iterdir())
     assert len(left) == 1 and client.last_good() == DeployedLibrary("abc", left[0])
+
+
+def _settings_given(played: _Serve) -> Settings:
+    return read_settings(Path(played.given(LIBRARY)["user_config"]["settings"]))
+
+
+def test_a_start_renews_settings_that_have_changed_and_nothing_else(
+    serve: tuple[_Serve, ServeApplication], tmp_path: Path
+) -> None:
+    played, application = serve
+    client = LibraryClient(_settings(tmp_path))
+    client.renew()
+    assert played.puts == []  # nothing has been deployed
+    application.last_good.mark_model(MODEL)
+    client.mark_good("abc")
+    application.put(_say, vetter=vetter_config(MODEL))
+    client.renew()
+    assert len(played.puts) == 1
+    chats = f"sqlite:///{tmp_path / 'other.db'}"
+    with pytest.raises(ServeError, match="in time"):
+        LibraryClient(_settings(tmp_path, chat_url=chats)).renew(timeout_s=0.1)
+    assert played.given(LIBRARY)["user_config"]["version"] == "abc"
+    assert _settings_given(played).chat == chats
+
+
+def test_a_copied_home_uses_neither_the_settings_nor_the_cluster_of_the_other(
+    serve: tuple[_Serve, ServeApplication], tmp_path: Path
+) -> None:
+    played, application = serve
+    application.last_good.mark_model(MODEL)
+    LibraryClient(_settings(tmp_path)).mark_good("abc")
+    copy = tmp_path.with_name(f"{tmp_path.name}-copy")
+    shutil.copytree(tmp_path, copy)
+    client = LibraryClient(_settings(copy))
+    found = client.last_good()
+    assert found is not None and found.version == "abc" and read_settings(found.settings).home == copy
+    assert not ServeCluster(copy, "127.0.0.1", 9).alive() and application.cluster.alive()
+    client.renew()
+    assert played.puts == []
+
+
+def test_settings_that_are_lost_are_those_at_hand(serve: tuple[_Serve, ServeApplication], tmp_path: Path) -> None:
+    _, application = serve
+    application.last_good.mark_library(INDEX)
+    found = LibraryClient(_settings(tmp_path)).last_good()
+    assert found == DeployedLibrary("abc", application.settings_file())
 
 
 def test_nothing_running_is_no_error(tmp_path: Path) -> None:

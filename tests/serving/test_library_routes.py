@@ -15,9 +15,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from library_parts import pinned, slot, work
+from starlette.exceptions import HTTPException
 
 from deployments.serve import app as endpoint
-from deployments.serve.body import RefusedError
+from deployments.serve.body import Bodies, RefusedError
+from deployments.serve.library_door import SLOW_BODIES
 from deployments.serve.library_request import AskBody, SearchBody
 from deployments.serve.library_routes import door, router
 from deployments.serve.library_work import ASKS_AT_ONCE, ASKS_WAITING, LibraryWork
@@ -27,6 +29,7 @@ from tests.openai_server import OpenAIServer, Request, openai_server
 from tests.openai_server import Reply as ModelReply
 
 QUESTION = "How large is Kepler-90 h?"
+AS_JSON = {"content-type": "application/json"}
 WORDED = "Kepler-90 h is a gas giant with a radius of 11.3 Earth radii [1]. "
 
 
@@ -34,7 +37,7 @@ class LocalDoor:
     """The library in this process, as `LibraryDoor` reaches it through Serve."""
 
     def __init__(self, library: LibraryWork) -> None:
-        self.library = library
+        self.library, self.bodies = library, Bodies(SLOW_BODIES)
 
     async def reply(self, method: str, *args: Any, again: bool = True) -> Reply:
         found: Reply = await getattr(self.library, method)(*args)
@@ -52,7 +55,7 @@ def _app(library: LibraryWork) -> FastAPI:
     """The routes, with the error handlers of the endpoint."""
     api = FastAPI()
     api.include_router(router)
-    for kind in (InvalidRequestError, RefusedError):
+    for kind in (InvalidRequestError, RefusedError, HTTPException):
         api.add_exception_handler(kind, endpoint.api.exception_handlers[kind])
     api.dependency_overrides[door] = lambda: LocalDoor(library)
     return api
@@ -111,14 +114,15 @@ def test_a_search_by_post_and_by_get(library: LibraryWork) -> None:
         ({"query": 3}, "query", "string"),
         ({"query": "a", "q": "b"}, "q", "no such field"),
         ({"query": "a", "limt": 3}, "limt", "did you mean 'limit'"),
-        ({"query": "a", "limit": 0}, "limit", "greater than"),
+        ({"query": "a", "limit": 0}, "limit", "greater than.* from 1 to 100"),
         ({"query": "a", "limit": 101}, "limit", "less than"),
-        ({"query": "a", "limit": "3"}, "limit", "integer"),
+        ({"query": "a", "limit": "3"}, "limit", "integer.* from 1 to 100"),
         ({"query": "a", "missions": ["Kepler"]}, "missions.0", "'kepler'"),
         ({"query": "a", "missions": "kepler"}, "missions", "array|list"),
         ({"query": "a", "targets": ["Kepler-90"] * 21}, "targets", "at most 20"),
         ({"query": "a", "targets": ["x" * 201]}, "targets.0", "at most 200"),
-        ({"query": "a", "year_from": 2020, "year_to": 2010}, "(body)", "after"),
+        ({"query": "a", "year_from": 2020, "year_to": 2010}, "year_to", r"before year_from \(2020\).* earlier year as"),
+        ({"query": "a", "year_from": 20200, "year_to": 2010}, "year_from", "from 1600 to 2200"),
         ({"query": "a", "year_from": 2020.5}, "year_from", "integer"),
         ({"query": "a", "fusion": "0.9/0.1"}, "fusion", "rrf"),
         ({"query": "a", "rerank": 1}, "rerank", "boolean"),
@@ -141,15 +145,44 @@ def test_what_only_the_library_can_refuse(library: LibraryWork) -> None:
         for body, says in (
             ({"query": "a", "rerank": True}, "cross-encoder"),
             ({"query": "a", "targets": ["nonsense"]}, "no name"),
+            ({"query": "a", "documents": ["notes.txt", "no such id"]}, "notes.txt"),
         ):
             reply = await http.post("/v1/search", json=body)
             assert reply.status_code == 422 and says in reply.json()["error"]
         for content in (b"", b"[]", b"{", b'{"query":"a","query":"b"}', b"\xff", b'{"a":' * 5000):
-            assert (await http.post("/v1/search", content=content)).status_code == 422
-        assert (await http.post("/v1/search", content=b"x" * 100_000)).status_code == 413
+            assert (await http.post("/v1/search", content=content, headers=AS_JSON)).status_code == 422
+        assert (await http.post("/v1/search", content=b"x" * 100_000, headers=AS_JSON)).status_code == 413
         for query in ("", "q=a&q=b", "q=a&limit=x", "q=a&limit=-1", "query=a&x=1", "q=a&rerank=maybe"):
             reply = await http.get(f"/v1/search?{query}")
             assert reply.status_code == 422 and reply.json()["problems"], query
+
+    _with_client(library, scene)
+
+
+def test_what_is_not_said_to_be_json_is_refused(library: LibraryWork) -> None:
+    """A web page may post text and forms to a local endpoint unasked; what it posts must not be taken for a chat."""
+
+    async def scene(http: httpx.AsyncClient) -> None:
+        body = b'{"question": "How hot is Kepler-90 h?"}'
+        for kind in (None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+            for path in ("/v1/search", "/v1/ask", "/v1/chat/session-0001"):
+                reply = await http.post(path, content=body, headers={"content-type": kind} if kind else {})
+                assert reply.status_code == 415 and "application/json" in reply.json()["remedy"], (kind, path)
+        assert (await http.get("/v1/chat/session-0001")).status_code == 404
+        for kind in ("Application/JSON; charset=utf-8", "application/ld+json"):
+            assert (await http.post("/v1/ask", content=body, headers={"content-type": kind})).status_code == 200
+
+    _with_client(library, scene)
+
+
+def test_paths_and_methods_that_there_are_not(library: LibraryWork) -> None:
+    async def scene(http: httpx.AsyncClient) -> None:
+        missing, wrong = await http.get(f"/v1/nothing/{'x' * 5000}"), await http.put("/v1/ask")
+        assert (missing.status_code, wrong.status_code) == (404, 405)
+        assert "not found" in missing.json()["error"] and len(missing.content) < 300
+        assert wrong.json()["error"] == "PUT /v1/ask: method not allowed" and wrong.headers["allow"] == "POST"
+        for reply in (missing, wrong):
+            assert "/docs" in reply.json()["remedy"]
 
     _with_client(library, scene)
 
@@ -169,12 +202,16 @@ def test_an_answer_whole_and_as_events(library: LibraryWork) -> None:
         for asked in (
             {"json": {"question": question, "stream": True}},
             {"json": {"question": question}, "headers": {"accept": "text/html;q=0.1, text/event-stream"}},
+            {"json": {"question": question}, "headers": {"accept": "text/html, Text/Event-Stream; q=0.5"}},
         ):
             reply = await http.post("/v1/ask", **asked)  # type: ignore[arg-type]
             assert reply.headers["content-type"].startswith("text/event-stream")
             events = _events(reply.text)
             assert events[-1][0] == "done" and "292 K" in events[-1][1]["text"]
         assert events[-1][1]["cached"] is True and len(events) == 1
+        for refuses in ("text/event-stream;q=0", "application/json, text/event-stream; Q=0.000", "text/event-streams"):
+            reply = await http.post("/v1/ask", json={"question": question}, headers={"accept": refuses})
+            assert reply.headers["content-type"] == "application/json", refuses
         declined = (await http.post("/v1/ask", json={"question": "How large is Kepler-452 b?"})).json()
         assert declined["text"] == "" and "Kepler-452 b" in declined["declined"]
 
