@@ -58,7 +58,9 @@ class FromThread(Generic[T]):
                 if left <= 0:
                     raise TooLongError(f"there was no answer within {limit_s:g} s")
                 try:
-                    item = await asyncio.wait_for(arrived.get(), min(silence_s, left))
+                    # Not wait_for: in Python 3.11 it forgets to be cancelled when an item arrives at the same time.
+                    async with asyncio.timeout(min(silence_s, left)):
+                        item = await arrived.get()
                 except TimeoutError:
                     yield None
                     continue

@@ -239,6 +239,33 @@ def test_silence_a_time_limit_and_errors() -> None:
     assert asyncio.run(collect(lambda _: iter(()), 60)) == ([], "")
 
 
+class _Later(ThreadPoolExecutor):
+    """Work that is done when the test says so."""
+
+    def submit(self, work: Callable[[], None]) -> None:  # type: ignore[override]
+        self.work = work
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_whoever_leaves_as_an_item_arrives_has_left(turns: int) -> None:
+    async def scene() -> None:
+        async def client() -> None:
+            async for _ in FromThread(lambda _: iter([1]), pool).items(60, 10):
+                await asyncio.Event().wait()
+
+        pool = _Later()
+        leaving = asyncio.create_task(client())
+        await asyncio.sleep(0.01)
+        pool.work()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.wait([leaving], timeout=1)
+        assert leaving.cancelled()
+
+    asyncio.run(scene())
+
+
 # -- replies ---------------------------------------------------------------------------------------------------------
 
 
