@@ -113,6 +113,7 @@ def corpus_latency(
     from exo_assets.corpus.library import SearchRequest
     from exo_assets.corpus.questions import questions
     from exo_assets.corpus.retrieval_evaluation import FUSIONS
+    from exo_assets.pictures import rows_shown
     from exo_resources.passage_store import EmbeddedStore
 
     library = library_store.open(corpus_index["version"][0])
@@ -123,7 +124,10 @@ def corpus_latency(
     request = SearchRequest(fusion=FUSIONS[settings.fusion])
     asked = [q.text for q in questions()]
     table = latency.search_latency(library, vectors, asked, EmbeddedStore, request, sizes=latency.SIZES)
-    return Table(table, notes={"version": library.version})
+    shown = table.select("passages", "p50_ms", "p99_ms", "cpu_p50_ms", "cpu_p99_ms", "load")
+    return Table(
+        table, metadata={"latency": dg.MetadataValue.md(rows_shown(shown))}, notes={"version": library.version}
+    )
 
 
 def _released(resources: Any) -> str:

@@ -20,7 +20,14 @@ POPULATIONS = ("all", *HALVES)
 ANSWER_METRICS = ("citation_precision", "citation_recall", "unsupported_share", "answered_share", "refusal_share")
 
 _VERSION = Column("version", S, "Version of the index that was judged", nullable=False)
-_SET = Column("set", S, "Set of queries (exo_assets/corpus/query_sets.py)", nullable=False, allowed=SETS)
+_SET = Column(
+    "set",
+    S,
+    "titles: of abstracts, searched among abstracts; questions: judged ones, among the documents that ship; "
+    "_everywhere: the same among the whole index",
+    nullable=False,
+    allowed=SETS,
+)
 _QUERY = (
     Column("query_id", S, "Digest of the query and of what answers it; the same in every version", nullable=False),
     Column("query", S, "What was asked", nullable=False),
@@ -68,7 +75,14 @@ CORPUS_RETRIEVAL_METRICS = TableContract(
         Column("half", S, _HALF, nullable=False, allowed=POPULATIONS),
         Column("search", S, "How it was searched", nullable=False, allowed=SEARCHES),
         Column("is_default", B, "Whether people are served by this search", nullable=False),
-        Column("metric", S, "Name of the figure", nullable=False, allowed=("ndcg_at_10", "recall_at_100", "mrr")),
+        Column(
+            "metric",
+            S,
+            "ndcg_at_10: gain of the first ten results over the best possible; recall_at_100: share of what answers among "
+            "the first hundred; mrr: one over the rank of the first that answers",
+            nullable=False,
+            allowed=("ndcg_at_10", "recall_at_100", "mrr"),
+        ),
         *_INTERVAL,
         Column("queries", N, "Queries that it rests on", nullable=False, low=1),
         *_difference("dense", "vectors alone"),

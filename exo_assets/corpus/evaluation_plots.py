@@ -14,6 +14,13 @@ from exo_assets.evaluation.interval_plots import dots
 from exo_assets.evaluation.plots import as_png, grid
 
 _ROW_INCHES = 0.34
+_TITLES = {
+    "titles": "titles among abstracts",
+    "questions": "questions among shipped documents",
+    "titles_everywhere": "titles in the whole index",
+    "questions_everywhere": "questions in the whole index",
+}
+"""Sets of queries, as pictures name them."""
 
 
 def searches(metrics: pl.DataFrame) -> bytes:
@@ -22,11 +29,11 @@ def searches(metrics: pl.DataFrame) -> bytes:
     sets = [name for name in SETS if rows.filter(set=name).height]
     order = [name for name in SEARCHES if rows.filter(search=name).height]
     figure, axes = grid(len(sets), height=1.4 + _ROW_INCHES * len(order))
-    figure.set_figwidth(3.2 * len(sets))
+    figure.set_figwidth(3.6 * len(sets))
     for name, axis in zip(sets, axes, strict=True):
         part = rows.filter(set=name)
         dots(axis, order, {"nDCG@10": {row["search"]: row for row in part.iter_rows(named=True)}})
-        axis.set(title=f"{name.replace('_', ' ')}, {part['queries'][0]:,} queries", xlabel="nDCG@10, 95 % by query")
+        axis.set(title=f"{_TITLES[name]}\n{part['queries'][0]:,} queries", xlabel="nDCG@10, 95 % by query")
     for axis in axes[1:]:
         axis.set_yticklabels([])
     return as_png(figure)

@@ -145,7 +145,8 @@ def corpus_release(*, corpus_index: pl.DataFrame, corpus_gates: pl.DataFrame, li
             "model_digest": released["model"]["digest"],
         }
     )
-    return Table(CORPUS_RELEASE.conform(frame), notes={"version": version, "previous": released["previous"]})
+    notes = {"version": version, "previous": released["previous"], "documents": released["documents"]}
+    return Table(CORPUS_RELEASE.conform(frame), notes={**notes, "chunks": released["chunks"]})
 
 
 ASSETS: list[dg.AssetsDefinition] = [corpus_embeddings, corpus_index, corpus_release]
