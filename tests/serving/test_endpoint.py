@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
@@ -531,10 +532,12 @@ def test_a_client_that_goes_away_closes_the_language_models_connection(live: Liv
                 while not server.requests:
                     time.sleep(0.05)
             assert server.gone.acquire(timeout=60), "the stream's connection stays open"
-            with pytest.raises(httpx.ReadTimeout):
-                http.post("/v1/chat/session-that-ends", json=question, timeout=3)
+            # It leaves once the model is at work, however long a busy machine takes to get there.
+            leaving = HTTPConnection(live.settings.serve_host, live.settings.serve_port)
+            leaving.request("POST", "/v1/chat/session-that-ends", json.dumps(question), AS_JSON)
             while len(server.requests) < 2:
                 time.sleep(0.05)
+            leaving.close()
             assert server.gone.acquire(timeout=60), "the connection of a whole answer stays open"
             assert http.post("/v1/predict", json=SIGNAL).status_code == 200
             assert http.get("/v1/corpus").json()["asks"]["inside"] == 0
