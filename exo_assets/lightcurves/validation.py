@@ -48,7 +48,7 @@ class Plan:
 
 PLANS = {"fast": Plan(2, 18, 2, 20_000), "full": Plan(40, 63, 3, 10_000_000)}
 """By profile. In `fast` a cell of the grid is tried once by a star, if at all: a table that is there, with wide
-intervals, for a minute of a night."""
+intervals, for a minute or two of a night."""
 
 
 @dataclass(frozen=True)
