@@ -24,6 +24,11 @@ CONNECT_TIMEOUT_S = 10.0
 JOIN_TIMEOUT_S = 5.0
 
 
+def load() -> None:
+    """Import what a question is put with: seconds, once in a process."""
+    import llama_index.llms.openai_like  # noqa: F401
+
+
 @dataclass(frozen=True)
 class Patience:
     """How a model is asked: seconds for an answer with all its tries, how many, the first pause between two (they
@@ -41,8 +46,7 @@ class Call:
     time, even while nothing arrives."""
 
     def __init__(self, endpoint: Endpoint, messages: Sequence[Message], patience: Patience) -> None:
-        import llama_index.llms.openai_like  # noqa: F401 - takes seconds, which are not the model's
-
+        load()  # not within the model's time
         self._endpoint, self._messages, self._patience = endpoint, messages, patience
         self._arrived: queue.SimpleQueue[str | GeneratorError | None] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()

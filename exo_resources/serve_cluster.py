@@ -210,6 +210,8 @@ class ServeCluster:
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_HAPROXY_STARTUP_TIMEOUT_S": "120",
             **self._ha_proxy(),
+            # Ray's own 15 is for what may wait. A night's workers have it: they must not go before who answers.
+            "RAY_worker_niceness": "0",
             "OMP_NUM_THREADS": "1",
             "POLARS_MAX_THREADS": "1",
         }

@@ -17,6 +17,7 @@ from exo_assets.corpus.answering import EXTRACTIVE, AnswerSettings, stream_answe
 from exo_assets.corpus.followup import Turn
 from exo_assets.corpus.library import Filters, Library
 from exo_resources.language_model import LanguageModel, answer_settings, language_model
+from exo_resources.openai_call import load
 from exo_resources.settings import Settings
 
 EXTRACTIVE_LIMIT_S = 30.0
@@ -53,10 +54,12 @@ class CorpusAnswerer:
 def corpus_answerer(settings: Settings, key: str) -> CorpusAnswerer:
     """The answerer that `settings` choose; `key` names them. GeneratorError when they choose one that cannot be.
 
-    Nothing is loaded or connected to yet: an index is put on the endpoint whether or not a language model answers.
+    No model is loaded or connected to yet: an index is put on the endpoint whether or not a language model answers.
+    What it is asked with is imported now, not while somebody waits for the first answer.
     """
     generator = language_model(settings)
     limit_s = EXTRACTIVE_LIMIT_S
     if generator is not None:
+        load()
         limit_s += settings.llm_timeout_s
     return CorpusAnswerer(answer_settings(settings), generator, key=key, limit_s=limit_s)

@@ -487,6 +487,17 @@ def test_the_endpoint_finds_what_the_index_does_and_answers(live: Live, with_lib
         assert wrong.status_code == 422 and "did you mean 'limit'" in wrong.text
 
 
+def test_who_answers_goes_before_the_work_of_a_night(live: Live, with_library: Versions) -> None:
+    """A night's workers have Ray's own niceness, 15; the vetter goes before the library."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def threads(deployment: str) -> set[int]:
+        (process,) = replica_processes(live, deployment)
+        return {os.getpriority(os.PRIO_PROCESS, int(t.name)) for t in Path(f"/proc/{process}/task").iterdir()}
+
+    assert threads("Vetter") == {own} and threads("Library") == {own, own + 5}
+
+
 def test_a_change_of_one_deployment_leaves_the_other(
     live: Live, with_library: Versions, first: Model, second: Model
 ) -> None:
