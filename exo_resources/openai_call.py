@@ -24,7 +24,7 @@ CONNECT_TIMEOUT_S = 10.0
 JOIN_TIMEOUT_S = 5.0
 
 
-def load() -> None:
+def import_client() -> None:
     """Import what a question is put with: seconds, once in a process."""
     import llama_index.llms.openai_like  # noqa: F401
 
@@ -46,7 +46,7 @@ class Call:
     time, even while nothing arrives."""
 
     def __init__(self, endpoint: Endpoint, messages: Sequence[Message], patience: Patience) -> None:
-        load()  # not within the model's time
+        import_client()  # not within the model's time
         self._endpoint, self._messages, self._patience = endpoint, messages, patience
         self._arrived: queue.SimpleQueue[str | GeneratorError | None] = queue.SimpleQueue()
         self._loop = asyncio.new_event_loop()

@@ -44,10 +44,12 @@ class Reply:
 
 @dataclass
 class OpenAIServer:
-    """`url` ends with /v1; `requests` are those for chat completions; `gone`: how many clients went away early."""
+    """`url` ends with /v1; `requests` are those for chat completions, which `asked` counts, for those who wait for one;
+    `gone`: how many clients went away early."""
 
     url: str
     requests: list[Request]
+    asked: threading.Semaphore
     gone: threading.Semaphore
 
 
@@ -55,7 +57,7 @@ class OpenAIServer:
 def openai_server(answer: Callable[[Request], Reply], models: tuple[str, ...] = (MODEL,)) -> Iterator[OpenAIServer]:
     """A running server that gives each request for a chat completion what `answer` says."""
     requests: list[Request] = []
-    gone, end = threading.Semaphore(0), threading.Event()
+    asked, gone, end = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -71,6 +73,7 @@ def openai_server(answer: Callable[[Request], Reply], models: tuple[str, ...] = 
             headers = {k.lower(): v for k, v in self.headers.items()}
             request = Request(self.path, headers, json.loads(self.rfile.read(length)))
             requests.append(request)
+            asked.release()
             self._send(answer(request))
 
         def _send(self, reply: Reply) -> None:
@@ -137,7 +140,7 @@ def openai_server(answer: Callable[[Request], Reply], models: tuple[str, ...] = 
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield OpenAIServer(f"http://127.0.0.1:{server.server_port}/v1", requests, gone)
+        yield OpenAIServer(f"http://127.0.0.1:{server.server_port}/v1", requests, asked, gone)
     finally:
         end.set()
         server.shutdown()

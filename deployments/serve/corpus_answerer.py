@@ -17,7 +17,7 @@ from exo_assets.corpus.answering import EXTRACTIVE, AnswerSettings, stream_answe
 from exo_assets.corpus.followup import Turn
 from exo_assets.corpus.library import Filters, Library
 from exo_resources.language_model import LanguageModel, answer_settings, language_model
-from exo_resources.openai_call import load
+from exo_resources.openai_call import import_client
 from exo_resources.settings import Settings
 
 EXTRACTIVE_LIMIT_S = 30.0
@@ -60,6 +60,6 @@ def corpus_answerer(settings: Settings, key: str) -> CorpusAnswerer:
     generator = language_model(settings)
     limit_s = EXTRACTIVE_LIMIT_S
     if generator is not None:
-        load()
+        import_client()
         limit_s += settings.llm_timeout_s
     return CorpusAnswerer(answer_settings(settings), generator, key=key, limit_s=limit_s)

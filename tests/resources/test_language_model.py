@@ -139,8 +139,7 @@ def test_a_question_is_cancelled_while_nothing_arrives() -> None:
     with openai_server(lambda _: Reply([], hold=True)) as server:
         asked = threading.Thread(target=lambda: list(model(server).stream(MESSAGES, stop.is_set)))
         asked.start()
-        while not server.requests:
-            asked.join(timeout=0.01)
+        assert server.asked.acquire(timeout=20)
         stop.set()
         assert server.gone.acquire(timeout=20)
         asked.join(timeout=20)

@@ -495,7 +495,7 @@ def test_who_answers_goes_before_the_work_of_a_night(live: Live, with_library: V
         (process,) = replica_processes(live, deployment)
         return {os.getpriority(os.PRIO_PROCESS, int(t.name)) for t in Path(f"/proc/{process}/task").iterdir()}
 
-    assert threads("Vetter") == {own} and threads("Library") == {own, own + 5}
+    assert threads("Vetter") == {own} and threads("Library") == {own, min(own + 5, 19)}
 
 
 def test_a_change_of_one_deployment_leaves_the_other(
@@ -543,15 +543,14 @@ def test_a_client_that_goes_away_closes_the_language_models_connection(live: Liv
                 for text in stream.iter_text():
                     said += text
                     assert said.startswith("event: passages") and "event: done" not in said, said
-                    if server.requests:
+                    if server.asked.acquire(blocking=False):
                         break
                 assert server.requests, said
             assert server.gone.acquire(timeout=60), "the stream's connection stays open"
             # It leaves once the model is at work, however long a busy machine takes to get there.
             leaving = HTTPConnection(live.settings.serve_host, live.settings.serve_port)
             leaving.request("POST", "/v1/chat/session-that-ends", json.dumps(question), AS_JSON)
-            while len(server.requests) < 2:
-                time.sleep(0.05)
+            assert server.asked.acquire(timeout=120), "the language model is not asked"
             leaving.close()
             assert server.gone.acquire(timeout=60), "the connection of a whole answer stays open"
             assert http.post("/v1/predict", json=SIGNAL).status_code == 200
