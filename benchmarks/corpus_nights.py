@@ -40,7 +40,7 @@ INDEXING = (
     "corpus_index",
 )
 """From the listing to an index that is built, one after another; judging and releasing it come after."""
-REFUSED = "corpus_refresh failed in corpus_gates_checks"
+REFUSED = "corpus_refresh failed in corpus_gates_checks:"
 _LINE = re.compile(r"^\S (\w+)\s+([\d,]+) rows\s+([\d.]+) s\s+(\w+)", re.MULTILINE)
 
 
