@@ -66,15 +66,12 @@ class DamagedIndexError(ValueError):
 
 
 class LibraryStore:
-    """The index's versions of one lake, and their collections where the settings name a Qdrant server.
+    """The index's versions of one lake, and their collections where the settings name a Qdrant server."""
 
-    `server` takes the place of the one that the settings name.
-    """
-
-    def __init__(self, lake: Lake, settings: Settings, server: QdrantServer | None = None) -> None:
+    def __init__(self, lake: Lake, settings: Settings) -> None:
         self.lake, self.settings = lake, settings
         self.models = EmbeddingModels(lake, settings)
-        self._server = server or _server(settings)
+        self._server = qdrant_server(settings)
 
     # -- building --------------------------------------------------------------------------------------------------
 
@@ -170,12 +167,8 @@ class LibraryStore:
             if pointer is None:
                 raise LibraryMissingError(f"no index of the corpus has been released in {self.lake.root}; {REMEDY}")
             version = str(pointer["version"])
-        key = (
-            self.lake.root,
-            self._server and (self._server.url, id(self._server.client)),
-            self.settings.reranker,
-            version,
-        )
+        server = self._server and (self._server.url, self._server.alias)
+        key = (self.lake.root, server, self.settings.reranker, version)
         with _OPENING:
             if key not in _OPEN:
                 _OPEN[key] = self._open(version)
@@ -285,11 +278,12 @@ class LibraryStore:
         for manifest in manifests:
             if manifest["version"] not in kept:
                 self._forget(manifest["version"])
-        if self._server:
-            self._server.forget_all_but([m["version"] for m in manifests if m["version"] in kept])
 
     def _forget(self, version: str) -> None:
-        # The manifest goes first: what is left of a killed deletion is no version.
+        # The collection goes first: without a manifest nobody would know that it was this lake's. Then the manifest:
+        # what is left of a killed deletion is no version.
+        if self._server:
+            self._server.forget(version)
         self.lake.delete(self._key(version, MANIFEST))
         for key in self.lake.keys(f"{ROOT}/{version}"):
             self.lake.delete(key)
@@ -355,11 +349,12 @@ _OPEN: OrderedDict[Any, Library] = OrderedDict()
 _OPENING = threading.Lock()
 
 
-def _server(settings: Settings) -> QdrantServer | None:
+def qdrant_server(settings: Settings) -> QdrantServer | None:
+    """The server that the settings name; None without one."""
     if settings.qdrant_url is None:
         return None
     key = settings.qdrant_api_key
-    return QdrantServer(settings.qdrant_url, key.get_secret_value() if key else None)
+    return QdrantServer(settings.qdrant_url, settings.qdrant_alias, key.get_secret_value() if key else None)
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

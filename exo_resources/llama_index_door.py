@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exo_assets.corpus.library import Library, SearchRequest
 from exo_assets.corpus.sparse_terms import of_query
 from exo_assets.corpus.terms import english_stemmer, terms
-from exo_resources.passage_server import ALIAS, DENSE, KEYWORD, QdrantServer
+from exo_resources.passage_server import DENSE, KEYWORD, QdrantServer
 
 if TYPE_CHECKING:
     from llama_index.core.retrievers import BaseRetriever
@@ -47,14 +47,14 @@ def as_retriever(library: Library, request: SearchRequest | None = None) -> Base
     return LibraryRetriever()
 
 
-def as_vector_store(server: QdrantServer, collection: str = ALIAS) -> QdrantVectorStore:
+def as_vector_store(server: QdrantServer, collection: str | None = None) -> QdrantVectorStore:
     """The released version on a server, or another one's collection, for hybrid queries. It is read, never added to.
 
     Query vectors must be of the model that the index was made with (`Library.embed`).
     """
     from llama_index.vector_stores.qdrant import QdrantVectorStore
 
-    stem = english_stemmer()
+    stem, collection = english_stemmer(), collection or server.alias
 
     def of_queries(texts: list[str]) -> tuple[list[list[int]], list[list[float]]]:
         found = [of_query(terms(text, stem)) for text in texts]

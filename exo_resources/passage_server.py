@@ -4,11 +4,12 @@ Belongs here: filling, swapping and forgetting collections, and the legs of a se
 inside a process (`passage_store.py`), how legs are joined (`exo_assets/corpus/fusion.py`).
 
 A collection holds all that is needed to use it without Exo: passages with their text and place, `dense` vectors and
-sparse `keyword` vectors whose inner product is BM25. The alias `exo_corpus` is the released version.
+sparse `keyword` vectors whose inner product is BM25. The alias (`EXO_QDRANT_ALIAS`) is the released version.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,11 +25,11 @@ from exo_assets.corpus.library import Allowed, Filters
 from exo_assets.corpus.sparse_terms import Sparse, mean_length, of_passage, of_query
 from exo_assets.corpus.terms import english_stemmer, terms
 
-ALIAS = "exo_corpus"
 DENSE, KEYWORD = "dense", "keyword"
 BATCH = 256
 TOLD_EVERY_S = 15.0
 TIMEOUT_S = 30
+STATUS_TIMEOUT_S = 3
 SEARCHED_WIDTH = 256
 """Candidates that the server's graph of vectors follows at least: wider finds more of the true nearest."""
 
@@ -42,21 +43,28 @@ FILTERED = {
 """Fields of a passage's payload that searches filter by, with Qdrant's type of their index."""
 
 
+_REMEDIES = {
+    401: "check EXO_QDRANT_API_KEY",
+    403: "check EXO_QDRANT_API_KEY",
+    404: "it has lost the index: `exo run --job corpus_refresh` puts it there again",
+}
+
+
 class QdrantServerError(ConnectionError):
     """The Qdrant server does not answer, or refuses."""
 
 
 class QdrantServer:
-    """The collections of Exo on one server. `client` takes the place of a connection to `url`."""
+    """The collections of one home on a server: they begin with `alias`, which by itself is the released one."""
 
-    def __init__(self, url: str, api_key: str | None = None, *, client: Any = None, timeout_s: int = TIMEOUT_S) -> None:
-        self.url = url
-        self._key, self._timeout, self._client = api_key, timeout_s, client
+    def __init__(self, url: str, alias: str, api_key: str | None = None, *, timeout_s: int = TIMEOUT_S) -> None:
+        self.url, self.alias = url, alias
+        self._key, self._timeout = api_key, timeout_s
+        self._client: Any = None
 
-    @staticmethod
-    def collection(version: str) -> str:
+    def collection(self, version: str) -> str:
         """Name of a version's collection."""
-        return f"{ALIAS}_{version}"
+        return f"{self.alias}_{version}"
 
     @property
     def client(self) -> Any:
@@ -65,13 +73,18 @@ class QdrantServer:
             from qdrant_client import QdrantClient
 
             self._client = QdrantClient(
-                url=self.url, api_key=self._key, timeout=self._timeout, check_compatibility=False
+                url=self.url,
+                # As `api_key` it would print a warning, with a line of this file, at each start of a command.
+                headers={"api-key": self._key} if self._key else None,
+                timeout=self._timeout,
+                check_compatibility=False,
             )
         return self._client
 
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Turn what goes wrong with the server into QdrantServerError, with the setting's name."""
+        from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
         try:
@@ -81,12 +94,32 @@ class QdrantServer:
                 f"the Qdrant server at {self.url} (EXO_QDRANT_URL) does not answer ({error}); start it, correct the "
                 "setting, or unset it to search inside each process"
             ) from error
+        except QdrantException as error:
+            raise QdrantServerError(
+                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) refuses: too many requests ({error}); raise its "
+                "rate limit, or ask again later"
+            ) from error
         except UnexpectedResponse as error:
-            remedy = "check EXO_QDRANT_API_KEY" if error.status_code in (401, 403) else "see its log"
+            remedy = _REMEDIES.get(error.status_code or 0, "see its log")
             raise QdrantServerError(
                 f"the Qdrant server at {self.url} (EXO_QDRANT_URL) refuses: {error.status_code} "
                 f"{error.reason_phrase}; {remedy}"
             ) from error
+
+    def status(self, version: str, passages: int) -> dict[str, Any]:
+        """Whether the version can be searched there now, as JSON values; a server that hangs is soon given up."""
+        asked = QdrantServer(self.url, self.alias, self._key, timeout_s=STATUS_TIMEOUT_S)
+        try:
+            problem = None if asked.has(version, passages) else "it does not have the collection, or not all of it"
+        except QdrantServerError as error:
+            problem = str(error)
+        return {
+            "kind": "server",
+            "url": self.url,
+            "collection": self.collection(version),
+            "state": "failed" if problem else "ready",
+            "problem": problem,
+        }
 
     # -- collections -----------------------------------------------------------------------------------------------
 
@@ -135,27 +168,26 @@ class QdrantServer:
 
         with self.answering():
             present = {a.alias_name: a.collection_name for a in self.client.get_aliases().aliases}
-            name = self.collection(version)
-            if present.get(ALIAS) == name:
+            name, alias = self.collection(version), self.alias
+            if present.get(alias) == name:
                 return
-            old = [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=ALIAS))]
-            new = models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=ALIAS))
-            self.client.update_collection_aliases([*(old if ALIAS in present else []), new])
+            old = [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))]
+            new = models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=alias))
+            self.client.update_collection_aliases([*(old if alias in present else []), new])
 
-    def forget_all_but(self, versions: Collection[str]) -> None:
-        """Delete the collections of all other versions. QdrantServerError."""
-        kept = {self.collection(version) for version in versions}
+    def forget(self, version: str) -> None:
+        """Delete the collection of `version`, if it is there. QdrantServerError."""
+        name = self.collection(version)
         with self.answering():
-            for found in self.client.get_collections().collections:
-                if found.name.startswith(f"{ALIAS}_") and found.name not in kept:
-                    self.client.delete_collection(found.name)
+            if self.client.collection_exists(name):
+                self.client.delete_collection(name)
 
 
 class ServerStore:
     """The legs over the collection of one version. `chunk_ids`: the passages in the order in which scores are given."""
 
     def __init__(self, server: QdrantServer, version: str, chunk_ids: Sequence[str]) -> None:
-        self._server, self._collection = server, server.collection(version)
+        self._server, self._version, self._collection = server, version, server.collection(version)
         self._row = {chunk: row for row, chunk in enumerate(chunk_ids)}
         self._stem = english_stemmer()
 
@@ -174,6 +206,10 @@ class ServerStore:
         if not asked.indices:
             return np.full(len(self._row), np.nan)
         return self._found(models.SparseVector(**_lists(asked)), KEYWORD, depth, allowed)
+
+    def status(self) -> dict[str, Any]:
+        """As `PassageStore.status`."""
+        return self._server.status(self._version, len(self._row))
 
     def _found(self, query: Any, using: str, depth: int, allowed: Allowed | None, **how: Any) -> Floats:
         out = np.full(len(self._row), np.nan)
@@ -223,21 +259,28 @@ def _points(content: IndexContent) -> Iterator[list[Any]]:
     documents = content.documents.select(about)
     rows = content.chunks.join(documents, on="document_id", how="left", maintain_order="left")
     stem = english_stemmer()
-    mean = mean_length(terms(text, stem) for text in rows["text"])
+    # A term is kept once, however many passages have it.
+    listed = [[sys.intern(term) for term in terms(text, stem)] for text in rows["text"]]
+    mean = mean_length(listed)
     shown = [name for name in rows.columns if name in ("section", "page", "start", "end", "text", *about)]
     for start in range(0, rows.height, BATCH):
         batch: pl.DataFrame = rows[start : start + BATCH]
-        vectors = content.vectors[start : start + BATCH]
+        parts = zip(
+            batch.iter_rows(named=True),
+            content.vectors[start : start + BATCH],
+            listed[start : start + BATCH],
+            strict=True,
+        )
         yield [
             models.PointStruct(
                 id=row["chunk_id"],
                 vector={
                     DENSE: vector.tolist(),
-                    KEYWORD: models.SparseVector(**_lists(of_passage(terms(row["text"], stem), mean))),
+                    KEYWORD: models.SparseVector(**_lists(of_passage(has, mean))),
                 },
                 payload={name: row[name] for name in shown},
             )
-            for row, vector in zip(batch.iter_rows(named=True), vectors, strict=True)
+            for row, vector, has in parts
         ]
 
 

@@ -42,6 +42,10 @@ class EmbeddedStore:
         out[[point.id for point in found]] = [point.score for point in found]
         return out
 
+    def status(self) -> dict[str, Any]:
+        """As `PassageStore.status`."""
+        return {"kind": "in process", "state": "ready", "problem": None}
+
     def keyword(self, query: str, also: Collection[str], depth: int, allowed: Allowed | None) -> Floats:
         """BM25 of passages that share a term with `query` or `also`; NaN outside the best `depth` of those allowed."""
         scores = self._keywords.found(query, also).astype(float)

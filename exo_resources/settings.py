@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         default=None, description="A Qdrant server (http, https); default: Qdrant inside each process."
     )
     qdrant_api_key: SecretStr | None = Field(default=None, description="Key of the Qdrant server.")
+    qdrant_alias: str = Field(
+        default="exo_corpus",
+        pattern=r"^[A-Za-z0-9_-]{1,100}$",
+        description="Name of the released index on the Qdrant server; homes that share a server need one each.",
+    )
     generator: Literal["extractive", "remote", "local"] = Field(
         default="extractive",
         description="Who words answers: nobody (sentences are quoted), EXO_LLM_URL, or a model on this machine.",

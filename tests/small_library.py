@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,9 @@ class MemoryStore:
 
     def keyword(self, query: str, also: Collection[str], depth: int, allowed: Allowed | None) -> Floats:
         return self._best(self.keywords.found(" ".join([query, *sorted(also)])), depth, allowed)
+
+    def status(self) -> dict[str, Any]:
+        return {"kind": "in memory", "state": "ready", "problem": None}
 
     @staticmethod
     def _best(scores: npt.NDArray[np.float32], depth: int, allowed: Allowed | None) -> Floats:

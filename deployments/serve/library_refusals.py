@@ -15,6 +15,7 @@ from deployments.serve.gate import BusyError
 from deployments.serve.reply import Reply, as_json, refused
 from exo_assets.corpus.library import QueryError
 from exo_resources.chat_store import ChatBusyError, ChatNameError, ChatStoreError, ChatUnknownError
+from exo_resources.passage_server import QdrantServerError
 
 REMEDY = "`exo run --job corpus_refresh` builds and releases an index and puts it on the endpoint"
 RETRY_SOON_S, RETRY_LATER_S = 5.0, 60.0
@@ -58,6 +59,8 @@ def refusal(error: Exception) -> Reply:  # noqa: PLR0911
         return refused(409, str(error), "ask again when it has answered", retry_after_s=RETRY_SOON_S)
     if isinstance(error, ChatStoreError):
         return refused(503, str(error), "mend the database; searches and single questions go on without it")
+    if isinstance(error, QdrantServerError):
+        return refused(503, str(error), "ask again later; GET /v1/corpus says how it is", retry_after_s=RETRY_SOON_S)
     if isinstance(error, NoDossiersError):
         return refused(503, str(error), "`exo run --job corpus_refresh` makes them", retry_after_s=RETRY_LATER_S)
     if isinstance(error, DossierUnknownError):

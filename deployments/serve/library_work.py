@@ -149,6 +149,7 @@ class LibraryWork:
         library, state = opened.library if opened else None, self._slot.state()
         manifest = dict(library.manifest) if library else {}
         generator = await asyncio.to_thread(opened.answerer.status) if opened else None
+        store = await asyncio.to_thread(library.store.status) if library else None
         content = {
             **state,
             "documents": library.documents.height if library else 0,
@@ -158,6 +159,7 @@ class LibraryWork:
             "built_at": manifest.get("built_at"),
             "fusion": opened.fusion if opened else None,
             "can_rerank": library.can_rerank if library else False,
+            "store": store,
             "generator": generator,
             "cache": self._cache.figures(),
             "searches": self._searches.figures(),

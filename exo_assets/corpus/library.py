@@ -114,6 +114,9 @@ class PassageStore(Protocol):
     def keyword(self, query: str, also: Collection[str], depth: int, allowed: Allowed | None) -> Floats:
         """BM25 of passages for the terms of `query` and the terms `also`."""
 
+    def status(self) -> dict[str, Any]:
+        """How it is, as JSON values: `kind`, `state` (ready, failed), `problem`; it may ask over the network."""
+
 
 Embed = Callable[[Sequence[str]], Vectors]
 Rerank = Callable[[str, Sequence[str]], npt.NDArray[np.float64]]

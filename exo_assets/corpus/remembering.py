@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,10 @@ class _RememberingStore:
         """As the store's."""
         asked = (query, frozenset(also), depth, _named(allowed))
         return self._once("keyword", asked, lambda: self._store.keyword(query, also, depth, allowed))
+
+    def status(self) -> dict[str, Any]:
+        """As the store's."""
+        return self._store.status()
 
     def _once(self, leg: str, asked: Hashable, search: Callable[[], Floats]) -> Floats:
         if leg not in self._last or self._last[leg][0] != asked:

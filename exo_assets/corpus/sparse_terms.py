@@ -5,7 +5,7 @@ terms a text has (`terms.py`), the store.
 
 BM25 is a sum over terms of a part that only the passage knows and the term's rarity. The first is the weight in the
 passage's vector; the second the store multiplies in itself (Qdrant: `Modifier.IDF`), so that it is of the whole
-collection. Scores are those of `keyword_index.py`.
+collection. Scores are those of `keyword_index.py`, but for passages without any term, which Qdrant does not count.
 """
 
 from __future__ import annotations

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from indexed_corpus import content, embedder
-from qdrant_client import QdrantClient
+from qdrant_engine import Engine, serving
 
 from exo_assets.corpus.library import Filters, SearchRequest
 from exo_resources.lake import Lake
-from exo_resources.library_store import LibraryStore
+from exo_resources.library_store import LibraryStore, qdrant_server
 from exo_resources.llama_index_door import as_retriever, as_vector_store
-from exo_resources.passage_server import QdrantServer
 from exo_resources.settings import Settings
 
 
@@ -27,14 +27,20 @@ def test_a_library_is_a_retriever(tmp_path: Path) -> None:
     assert nodes[0].metadata["document_id"] == "arXiv:2001.00001" and nodes[0].metadata["start"] == hits[0].start
 
 
-def test_a_server_s_collection_is_a_vector_store_with_keywords_of_our_own(tmp_path: Path) -> None:
+@pytest.fixture
+def settings(tmp_path: Path) -> Iterator[Settings]:
+    """A home whose index is on a Qdrant server."""
+    with serving(Engine(tmp_path / "qdrant")) as url:
+        yield Settings(home=tmp_path, qdrant_url=url)
+
+
+def test_a_server_s_collection_is_a_vector_store_with_keywords_of_our_own(settings: Settings) -> None:
     from llama_index.core.schema import TextNode
     from llama_index.core.vector_stores.types import VectorStoreQuery, VectorStoreQueryMode
 
-    server = QdrantServer("http://qdrant.example:6333", client=QdrantClient(":memory:"))
-    settings = Settings(home=tmp_path, qdrant_url=server.url)
-    parts = content()
-    store = LibraryStore(Lake(settings.lake), settings, server)
+    server, parts = qdrant_server(settings), content()
+    assert server is not None
+    store = LibraryStore(Lake(settings.lake), settings)
     store.release(store.build(parts)["version"])
     opened = as_vector_store(server)
     question = "koi_depth"

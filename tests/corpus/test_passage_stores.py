@@ -1,27 +1,37 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
+import qdrant_engine
 from indexed_corpus import DOCUMENTS, content, embedder
-from qdrant_client import QdrantClient
+from ports import free_port
+from qdrant_engine import Engine, serving
 
 from exo_assets.corpus.fusion import Floats, deepest
 from exo_assets.corpus.index_version import IndexContent
 from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.library import Allowed, Filters, Library, SearchRequest
+from exo_resources import passage_server
 from exo_resources.lake import Lake
-from exo_resources.library_store import LibraryMissingError, LibraryStore
-from exo_resources.passage_server import ALIAS, QdrantServer, QdrantServerError, ServerStore
+from exo_resources.library_store import LibraryMissingError, LibraryStore, qdrant_server
+from exo_resources.passage_server import QdrantServer, QdrantServerError, ServerStore
 from exo_resources.passage_store import EmbeddedStore
 from exo_resources.settings import Settings
 
+KEY = "sesame"
 QUESTIONS = (
     "How many planets does Kepler-90 have?",
     "secondary eclipse of a hot Jupiter",
@@ -53,18 +63,28 @@ def keywords(parts: IndexContent) -> KeywordIndex:
     return KeywordIndex.build(parts.chunks["text"].to_list())
 
 
-def _server() -> QdrantServer:
-    """Qdrant's client in its local mode, in the place of a connection to a server."""
-    return QdrantServer("http://qdrant.example:6333", client=QdrantClient(":memory:"))
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantServer]:
+    """Qdrant's engine behind HTTP, for tests that leave it as it is."""
+    with serving(Engine(tmp_path_factory.mktemp("qdrant")), KEY) as url:
+        yield QdrantServer(url, "exo_corpus", KEY)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[QdrantServer]:
+    with serving(Engine(tmp_path / "qdrant"), KEY) as url:
+        yield QdrantServer(url, "exo_corpus", KEY)
 
 
 @pytest.fixture(scope="module", params=["embedded", "server"])
-def library(request: pytest.FixtureRequest, parts: IndexContent, keywords: KeywordIndex) -> Library:
+def library(
+    request: pytest.FixtureRequest, parts: IndexContent, keywords: KeywordIndex, shared: QdrantServer
+) -> Library:
     store: Any
     if request.param == "embedded":
         store = EmbeddedStore(parts.vectors, keywords)
     else:
-        server = _server()
+        server = shared
         server.fill(parts.version(), parts, lambda _: None)
         store = ServerStore(server, parts.version(), parts.chunks["chunk_id"].to_list())
     return Library(
@@ -137,9 +157,9 @@ def test_the_store_is_shared_between_threads(library: Library, parts: IndexConte
 # -- collections -------------------------------------------------------------------------------------------------------
 
 
-def _store(tmp_path: Path, server: QdrantServer) -> LibraryStore:
-    settings = Settings(home=tmp_path, qdrant_url=server.url)
-    return LibraryStore(Lake(settings.lake), settings, server)
+def _store(home: Path, server: QdrantServer, **more: Any) -> LibraryStore:
+    settings = Settings(home=home, qdrant_url=server.url, qdrant_api_key=KEY, **more)
+    return LibraryStore(Lake(settings.lake), settings)
 
 
 def _collections(server: QdrantServer) -> set[str]:
@@ -150,33 +170,40 @@ def _alias(server: QdrantServer) -> dict[str, str]:
     return {a.alias_name: a.collection_name for a in server.client.get_aliases().aliases}
 
 
-def test_a_version_is_a_collection_and_a_release_swaps_the_alias(tmp_path: Path) -> None:
-    server = _server()
+def test_a_version_is_a_collection_and_a_release_swaps_the_alias(tmp_path: Path, server: QdrantServer) -> None:
     store = _store(tmp_path, server)
     first = store.build(content(DOCUMENTS[:5]))["version"]
     assert _collections(server) == {f"exo_corpus_{first}"} and _alias(server) == {}
     store.release(first)
-    assert _alias(server) == {ALIAS: f"exo_corpus_{first}"}
+    assert _alias(server) == {"exo_corpus": f"exo_corpus_{first}"}
     second = store.build(content(DOCUMENTS[:6]))["version"]
-    assert _alias(server) == {ALIAS: f"exo_corpus_{first}"} and store.open().version == first
+    assert _alias(server) == {"exo_corpus": f"exo_corpus_{first}"} and store.open().version == first
     store.release(second)
-    assert _alias(server) == {ALIAS: f"exo_corpus_{second}"} and store.open().version == second
+    assert _alias(server) == {"exo_corpus": f"exo_corpus_{second}"} and store.open().version == second
     hit = store.open().search("odd and even eclipses")[0]
     assert hit.document_id == "arXiv:1801.00001" and hit.keyword is not None and hit.dense is not None
 
 
-def test_old_collections_go_with_their_versions_and_others_stay(tmp_path: Path) -> None:
-    server = _server()
-    server.client.create_collection("somebody_elses", vectors_config={})
+def test_old_collections_go_with_their_versions(tmp_path: Path, server: QdrantServer) -> None:
     store = _store(tmp_path, server)
     for last in (3, 4, 5, 6, 7):
         store.release(store.build(content(DOCUMENTS[:last]))["version"])
     kept = {f"exo_corpus_{m['version']}" for m in store.versions()}
-    assert len(kept) == 3 and _collections(server) == {*kept, "somebody_elses"}
+    assert len(kept) == 3 and _collections(server) == kept
 
 
-def test_a_collection_that_a_killed_run_left_is_completed(tmp_path: Path) -> None:
-    server = _server()
+def test_homes_that_share_a_server_leave_each_other_alone(tmp_path: Path, server: QdrantServer) -> None:
+    one, two = _store(tmp_path / "one", server), _store(tmp_path / "two", server, qdrant_alias="exo_corpus_two")
+    same = [two.build(content(DOCUMENTS[:last]))["version"] for last in (3, 4)]
+    two.release(same[0])
+    for last in (3, 4, 5, 6, 7):
+        one.release(one.build(content(DOCUMENTS[:last]))["version"])
+    assert {f"exo_corpus_two_{version}" for version in same} < _collections(server)
+    assert _alias(server)["exo_corpus_two"] == f"exo_corpus_two_{same[0]}"
+    assert two.open().version == same[0] and two.open().search("planets of Kepler-90")
+
+
+def test_a_collection_that_a_killed_run_left_is_completed(tmp_path: Path, server: QdrantServer) -> None:
     store = _store(tmp_path, server)
     parts = content()
     version = store.build(parts)["version"]
@@ -189,25 +216,57 @@ def test_a_collection_that_a_killed_run_left_is_completed(tmp_path: Path) -> Non
     assert store.missing(version) == "" and store.open(version).passage(lost)["chunk_id"] == lost
 
 
-def test_a_server_that_is_set_later_gets_the_version_that_the_lake_has(tmp_path: Path) -> None:
+def test_a_server_that_is_set_later_gets_the_version_that_the_lake_has(tmp_path: Path, server: QdrantServer) -> None:
     settings = Settings(home=tmp_path)
     version = LibraryStore(Lake(settings.lake), settings).build(content())["version"]
-    server = _server()
     later = _store(tmp_path, server)
     assert "lacks" in later.missing(version)
     later.build(content())
     assert later.missing(version) == "" and _collections(server) == {f"exo_corpus_{version}"}
 
 
-def test_what_is_on_the_server_can_be_used_without_the_lake(parts: IndexContent) -> None:
-    server = _server()
-    server.fill("v", parts, lambda _: None)
-    (point,) = server.client.retrieve(server.collection("v"), [parts.chunks["chunk_id"][0]])
+def test_what_is_on_the_server_can_be_used_without_the_lake(shared: QdrantServer, parts: IndexContent) -> None:
+    shared.fill("v", parts, lambda _: None)
+    (point,) = shared.client.retrieve(shared.collection("v"), [parts.chunks["chunk_id"][0]])
     chunk = parts.chunks.row(0, named=True)
     assert {k: point.payload[k] for k in ("document_id", "start", "end", "text")} == {
         k: chunk[k] for k in ("document_id", "start", "end", "text")
     }
     assert point.payload["targets"] == ["KIC 11442793"] and point.payload["year"] == 2017
+
+
+def _many(passages: int) -> IndexContent:
+    """Random passages of few words."""
+    random, small = np.random.default_rng(7), content(DOCUMENTS[:1])
+    vectors = random.normal(size=(passages, 384)).astype(np.float32)
+    words = np.array(["orbit", "dwarf", "flux", "koi_depth", "Kepler-90", "eclipse", "noise", "of", "the", "granule"])
+    texts = [" ".join(["orbit", *random.choice(words, size=random.integers(0, 30))]) for _ in range(passages)]
+    rows = pl.concat([small.chunks[:1]] * passages).with_columns(
+        chunk_id=pl.Series([f"{n:032x}" for n in random.permutation(passages)]), text=pl.Series(texts)
+    )
+    return replace(small, chunks=rows, vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+@pytest.fixture(scope="module")
+def many() -> IndexContent:
+    return _many(3000)
+
+
+def test_a_graph_of_vectors_finds_nearly_all_and_keywords_are_bm25_still(
+    shared: QdrantServer, many: IndexContent
+) -> None:
+    shared.fill("many", many, lambda _: None)
+    assert shared.has("many", 3000) and not shared.has("many", 2999)
+    store = ServerStore(shared, "many", many.chunks["chunk_id"].to_list())
+    keywords = KeywordIndex.build(many.chunks["text"].to_list())
+    found = 0
+    for vector in _many(20).vectors:
+        wanted = np.argsort(many.vectors @ vector)[-10:]
+        found += int((~np.isnan(store.dense(vector, 10, None)[wanted])).sum())
+    # Random vectors are far from each other: the hardest that a graph can be asked.
+    assert 180 <= found <= 200
+    for question in ("flux of a dwarf", "koi_depth Kepler-90", "granule", "the"):
+        _same(store.keyword(question, (), 50, None), keywords.found(question).astype(float), 50)
 
 
 # -- a server that fails -----------------------------------------------------------------------------------------------
@@ -222,6 +281,8 @@ class _Refusing(BaseHTTPRequestHandler):
             return
         self.send_response(self.server.status)  # type: ignore[attr-defined]
         self.send_header("Content-Length", "0")
+        if after := getattr(self.server, "retry_after", None):
+            self.send_header("Retry-After", after)
         self.end_headers()
 
     do_GET = do_PUT = do_POST = do_DELETE = _answer
@@ -247,12 +308,14 @@ def _url(http: ThreadingHTTPServer) -> str:
     return f"http://127.0.0.1:{http.server_address[1]}"
 
 
-@pytest.mark.parametrize(("status", "remedy"), [(503, "see its log"), (401, "check EXO_QDRANT_API_KEY")])
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(503, "see its log"), (401, "check EXO_QDRANT_API_KEY"), (404, "corpus_refresh")]
+)
 def test_a_server_that_refuses_is_named(
     http: ThreadingHTTPServer, parts: IndexContent, status: int, remedy: str
 ) -> None:
     http.status = status  # type: ignore[attr-defined]
-    server = QdrantServer(_url(http), "a secret")
+    server = QdrantServer(_url(http), "exo_corpus", "a secret")
     store = ServerStore(server, "v", parts.chunks["chunk_id"].to_list())
     for ask in (
         lambda: server.has("v", 1),
@@ -265,10 +328,76 @@ def test_a_server_that_refuses_is_named(
         assert "a secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("retry_after", ["7", "soon"])
+def test_a_server_that_limits_how_often_it_is_asked_is_named(http: ThreadingHTTPServer, retry_after: str) -> None:
+    http.status, http.retry_after = 429, retry_after  # type: ignore[attr-defined]
+    with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) refuses: too many requests"):
+        QdrantServer(_url(http), "exo_corpus").has("v", 1)
+
+
+def test_how_the_server_is_can_be_asked(shared: QdrantServer, http: ThreadingHTTPServer, parts: IndexContent) -> None:
+    chunks = parts.chunks["chunk_id"].to_list()
+    shared.fill("w", parts, lambda _: None)
+    ready = ServerStore(shared, "w", chunks).status()
+    assert ready == {
+        "kind": "server",
+        "url": shared.url,
+        "collection": "exo_corpus_w",
+        "state": "ready",
+        "problem": None,
+    }
+    assert "does not have the collection" in ServerStore(shared, "lost", chunks).status()["problem"]
+    http.status = None  # type: ignore[attr-defined]
+    silent = ServerStore(QdrantServer(_url(http), "exo_corpus"), "w", chunks).status()
+    assert silent["state"] == "failed" and "does not answer" in silent["problem"]
+
+
+def test_a_server_that_is_killed_while_it_is_filled_is_filled_later(
+    tmp_path: Path, many: IndexContent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passage_server, "TOLD_EVERY_S", -1.0)
+    port = free_port()
+    settings = Settings(home=tmp_path, qdrant_url=f"http://127.0.0.1:{port}")
+    store = LibraryStore(Lake(settings.lake), settings)
+    with _process(tmp_path / "qdrant", port) as process, pytest.raises(QdrantServerError, match="does not answer"):
+        store.build(many, lambda told: process.kill() if told.startswith("512 of 3,000") else None)
+    with _process(tmp_path / "qdrant", port):
+        server = qdrant_server(settings)
+        assert server is not None
+        name = server.collection(many.version())
+        assert 512 <= server.client.count(name).count < 3000
+        with pytest.raises(LibraryMissingError, match="corpus_refresh"):
+            store.open(many.version())
+        version = store.build(many)["version"]
+        assert store.missing(version) == "" and server.client.count(name).count == 3000
+        store.release(version)
+        assert store.open().search("flux of a dwarf")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def _process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The engine in a process of its own."""
+    command = [sys.executable, qdrant_engine.__file__, str(folder), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            for _ in range(600):
+                if process.poll() is None and _listens(port):
+                    break
+                time.sleep(0.1)
+            yield process
+        finally:
+            process.kill()
+
+
 def test_a_server_that_does_not_answer_in_time_is_named(http: ThreadingHTTPServer) -> None:
     http.status = None  # type: ignore[attr-defined]
     with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) does not answer"):
-        QdrantServer(_url(http), timeout_s=1).has("v", 1)
+        QdrantServer(_url(http), "exo_corpus", timeout_s=1).has("v", 1)
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -280,8 +409,7 @@ def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
             store.build(content(DOCUMENTS[:3]))
 
 
-def test_a_search_request_reaches_the_server_with_its_filters(tmp_path: Path) -> None:
-    server = _server()
+def test_a_search_request_reaches_the_server_with_its_filters(tmp_path: Path, server: QdrantServer) -> None:
     store = _store(tmp_path, server)
     store.release(store.build(content())["version"])
     hits = store.open().search("planets", SearchRequest(filters=Filters(targets=("Kepler-90",), year_from=2014)))

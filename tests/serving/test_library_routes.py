@@ -8,13 +8,17 @@ import re
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from library_parts import pinned, slot, work
+from indexed_corpus import content
+from library_parts import opened, pinned, slot, work
+from ports import free_port
+from qdrant_engine import Engine, serving
 from starlette.exceptions import HTTPException
 
 from deployments.serve import app as endpoint
@@ -22,9 +26,13 @@ from deployments.serve.body import Bodies, RefusedError
 from deployments.serve.library_door import SLOW_BODIES
 from deployments.serve.library_request import AskBody, SearchBody
 from deployments.serve.library_routes import door, router
+from deployments.serve.library_slot import LibrarySlot
 from deployments.serve.library_work import ASKS_AT_ONCE, ASKS_WAITING, LibraryWork
 from deployments.serve.problems import InvalidRequestError
 from deployments.serve.reply import Reply
+from exo_resources.lake import Lake
+from exo_resources.library_store import LibraryStore
+from exo_resources.settings import Settings
 from tests.openai_server import OpenAIServer, Request, openai_server
 from tests.openai_server import Reply as ModelReply
 
@@ -149,8 +157,8 @@ def test_what_only_the_library_can_refuse(library: LibraryWork) -> None:
         ):
             reply = await http.post("/v1/search", json=body)
             assert reply.status_code == 422 and says in reply.json()["error"]
-        for content in (b"", b"[]", b"{", b'{"query":"a","query":"b"}', b"\xff", b'{"a":' * 5000):
-            assert (await http.post("/v1/search", content=content, headers=AS_JSON)).status_code == 422
+        for raw in (b"", b"[]", b"{", b'{"query":"a","query":"b"}', b"\xff", b'{"a":' * 5000):
+            assert (await http.post("/v1/search", content=raw, headers=AS_JSON)).status_code == 422
         assert (await http.post("/v1/search", content=b"x" * 100_000, headers=AS_JSON)).status_code == 413
         for query in ("", "q=a&q=b", "q=a&limit=x", "q=a&limit=-1", "query=a&x=1", "q=a&rerank=maybe"):
             reply = await http.get(f"/v1/search?{query}")
@@ -246,8 +254,33 @@ def test_the_corpus_is_described(library: LibraryWork) -> None:
         assert (found["status"], found["version"], found["documents"]) == ("ok", "one", 2)
         assert found["sources"] == {"archive_columns": 1, "arxiv": 1}
         assert found["generator"]["kind"] == "extractive" and found["cache"]["entries"] > 0
+        assert found["store"] == {"kind": "in memory", "state": "ready", "problem": None}
 
     _with_client(library, scene)
+
+
+def test_a_qdrant_server_that_is_down_is_told_and_asked_again_when_it_is_back(tmp_path: Path) -> None:
+    port, engine = free_port(), Engine(tmp_path / "qdrant")
+    settings = Settings(home=tmp_path, qdrant_url=f"http://127.0.0.1:{port}")
+    store = LibraryStore(Lake(settings.lake), settings)
+    with serving(engine, port=port):
+        indexed = store.open(store.build(content())["version"])
+    held = LibrarySlot(lambda pin, _before: replace(opened(pin, tmp_path), library=indexed))
+    held.put(pinned("one"))
+
+    async def scene(http: httpx.AsyncClient) -> None:
+        searched, asked = ("/v1/search", {"query": QUESTION}), ("/v1/ask", {"question": QUESTION})
+        for path, body in (searched, asked, ("/v1/ask", {"question": QUESTION, "stream": True})):
+            reply = await http.post(path, json=body)
+            assert reply.status_code == 503 and "EXO_QDRANT_URL) does not answer" in reply.json()["error"]
+            assert reply.headers["retry-after"] and "/v1/corpus" in reply.json()["remedy"]
+        assert (await http.get("/v1/corpus")).json()["store"]["state"] == "failed"
+        with serving(engine, port=port):
+            for path, body in (searched, asked):
+                assert (await http.post(path, json=body)).status_code == 200
+            assert (await http.get("/v1/corpus")).json()["store"]["state"] == "ready"
+
+    _with_client(LibraryWork(held, "replica-1"), scene)
 
 
 def test_dossiers_by_any_name(library: LibraryWork) -> None:
