@@ -217,11 +217,24 @@ def abstract_document(
         title=title,
         text=abstract,
         authors=tuple(a for a in authors if a),
-        published=_day(dates[0]),
+        published=_first_day(match[1], _day(dates[0])),
         updated=_day(dates[1]),
         url=f"https://arxiv.org/abs/{match[1]}",
         categories=tuple(dict.fromkeys(one_line(c, 40) for c in categories if has_words(c))),
     )
+
+
+def _first_day(arxiv_id: str, day: date | None) -> date | None:
+    """`day`, if it can be that of the first version; else None.
+
+    The OAI-PMH service that arXiv has since 2025 gives the latest version's day as `created`. An id has the month in
+    which a paper was listed, at most the one after it was sent in.
+    """
+    if day is None:
+        return None
+    short = arxiv_id.rpartition("/")[2]
+    months = 12 * (year_of(arxiv_id) or 0) + int(short[2:4]) - (12 * day.year + day.month)
+    return day if months in (0, 1) else None
 
 
 def _incomplete(name: str, what: str) -> Rejected:

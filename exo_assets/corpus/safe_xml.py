@@ -11,6 +11,9 @@ from xml.parsers import expat
 
 LARGEST_BYTES = 64_000_000
 DEEPEST = 64
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
+"""Characters that no XML may have, and that servers send all the same where a text has them."""
+_INVALID = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
 
 
 class XmlError(ValueError):
@@ -20,11 +23,26 @@ class XmlError(ValueError):
 def parse_xml(data: bytes) -> Element:
     """The root element, tags as `{namespace}name`.
 
-    XmlError for what is not well-formed, has a document type (the only place where entities are declared), is larger
-    than LARGEST_BYTES or deeper than DEEPEST.
+    Control characters are left out: one in one text is no reason to lose the others. XmlError for what is else not
+    well-formed, has a document type (the only place where entities are declared), is larger than LARGEST_BYTES or
+    deeper than DEEPEST.
     """
     if len(data) > LARGEST_BYTES:
         raise XmlError(f"has {len(data) / 1e6:,.0f} MB, over {LARGEST_BYTES / 1e6:,.0f} MB")
+    try:
+        return _tree(data)
+    except expat.ExpatError as error:
+        without = data.translate(None, _CONTROLS) if error.code == _INVALID else data
+        if len(without) == len(data):
+            raise XmlError(f"is not well-formed XML ({error})") from None
+    try:
+        return _tree(without)
+    except expat.ExpatError as error:
+        raise XmlError(f"is not well-formed XML, nor without its control characters ({error})") from None
+
+
+def _tree(data: bytes) -> Element:
+    """As `parse_xml`; ExpatError for what is not well-formed."""
     builder, depth = TreeBuilder(), 0
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
@@ -52,8 +70,6 @@ def parse_xml(data: bytes) -> Element:
     parser.ExternalEntityRefHandler = refuse
     try:
         parser.Parse(data, True)
-    except expat.ExpatError as error:
-        raise XmlError(f"is not well-formed XML ({error})") from None
     except (LookupError, UnicodeError, ValueError) as error:
         if isinstance(error, XmlError):
             raise

@@ -43,7 +43,7 @@ def oai_record(
     categories: str = "astro-ph.EP astro-ph.IM",
 ) -> str:
     return f"""<record>
-<header><identifier>oai:arXiv.org:{arxiv_id}</identifier><datestamp>{listed}</datestamp><setSpec>physics</setSpec></header>
+<header><identifier>oai:arXiv.org:{arxiv_id}</identifier><datestamp>{listed}</datestamp><setSpec>physics:astro-ph:EP</setSpec></header>
 <metadata><arXiv xmlns="http://arxiv.org/OAI/arXiv/">
  <id>{arxiv_id}</id><created>2025-03-21</created><updated>2025-04-01</updated>
  <authors><author><keyname>Bodrito</keyname><forenames>Théo</forenames></author>

@@ -33,7 +33,7 @@ def test_an_atom_feed() -> None:
     assert (second.document_id, second.title, second.text) == ("arXiv:astro-ph/0601001", "Old & new", "E < 1.")
     assert (listing.total, listing.rejected, listing.resumption_token) == (1059, (), None)
     rows = documents_table(listing.documents)
-    assert rows["year"].to_list() == [2025, 2025]
+    assert rows["year"].to_list() == [2025, None]  # a day twenty years after the id is not that of the first version
     assert rows.select("mission", "targets", "pages").null_count().row(0) == (2, 2, 2)
 
 
@@ -80,6 +80,35 @@ def test_an_oai_answer() -> None:
     assert paper.categories == ("astro-ph.EP", "astro-ph.IM")
     assert listing.deleted == ("arXiv:2503.00009", "arXiv:hep-th/9901001")
     assert (listing.resumption_token, listing.total) == ("6543|1001", 2345)
+
+
+@pytest.mark.parametrize(
+    ("arxiv_id", "created", "first"),
+    [
+        ("2503.17117", "2025-03-21", True),
+        ("2503.17117", "2025-02-28", True),  # sent in on the last day of a month, listed in the next
+        ("2503.17117", "2025-04-01", False),
+        ("2202.09848", "2025-12-11", False),
+        ("2501.00001", "2024-12-31", True),
+        ("hep-th/9901001", "1999-01-04", True),
+        ("hep-th/9901001", "2003-01-04", False),
+        ("astro-ph/0001001", "1999-12-31", True),
+    ],
+)
+def test_the_day_of_a_later_version_is_not_taken_for_that_of_the_first(
+    arxiv_id: str, created: str, first: bool
+) -> None:
+    record = oai_record(arxiv_id).replace("2025-03-21", created)
+    (paper,) = parse_oai(oai_answer(record)).documents
+    assert paper.published == (date.fromisoformat(created) if first else None)
+
+
+def test_a_control_character_in_one_record_loses_nothing() -> None:
+    records = (oai_record("2503.00001"), oai_record("2503.00002", abstract="An \x0bodd\x00 one.\x1f"))
+    found = parse_oai(oai_answer(*records)).documents
+    assert [d.text for d in found] == ["We find one more.", "An odd one."]
+    with pytest.raises(ArxivError, match="nor without its control characters"):
+        parse_oai(oai_answer(*records)[:-40])
 
 
 def test_of_several_records_of_one_document_the_last_counts() -> None:

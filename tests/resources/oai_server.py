@@ -1,7 +1,8 @@
 """arXiv's OAI-PMH service as a real HTTP server, with faults that can be switched on.
 
-It answers ListRecords with from, until and set (date granularity, both ends included, as arXiv does) in parts of `page`
-records behind resumption tokens.
+It answers ListRecords with from, until and set (date granularity, both ends included) in parts of `page` records.
+Errors and tokens are those of arXiv's own server (github.com/arXiv/oaipmh): a token is the question that goes on from
+the last day listed, and how much of that day to skip, quoted twice.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from tests.corpus.arxiv_answers import oai, oai_answer, oai_deleted, oai_record
 
@@ -66,24 +67,32 @@ class OaiServer:
         self.papers |= {paper.arxiv_id: paper for paper in papers}
 
     def answer(self, asked: dict[str, str]) -> bytes:
-        first, start, last, name = asked.get("from", ""), 0, asked.get("until", "9999"), asked.get("set", "")
-        if token := asked.get("resumptionToken"):
-            assert set(asked) == {"verb", "resumptionToken"}, "a token stands alone"
-            first, last, name, offset = token.split("|")
-            start = int(offset)
-        elif asked.get("metadataPrefix") != "arXiv":
-            return oai('<error code="cannotDisseminateFormat">no such format</error>')
-        if name != EP:
-            return oai('<error code="badArgument">no such set</error>')
+        resumed, skip = "resumptionToken" in asked, 0
+        if resumed:
+            if set(asked) != {"verb", "resumptionToken"}:
+                return _error("badArgument", "No other parameters allowed with resumptionToken")
+            asked = {name: values[0] for name, values in parse_qs(unquote(asked["resumptionToken"])).items()}
+            skip = int(asked.pop("skip"))
+        if wrong := _wrong(asked):
+            return wrong
+        first, last = asked.get("from", ""), asked.get("until", "9999")
         found = sorted(
             (p for p in self.papers.values() if first <= p.listed <= last and "astro-ph.EP" in p.categories),
             key=lambda p: (p.listed, p.arxiv_id),
         )
-        if not found:
-            return oai('<error code="noRecordsMatch">nothing</error>')
-        more = start + self.page < len(found)
-        token = f"<resumptionToken>{first}|{last}|{name}|{start + self.page}</resumptionToken>" if more else ""
-        return oai_answer(*(p.record() for p in found[start : start + self.page]), token=token)
+        part = found[skip : skip + self.page + 1]
+        if not part:
+            return _error("noRecordsMatch", "nothing")
+        shown = [p.record() for p in part[: self.page]]
+        if len(part) <= self.page:
+            return oai_answer(*shown, token="<resumptionToken/>" if resumed else "")
+        day = part[-1].listed
+        if day == part[0].listed:
+            more = asked | {"skip": str(skip + self.page)}
+        else:
+            more = asked | {"from": day, "skip": str(sum(p.listed == day for p in part) - 1)}
+        token = quote(urlencode(more))
+        return oai_answer(*shown, token=f"<resumptionToken expires='2026-03-19T00:00:00Z'>{token}</resumptionToken>")
 
     def __enter__(self) -> OaiServer:
         self._thread.start()
@@ -95,6 +104,21 @@ class OaiServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _wrong(asked: dict[str, str]) -> bytes:
+    """The error that a question is answered with; empty for a good one."""
+    if set(asked) - {"verb", "metadataPrefix", "from", "until", "set"}:
+        return _error("badArgument", "Unallowed parameter.")
+    if asked.get("metadataPrefix") != "arXiv":
+        return _error("cannotDisseminateFormat", "Did not recognize requested format")
+    if asked.get("set") != EP:
+        return _error("badArgument", "Set does not exist")
+    return b""
+
+
+def _error(code: str, said: str) -> bytes:
+    return oai(f"<error code='{code}'>{said}</error>")
 
 
 class _Handler(BaseHTTPRequestHandler):
