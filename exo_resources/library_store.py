@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -32,8 +33,10 @@ from exo_resources.embedding_models import EmbeddingModels
 from exo_resources.lake import Lake
 from exo_resources.passage_server import QdrantServer, ServerStore
 from exo_resources.passage_store import EmbeddedStore
+from exo_resources.qdrant_connection import QdrantServerError
 from exo_resources.settings import Settings
 
+log = logging.getLogger("exo.library")
 ROOT, CURRENT = "corpus/index", "corpus/current.json"
 MANIFEST, VECTORS, KEYWORDS = "manifest.json", "vectors.npy", "keywords.zip"
 TABLES = ("chunks", "documents", "aliases")
@@ -249,7 +252,8 @@ class LibraryStore:
         return {**manifest, **pointer} if manifest and pointer else None
 
     def release(self, version: str) -> dict[str, Any]:
-        """Let readers open `version` from now on, and forget old versions; returns as `released`.
+        """Let readers open `version` from now on, and forget old versions (or try, at the next release, what a Qdrant
+        server does not let go of); returns as `released`.
 
         Idempotent; a pointer that cannot be read is replaced. LibraryMissingError when there is no such version.
         """
@@ -275,9 +279,11 @@ class LibraryStore:
         pointer = self._pointer() or {}
         manifests = self.versions()
         kept = {m["version"] for m in manifests[-KEPT:]} | {pointer.get("version"), pointer.get("previous")}
-        for manifest in manifests:
-            if manifest["version"] not in kept:
-                self._forget(manifest["version"])
+        for version in (m["version"] for m in manifests if m["version"] not in kept):
+            try:
+                self._forget(version)
+            except QdrantServerError as error:
+                log.warning("the index %s stays until the next release: %s", version, error)
 
     def _forget(self, version: str) -> None:
         # The collection goes first: without a manifest nobody would know that it was this lake's. Then the manifest:

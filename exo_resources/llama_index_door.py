@@ -65,7 +65,7 @@ def as_vector_store(server: QdrantServer, collection: str | None = None) -> Qdra
 
     return QdrantVectorStore(
         collection,
-        client=server.client,
+        client=server.link.client,
         enable_hybrid=True,
         sparse_doc_fn=of_passages,
         sparse_query_fn=of_queries,

@@ -1,7 +1,8 @@
 """Passages on a Qdrant server: one collection for each version of the index, with vectors and keywords.
 
 Belongs here: filling, swapping and forgetting collections, and the legs of a search there. Does not belong here: search
-inside a process (`passage_store.py`), how legs are joined (`exo_assets/corpus/fusion.py`).
+inside a process (`passage_store.py`), the connection (`qdrant_connection.py`), how legs are joined
+(`exo_assets/corpus/fusion.py`).
 
 A collection holds all that is needed to use it without Exo: passages with their text and place, `dense` vectors and
 sparse `keyword` vectors whose inner product is BM25. The alias (`EXO_QDRANT_ALIAS`) is the released version.
@@ -12,7 +13,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,13 @@ from exo_assets.corpus.index_version import IndexContent
 from exo_assets.corpus.library import Allowed, Filters
 from exo_assets.corpus.sparse_terms import Sparse, mean_length, of_passage, of_query
 from exo_assets.corpus.terms import english_stemmer, terms
+from exo_resources.qdrant_connection import QdrantConnection, QdrantServerError
 
 DENSE, KEYWORD = "dense", "keyword"
 BATCH = 256
 TOLD_EVERY_S = 15.0
-TIMEOUT_S = 30
-STATUS_TIMEOUT_S = 3
+TIMEOUT_S, FILL_TIMEOUT_S, STATUS_TIMEOUT_S = 10, 60, 3
+_REMOVE = "remove it and run `exo run --job corpus_refresh` again"
 SEARCHED_WIDTH = 1024
 """Candidates that the server's graph of vectors follows: measured in exo_assets/corpus/TRIED.md."""
 
@@ -43,74 +44,25 @@ FILTERED = {
 """Fields of a passage's payload that searches filter by, with Qdrant's type of their index."""
 
 
-_REMEDIES = {
-    401: "check EXO_QDRANT_API_KEY",
-    403: "check EXO_QDRANT_API_KEY",
-    404: "it has lost the index: `exo run --job corpus_refresh` puts it there again",
-}
-
-
-class QdrantServerError(ConnectionError):
-    """The Qdrant server does not answer, or refuses."""
-
-
 class QdrantServer:
     """The collections of one home on a server: they begin with `alias`, which by itself is the released one."""
 
     def __init__(self, url: str, alias: str, api_key: str | None = None, *, timeout_s: int = TIMEOUT_S) -> None:
-        self.url, self.alias = url, alias
-        self._key, self._timeout = api_key, timeout_s
-        self._client: Any = None
+        self.alias = alias
+        self.link = QdrantConnection(url, api_key, timeout_s)
+        self._patient = QdrantConnection(url, api_key, max(timeout_s, FILL_TIMEOUT_S))
+        self._hasty = QdrantConnection(url, api_key, min(timeout_s, STATUS_TIMEOUT_S))
+        self.url = self.link.url
 
     def collection(self, version: str) -> str:
         """Name of a version's collection."""
         return f"{self.alias}_{version}"
 
-    @property
-    def client(self) -> Any:
-        """Qdrant's client; nothing is asked of the server to make it."""
-        if self._client is None:
-            from qdrant_client import QdrantClient
-
-            self._client = QdrantClient(
-                url=self.url,
-                # As `api_key` it would print a warning, with a line of this file, at each start of a command.
-                headers={"api-key": self._key} if self._key else None,
-                timeout=self._timeout,
-                check_compatibility=False,
-            )
-        return self._client
-
-    @contextmanager
-    def answering(self) -> Iterator[None]:
-        """Turn what goes wrong with the server into QdrantServerError, with the setting's name."""
-        from qdrant_client.common.client_exceptions import QdrantException
-        from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
-
-        try:
-            yield
-        except ResponseHandlingException as error:
-            raise QdrantServerError(
-                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) does not answer ({error}); start it, correct the "
-                "setting, or unset it to search inside each process"
-            ) from error
-        except QdrantException as error:
-            raise QdrantServerError(
-                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) refuses: too many requests ({error}); raise its "
-                "rate limit, or ask again later"
-            ) from error
-        except UnexpectedResponse as error:
-            remedy = _REMEDIES.get(error.status_code or 0, "see its log")
-            raise QdrantServerError(
-                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) refuses: {error.status_code} "
-                f"{error.reason_phrase}; {remedy}"
-            ) from error
-
     def status(self, version: str, passages: int) -> dict[str, Any]:
         """Whether the version can be searched there now, as JSON values; a server that hangs is soon given up."""
-        asked = QdrantServer(self.url, self.alias, self._key, timeout_s=STATUS_TIMEOUT_S)
         try:
-            problem = None if asked.has(version, passages) else "it does not have the collection, or not all of it"
+            there = self._has(self._hasty, version, passages)
+            problem = None if there else "it does not have the collection, or not all of it"
         except QdrantServerError as error:
             problem = str(error)
         return {
@@ -125,62 +77,70 @@ class QdrantServer:
 
     def has(self, version: str, passages: int) -> bool:
         """Whether the collection of `version` is there, with so many passages. QdrantServerError."""
+        return self._has(self.link, version, passages)
+
+    def _has(self, link: QdrantConnection, version: str, passages: int) -> bool:
         name = self.collection(version)
-        with self.answering():
-            return bool(self.client.collection_exists(name)) and self.client.count(name, exact=True).count == passages
+        with link.answering():
+            return bool(link.client.collection_exists(name)) and link.client.count(name, exact=True).count == passages
 
     def fill(self, version: str, content: IndexContent, tell: Callable[[str], object]) -> None:
         """Make the collection of `version`, or complete one that a killed run left behind. QdrantServerError."""
-        name, total = self.collection(version), content.chunks.height
-        with self.answering():
-            if not self.client.collection_exists(name):
-                self._create(name, content.model.dimensions)
-            done, began = 0, time.monotonic()
-            told = began
-            for points in _points(content):
-                self.client.upsert(name, points, wait=True)
-                done += len(points)
-                if time.monotonic() - told > TOLD_EVERY_S or done == total:
-                    told = time.monotonic()
-                    rate = done / max(told - began, 1e-9)
-                    tell(f"{done:,} of {total:,} passages on the Qdrant server, {rate:.0f}/s")
+        name, total, link = self.collection(version), content.chunks.height, self._patient
+        self._create(name, content.model.dimensions)
+        done, began = 0, time.monotonic()
+        told = began
+        for points in _points(content):
+            with link.answering():
+                link.client.upsert(name, points, wait=True)
+            done += len(points)
+            if time.monotonic() - told > TOLD_EVERY_S or done == total:
+                told = time.monotonic()
+                rate = done / max(told - began, 1e-9)
+                tell(f"{done:,} of {total:,} passages on the Qdrant server, {rate:.0f}/s")
         if not self.has(version, total):
             raise QdrantServerError(
                 f"the collection {name} on the Qdrant server at {self.url} does not have the {total:,} passages that "
-                "were sent; remove it and run `exo run --job corpus_refresh` again"
+                f"were sent; {_REMOVE}"
             )
 
     def _create(self, name: str, dimensions: int) -> None:
+        """The collection and the indexes of its payload, as far as they are not there."""
         from qdrant_client import models
 
-        self.client.create_collection(
-            name,
-            # Unit vectors: the dot product is the cosine.
-            vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.DOT)},
-            sparse_vectors_config={KEYWORD: models.SparseVectorParams(modifier=models.Modifier.IDF)},
-        )
-        for field, kind in FILTERED.items():
-            self.client.create_payload_index(name, field, models.PayloadSchemaType(kind))
+        with self._patient.answering():
+            client = self._patient.client
+            if not client.collection_exists(name):
+                client.create_collection(
+                    name,
+                    # Unit vectors: the dot product is the cosine.
+                    vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.DOT)},
+                    sparse_vectors_config={KEYWORD: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+                )
+            for field, kind in FILTERED.items():
+                client.create_payload_index(name, field, models.PayloadSchemaType(kind))
 
     def swap(self, version: str) -> None:
         """Let the alias mean the collection of `version`, from one moment to the next. QdrantServerError."""
         from qdrant_client import models
 
-        with self.answering():
-            present = {a.alias_name: a.collection_name for a in self.client.get_aliases().aliases}
-            name, alias = self.collection(version), self.alias
+        name, alias = self.collection(version), self.alias
+        with self._patient.answering():
+            client = self._patient.client
+            present = {a.alias_name: a.collection_name for a in client.get_aliases().aliases}
             if present.get(alias) == name:
                 return
             old = [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))]
             new = models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=alias))
-            self.client.update_collection_aliases([*(old if alias in present else []), new])
+            client.update_collection_aliases([*(old if alias in present else []), new])
 
     def forget(self, version: str) -> None:
         """Delete the collection of `version`, if it is there. QdrantServerError."""
         name = self.collection(version)
-        with self.answering():
-            if self.client.collection_exists(name):
-                self.client.delete_collection(name)
+        with self._patient.answering():
+            client = self._patient.client
+            if client.collection_exists(name):
+                client.delete_collection(name)
 
 
 class ServerStore:
@@ -215,8 +175,9 @@ class ServerStore:
         out = np.full(len(self._row), np.nan)
         if allowed is not None and not allowed.passages.any():
             return out
-        with self._server.answering():
-            found = self._server.client.query_points(
+        link = self._server.link
+        with link.answering():
+            points = link.client.query_points(
                 self._collection,
                 query=query,
                 using=using,
@@ -224,9 +185,15 @@ class ServerStore:
                 query_filter=_filter(allowed) if allowed else None,
                 with_payload=False,
                 **how,
+            ).points
+        rows = np.array([self._row.get(str(point.id).replace("-", ""), -1) for point in points], dtype=np.intp)
+        scores = np.array([point.score for point in points])
+        if (rows < 0).any() or not np.isfinite(scores).all():
+            raise QdrantServerError(
+                f"the collection {self._collection} on the Qdrant server at {self._server.url} has points or scores "
+                f"that are not the index's; {_REMOVE}"
             )
-        for point in found.points:
-            out[self._row[str(point.id).replace("-", "")]] = point.score
+        out[rows] = scores
         return out
 
 

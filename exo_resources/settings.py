@@ -29,7 +29,10 @@ Profile = Literal["fast", "full"]
 class Settings(BaseSettings):
     """Everything that can be set from outside, as `EXO_<NAME>`."""
 
-    model_config = SettingsConfigDict(env_prefix="EXO_", env_ignore_empty=True, extra="ignore", frozen=True)
+    # Inputs may be secrets, and an error of validation reaches logs whole.
+    model_config = SettingsConfigDict(
+        env_prefix="EXO_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     home: Path = Field(default=CHECKOUT / ".exo", description="Folder that holds all state.")
     archive: ArchiveMode = Field(default="auto", description="Where the archive's tables come from.")
@@ -126,7 +129,8 @@ class Settings(BaseSettings):
         description="Folder of a cross-encoder (model.onnx, tokenizer.json) that orders the best passages.",
     )
     qdrant_url: str | None = Field(
-        default=None, description="A Qdrant server (http, https); default: Qdrant inside each process."
+        default=None,
+        description="A Qdrant server (http, https; port 6333 unless named); default: Qdrant inside each process.",
     )
     qdrant_api_key: SecretStr | None = Field(default=None, description="Key of the Qdrant server.")
     qdrant_alias: str = Field(
@@ -179,6 +183,22 @@ class Settings(BaseSettings):
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _url(value, _OF_WEB)
+
+    @field_validator("qdrant_url")
+    @classmethod
+    def _without_secrets(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it has a user, a query or a fragment, which are not sent; EXO_QDRANT_API_KEY has the key")
+        return value
+
+    @field_validator("qdrant_api_key", "llm_api_key")
+    @classmethod
+    def _key(cls, value: SecretStr | None) -> SecretStr | None:
+        bare = value.get_secret_value().strip() if value else ""
+        if not (bare.isascii() and bare.isprintable()):
+            raise ValueError("no key: it has characters that HTTP cannot send")
+        return SecretStr(bare) if bare else None
 
     @field_validator("mlflow_url")
     @classmethod

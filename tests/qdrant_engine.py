@@ -32,6 +32,10 @@ GRAPH_FROM_KB = 10
 """Size of a segment's vectors from which the engine makes and follows a graph; Qdrant's own is 10,000, beyond tests."""
 
 
+class RefusedError(ValueError):
+    """What is asked cannot be done."""
+
+
 class Engine:
     """Collections under `root`, each a shard of the engine, and the names that stand for them."""
 
@@ -114,6 +118,8 @@ class Engine:
                 changed.pop(operation.delete_alias.alias_name, None)
             elif isinstance(operation, models.CreateAliasOperation):
                 self.shard(operation.create_alias.collection_name)
+                if operation.create_alias.alias_name in self.shards:
+                    raise RefusedError("Wrong input: Alias cannot have the name of a collection")
                 changed[operation.create_alias.alias_name] = operation.create_alias.collection_name
             else:
                 raise HTTPException(501, f"not here: {operation}")
@@ -134,9 +140,9 @@ def application(engine: Engine, key: str | None = None) -> FastAPI:
             return JSONResponse({"status": {"error": "Must provide an API key"}, "time": 0.0}, 401)
         return await go_on(request)
 
-    @app.exception_handler(Exception)
-    async def refused(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"status": {"error": f"{type(error).__name__}: {error}"}, "time": 0.0}, 400)
+    @app.exception_handler(RefusedError)
+    async def refused(_: Request, error: RefusedError) -> JSONResponse:
+        return JSONResponse({"status": {"error": str(error)}, "time": 0.0}, 400)
 
     @app.get("/collections")
     def collections() -> Any:

@@ -15,7 +15,7 @@ from deployments.serve.gate import BusyError
 from deployments.serve.reply import Reply, as_json, refused
 from exo_assets.corpus.library import QueryError
 from exo_resources.chat_store import ChatBusyError, ChatNameError, ChatStoreError, ChatUnknownError
-from exo_resources.passage_server import QdrantServerError
+from exo_resources.qdrant_connection import QdrantServerError
 
 REMEDY = "`exo run --job corpus_refresh` builds and releases an index and puts it on the endpoint"
 RETRY_SOON_S, RETRY_LATER_S = 5.0, 60.0

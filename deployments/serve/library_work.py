@@ -88,6 +88,8 @@ class LibraryWork:
         self._cache = ReplyCache(CACHED_REPLIES, CACHED_BYTES)
         self._searches = Gate(SEARCHES_AT_ONCE, SEARCHES_WAITING)
         self._asks = Gate(ASKS_AT_ONCE, ASKS_WAITING)
+        # Their own: they need neither an index nor a Qdrant server, which may keep searches waiting.
+        self._dossiers = Gate(SEARCHES_AT_ONCE, SEARCHES_WAITING)
         self._search_threads = ThreadPoolExecutor(SEARCHES_AT_ONCE, "search")
         self._ask_threads = ThreadPoolExecutor(ASKS_AT_ONCE, "ask")
 
@@ -137,8 +139,8 @@ class LibraryWork:
 
         async def look() -> Reply:
             opened = self._open()
-            async with self._searches:
-                found = await self._computed(partial(opened.dossiers.find, signal, opened.library.aliases))
+            async with self._dossiers:
+                found = await asyncio.to_thread(opened.dossiers.find, signal, opened.library.aliases)
             return answered(found)
 
         return await self._replied(look())

@@ -150,7 +150,7 @@ def _said(record: Element, number: int) -> _Said | None:
     """None for a withdrawn record that has no id."""
     day = _day(_text(record, f"{OAI}header/{OAI}datestamp"))
     if _status(record) == "deleted":
-        match = _ID.search(_oai_id(record))
+        match = _ID.fullmatch(_oai_id(record))
         return _Said(f"arXiv:{match[1]}", None, day) if match else None
     one = _oai_record(record, number)
     return _Said(one.document_id if isinstance(one, Document) else one.name, one, day)
@@ -228,13 +228,13 @@ def _first_day(arxiv_id: str, day: date | None) -> date | None:
     """`day`, if it can be that of the first version; else None.
 
     The OAI-PMH service that arXiv has since 2025 gives the latest version's day as `created`. An id has the month in
-    which a paper was listed, at most the one after it was sent in.
+    which a paper was listed, which is never before it was sent in.
     """
     if day is None:
         return None
     short = arxiv_id.rpartition("/")[2]
     months = 12 * (year_of(arxiv_id) or 0) + int(short[2:4]) - (12 * day.year + day.month)
-    return day if months in (0, 1) else None
+    return day if months >= 0 else None
 
 
 def _incomplete(name: str, what: str) -> Rejected:

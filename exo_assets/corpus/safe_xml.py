@@ -5,15 +5,17 @@ Belongs here: parsing. Does not belong here: what elements mean (`arxiv.py`).
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 LARGEST_BYTES = 64_000_000
 DEEPEST = 64
-_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r")
-"""Characters that no XML may have, and that servers send all the same where a text has them."""
-_INVALID = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+_NOT_XML = r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
+"""Characters that no XML may have, and that servers send all the same where a text of their database has them."""
+_REFERENCE = re.compile(r"&#(?:([0-9]{1,7})|x([0-9A-Fa-f]{1,6}));")
+_ENCODING = re.compile(rb"""<\?xml[^>]{0,100}?encoding=["']([A-Za-z0-9._-]+)""")
 
 
 class XmlError(ValueError):
@@ -23,22 +25,36 @@ class XmlError(ValueError):
 def parse_xml(data: bytes) -> Element:
     """The root element, tags as `{namespace}name`.
 
-    Control characters are left out: one in one text is no reason to lose the others. XmlError for what is else not
-    well-formed, has a document type (the only place where entities are declared), is larger than LARGEST_BYTES or
-    deeper than DEEPEST.
+    Characters that XML may not have are read as spaces: one in one text is no reason to lose the others. XmlError for
+    what is else not well-formed, has a document type (the only place where entities are declared), is larger than
+    LARGEST_BYTES or deeper than DEEPEST.
     """
     if len(data) > LARGEST_BYTES:
         raise XmlError(f"has {len(data) / 1e6:,.0f} MB, over {LARGEST_BYTES / 1e6:,.0f} MB")
     try:
         return _tree(data)
     except expat.ExpatError as error:
-        without = data.translate(None, _CONTROLS) if error.code == _INVALID else data
-        if len(without) == len(data):
+        mended = _mended(data)
+        if mended == data:
             raise XmlError(f"is not well-formed XML ({error})") from None
     try:
-        return _tree(without)
+        return _tree(mended)
     except expat.ExpatError as error:
-        raise XmlError(f"is not well-formed XML, nor without its control characters ({error})") from None
+        raise XmlError(f"is not well-formed XML, whatever its characters ({error})") from None
+
+
+def _mended(data: bytes) -> bytes:
+    """`data` with spaces for what no XML may have, written out or by number; as it is when it is not UTF-8."""
+    declared = _ENCODING.match(data[:200])
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:4] or (declared and declared[1].lower() != b"utf-8"):
+        return data
+    text = data.decode("utf-8", "replace")
+    return _REFERENCE.sub(_legal, re.sub(_NOT_XML, " ", text)).encode()
+
+
+def _legal(reference: re.Match[str]) -> str:
+    code = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return " " if code > 0x10FFFF or re.match(_NOT_XML, chr(code)) else reference[0]
 
 
 def _tree(data: bytes) -> Element:

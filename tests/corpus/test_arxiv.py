@@ -87,6 +87,7 @@ def test_an_oai_answer() -> None:
     [
         ("2503.17117", "2025-03-21", True),
         ("2503.17117", "2025-02-28", True),  # sent in on the last day of a month, listed in the next
+        ("2401.00001", "2023-10-30", True),  # held back
         ("2503.17117", "2025-04-01", False),
         ("2202.09848", "2025-12-11", False),
         ("2501.00001", "2024-12-31", True),
@@ -103,12 +104,34 @@ def test_the_day_of_a_later_version_is_not_taken_for_that_of_the_first(
     assert paper.published == (date.fromisoformat(created) if first else None)
 
 
-def test_a_control_character_in_one_record_loses_nothing() -> None:
-    records = (oai_record("2503.00001"), oai_record("2503.00002", abstract="An \x0bodd\x00 one.\x1f"))
-    found = parse_oai(oai_answer(*records)).documents
-    assert [d.text for d in found] == ["We find one more.", "An odd one."]
-    with pytest.raises(ArxivError, match="nor without its control characters"):
-        parse_oai(oai_answer(*records)[:-40])
+@pytest.mark.parametrize(
+    "odd", [b"\x0b", b"\x00", b"\x0c\x1f", b"&#1;", b"&#x0B;", b"&#xFFFF;", b"&#xD800;", b"\xef\xbf\xbf", b"&#9999999;"]
+)
+def test_a_character_that_xml_may_not_have_in_one_record_loses_nothing(odd: bytes) -> None:
+    records = oai_answer(oai_record("2503.00001"), oai_record("2503.00002", title="Ł", abstract="An ODDone &#233;."))
+    records = records.replace(b"&amp;#233;", b"&#233;")
+    found = parse_oai(records.replace(b"ODD", b"odd" + odd)).documents
+    assert [d.text for d in found] == ["We find one more.", "An odd one é."] and found[1].title == "Ł"
+    with pytest.raises(ArxivError, match="whatever its characters"):
+        parse_oai(records.replace(b"ODD", odd)[:-40])
+
+
+def test_bytes_that_are_no_utf_8_are_shown_as_such() -> None:
+    (paper,) = parse_oai(oai_answer(oai_record(title="Poincar?")).replace(b"Poincar?", b"Poincar\xe9 maps")).documents
+    assert paper.title == "Poincar\ufffd maps"
+
+
+def test_other_encodings_are_not_mended() -> None:
+    answer = oai_answer(oai_record(title="Ł")).decode().replace("UTF-8", "UTF-16")
+    assert parse_oai(answer.encode("utf-16")).documents[0].title == "Ł"
+    with pytest.raises(ArxivError, match="not well-formed"):
+        parse_oai(answer.replace("Ł", "\x01").encode("utf-16"))
+    with pytest.raises(ArxivError, match="not well-formed"):
+        parse_oai(answer.replace("Ł", "\x01").replace("UTF-16", "latin-1").encode("latin-1", "replace"))
+
+
+def test_a_withdrawal_of_an_id_that_arxiv_could_not_have_given_withdraws_nothing() -> None:
+    assert parse_oai(oai_answer(oai_deleted("2401.000012"), oai_record())).deleted == ()
 
 
 def test_of_several_records_of_one_document_the_last_counts() -> None:

@@ -59,4 +59,4 @@ def test_a_server_s_collection_is_a_vector_store_with_keywords_of_our_own(settin
     assert "koi_depth" in first.get_content() and first.metadata["document_id"] == "archive:koi_depth"
     with pytest.raises(TypeError, match="does not change"):
         opened.add([TextNode(text="more", embedding=[0.0] * 384)])
-    assert server.client.count(server.collection(parts.version())).count == parts.chunks.height
+    assert server.link.client.count(server.collection(parts.version())).count == parts.chunks.height

@@ -8,16 +8,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import qdrant_edge
 import qdrant_engine
 from indexed_corpus import DOCUMENTS, content, embedder
 from ports import free_port
+from qdrant_client import models
 from qdrant_engine import Engine, serving
 
 from exo_assets.corpus.fusion import Floats, deepest
@@ -27,8 +28,9 @@ from exo_assets.corpus.library import Allowed, Filters, Library, SearchRequest
 from exo_resources import passage_server
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryMissingError, LibraryStore, qdrant_server
-from exo_resources.passage_server import QdrantServer, QdrantServerError, ServerStore
+from exo_resources.passage_server import FILTERED, QdrantServer, ServerStore
 from exo_resources.passage_store import EmbeddedStore
+from exo_resources.qdrant_connection import QdrantServerError
 from exo_resources.settings import Settings
 
 KEY = "sesame"
@@ -71,8 +73,13 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QdrantServer]:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[QdrantServer]:
-    with serving(Engine(tmp_path / "qdrant"), KEY) as url:
+def engine(tmp_path: Path) -> Engine:
+    return Engine(tmp_path / "qdrant")
+
+
+@pytest.fixture
+def server(engine: Engine) -> Iterator[QdrantServer]:
+    with serving(engine, KEY) as url:
         yield QdrantServer(url, "exo_corpus", KEY)
 
 
@@ -163,11 +170,11 @@ def _store(home: Path, server: QdrantServer, **more: Any) -> LibraryStore:
 
 
 def _collections(server: QdrantServer) -> set[str]:
-    return {c.name for c in server.client.get_collections().collections}
+    return {c.name for c in server.link.client.get_collections().collections}
 
 
 def _alias(server: QdrantServer) -> dict[str, str]:
-    return {a.alias_name: a.collection_name for a in server.client.get_aliases().aliases}
+    return {a.alias_name: a.collection_name for a in server.link.client.get_aliases().aliases}
 
 
 def test_a_version_is_a_collection_and_a_release_swaps_the_alias(tmp_path: Path, server: QdrantServer) -> None:
@@ -208,7 +215,7 @@ def test_a_collection_that_a_killed_run_left_is_completed(tmp_path: Path, server
     parts = content()
     version = store.build(parts)["version"]
     lost = parts.chunks["chunk_id"][2]
-    server.client.delete(f"exo_corpus_{version}", [lost])
+    server.link.client.delete(f"exo_corpus_{version}", [lost])
     assert store.missing(version) == f"the Qdrant server lacks exo_corpus_{version}"
     with pytest.raises(LibraryMissingError, match="does not have the index"):
         store.open(version)
@@ -227,7 +234,7 @@ def test_a_server_that_is_set_later_gets_the_version_that_the_lake_has(tmp_path:
 
 def test_what_is_on_the_server_can_be_used_without_the_lake(shared: QdrantServer, parts: IndexContent) -> None:
     shared.fill("v", parts, lambda _: None)
-    (point,) = shared.client.retrieve(shared.collection("v"), [parts.chunks["chunk_id"][0]])
+    (point,) = shared.link.client.retrieve(shared.collection("v"), [parts.chunks["chunk_id"][0]])
     chunk = parts.chunks.row(0, named=True)
     assert {k: point.payload[k] for k in ("document_id", "start", "end", "text")} == {
         k: chunk[k] for k in ("document_id", "start", "end", "text")
@@ -272,84 +279,60 @@ def test_a_graph_of_vectors_finds_nearly_all_and_keywords_are_bm25_still(
 # -- a server that fails -----------------------------------------------------------------------------------------------
 
 
-class _Refusing(BaseHTTPRequestHandler):
-    """Answers everything with the server's status; with none it does not answer until it is let go."""
-
-    def _answer(self) -> None:
-        if self.server.status is None:  # type: ignore[attr-defined]
-            self.server.let_go.wait(60)  # type: ignore[attr-defined]
-            return
-        self.send_response(self.server.status)  # type: ignore[attr-defined]
-        self.send_header("Content-Length", "0")
-        if after := getattr(self.server, "retry_after", None):
-            self.send_header("Retry-After", after)
-        self.end_headers()
-
-    do_GET = do_PUT = do_POST = do_DELETE = _answer
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-@pytest.fixture
-def http() -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Refusing)
-    server.status, server.let_go = 503, threading.Event()  # type: ignore[attr-defined]
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.let_go.set()  # type: ignore[attr-defined]
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def _url(http: ThreadingHTTPServer) -> str:
-    return f"http://127.0.0.1:{http.server_address[1]}"
-
-
-@pytest.mark.parametrize(
-    ("status", "remedy"), [(503, "see its log"), (401, "check EXO_QDRANT_API_KEY"), (404, "corpus_refresh")]
-)
-def test_a_server_that_refuses_is_named(
-    http: ThreadingHTTPServer, parts: IndexContent, status: int, remedy: str
-) -> None:
-    http.status = status  # type: ignore[attr-defined]
-    server = QdrantServer(_url(http), "exo_corpus", "a secret")
-    store = ServerStore(server, "v", parts.chunks["chunk_id"].to_list())
-    for ask in (
-        lambda: server.has("v", 1),
-        lambda: server.swap("v"),
-        lambda: store.dense(parts.vectors[0], 3, None),
-        lambda: store.keyword("planets", (), 3, None),
-    ):
-        with pytest.raises(QdrantServerError, match=rf"EXO_QDRANT_URL.* refuses: {status}.*{remedy}") as caught:
-            ask()
-        assert "a secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("retry_after", ["7", "soon"])
-def test_a_server_that_limits_how_often_it_is_asked_is_named(http: ThreadingHTTPServer, retry_after: str) -> None:
-    http.status, http.retry_after = 429, retry_after  # type: ignore[attr-defined]
-    with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) refuses: too many requests"):
-        QdrantServer(_url(http), "exo_corpus").has("v", 1)
-
-
-def test_how_the_server_is_can_be_asked(shared: QdrantServer, http: ThreadingHTTPServer, parts: IndexContent) -> None:
+def test_how_the_server_is_can_be_asked(shared: QdrantServer, parts: IndexContent) -> None:
     chunks = parts.chunks["chunk_id"].to_list()
     shared.fill("w", parts, lambda _: None)
-    ready = ServerStore(shared, "w", chunks).status()
-    assert ready == {
-        "kind": "server",
-        "url": shared.url,
-        "collection": "exo_corpus_w",
-        "state": "ready",
-        "problem": None,
-    }
+    about = {"kind": "server", "url": shared.url, "collection": "exo_corpus_w"}
+    assert ServerStore(shared, "w", chunks).status() == {**about, "state": "ready", "problem": None}
     assert "does not have the collection" in ServerStore(shared, "lost", chunks).status()["problem"]
-    http.status = None  # type: ignore[attr-defined]
-    silent = ServerStore(QdrantServer(_url(http), "exo_corpus"), "w", chunks).status()
+    silent = ServerStore(QdrantServer(f"http://127.0.0.1:{free_port()}", "exo_corpus"), "w", chunks).status()
     assert silent["state"] == "failed" and "does not answer" in silent["problem"]
+
+
+def test_points_that_are_not_the_index_s_are_told(server: QdrantServer, parts: IndexContent) -> None:
+    chunks = parts.chunks["chunk_id"].to_list()
+    server.fill("v", parts, lambda _: None)
+    server.link.client.delete(server.collection("v"), chunks[:1])
+    odd = models.PointStruct(id=7, vector={"dense": parts.vectors[0].tolist()}, payload={})
+    server.link.client.upsert(server.collection("v"), [odd])
+    with pytest.raises(QdrantServerError, match=r"that are not the index's; remove it"):
+        ServerStore(server, "v", chunks).dense(parts.vectors[0], 5, None)
+
+
+def test_a_collection_that_was_made_and_no_more_gets_its_payload_indexes(engine: Engine, parts: IndexContent) -> None:
+    with serving(engine) as url:
+        server = QdrantServer(url, "exo_corpus")
+        server.fill("v", parts, lambda _: None)
+        name = server.collection("v")
+        for field in FILTERED:
+            engine.shard(name).update(qdrant_edge.UpdateOperation.delete_field_index(field))
+        server.fill("v", parts, lambda _: None)
+    assert set(engine.shard(name).info().payload_schema) == set(FILTERED)
+
+
+def test_a_release_does_not_wait_for_old_collections_to_go(
+    tmp_path: Path, server: QdrantServer, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = _store(tmp_path, server)
+    with monkeypatch.context() as broken:
+        broken.setattr(engine, "delete", None)  # a key that may not delete, a server that goes away
+        for last in (3, 4, 5, 6):
+            version = store.build(content(DOCUMENTS[:last]))["version"]
+            assert store.release(version)["version"] == version
+    assert len(_collections(server)) == 4
+    store.release(store.build(content(DOCUMENTS[:7]))["version"])
+    assert (
+        _collections(server) == {f"exo_corpus_{m['version']}" for m in store.versions()} and len(store.versions()) == 3
+    )
+
+
+def test_an_alias_that_is_a_collection_s_name_is_told(server: QdrantServer, parts: IndexContent) -> None:
+    server.link.client.create_collection(
+        "exo_corpus", vectors_config={"dense": models.VectorParams(size=4, distance=models.Distance.DOT)}
+    )
+    server.fill("v", parts, lambda _: None)
+    with pytest.raises(QdrantServerError, match="Alias cannot have the name of a collection"):
+        server.swap("v")
 
 
 def test_a_server_that_is_killed_while_it_is_filled_is_filled_later(
@@ -365,11 +348,11 @@ def test_a_server_that_is_killed_while_it_is_filled_is_filled_later(
         server = qdrant_server(settings)
         assert server is not None
         name = server.collection(many.version())
-        assert 512 <= server.client.count(name).count < 3000
+        assert 512 <= server.link.client.count(name).count < 3000
         with pytest.raises(LibraryMissingError, match="corpus_refresh"):
             store.open(many.version())
         version = store.build(many)["version"]
-        assert store.missing(version) == "" and server.client.count(name).count == 3000
+        assert store.missing(version) == "" and server.link.client.count(name).count == 3000
         store.release(version)
         assert store.open().search("flux of a dwarf")
 
@@ -392,12 +375,6 @@ def _process(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.kill()
-
-
-def test_a_server_that_does_not_answer_in_time_is_named(http: ThreadingHTTPServer) -> None:
-    http.status = None  # type: ignore[attr-defined]
-    with pytest.raises(QdrantServerError, match=r"EXO_QDRANT_URL\) does not answer"):
-        QdrantServer(_url(http), "exo_corpus", timeout_s=1).has("v", 1)
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:

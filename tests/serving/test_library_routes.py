@@ -19,6 +19,7 @@ from indexed_corpus import content
 from library_parts import opened, pinned, slot, work
 from ports import free_port
 from qdrant_engine import Engine, serving
+from small_library import MemoryStore
 from starlette.exceptions import HTTPException
 
 from deployments.serve import app as endpoint
@@ -281,6 +282,24 @@ def test_a_qdrant_server_that_is_down_is_told_and_asked_again_when_it_is_back(tm
             assert (await http.get("/v1/corpus")).json()["store"]["state"] == "ready"
 
     _with_client(LibraryWork(held, "replica-1"), scene)
+
+
+def test_dossiers_do_not_wait_for_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on, library = threading.Event(), work(tmp_path)
+    monkeypatch.setattr(MemoryStore, "dense", lambda *_: go_on.wait(60))
+
+    async def scene(http: httpx.AsyncClient) -> None:
+        searches = [asyncio.create_task(http.post("/v1/search", json={"query": f"planet {n}"})) for n in range(5)]
+        try:
+            while library._searches.figures()["waiting"] < 3:
+                await asyncio.sleep(0.01)
+            assert (await http.get("/v1/dossier/Kepler-90 h")).status_code == 200
+            assert not any(search.done() for search in searches)
+        finally:
+            go_on.set()
+            await asyncio.gather(*searches)
+
+    _with_client(library, scene)
 
 
 def test_dossiers_by_any_name(library: LibraryWork) -> None:
