@@ -40,7 +40,7 @@ log = logging.getLogger("exo.library")
 ROOT, CURRENT = "corpus/index", "corpus/current.json"
 MANIFEST, VECTORS, KEYWORDS = "manifest.json", "vectors.npy", "keywords.zip"
 TABLES = ("chunks", "documents", "aliases")
-REMEDY = "`exo run --job corpus_refresh` builds, judges and releases one"
+REMEDY = "`exo run --job corpus_refresh` builds, judges and releases one (`exo run` in a home without a first night)"
 KEPT, OPEN_AT_ONCE = 3, 2
 
 

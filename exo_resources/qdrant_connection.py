@@ -97,6 +97,8 @@ def _refusal(status: int, phrase: str, body: bytes, headers: Any) -> str:
     try:
         said = str(json.loads(body)["status"]["error"])
     except (ValueError, KeyError, TypeError, RecursionError):
+        if status == 404:
+            return f"does not answer as Qdrant does ({status} {phrase}); is it one? {_OTHERWISE}"
         said = ""
     told = f" ({said[:SHOWN]})" if said else ""
     return f"refuses: {status} {phrase}{told}; {_REMEDIES.get(status, 'see its log')}"

@@ -166,7 +166,7 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
         )
         console.print('             exo query "SELECT * FROM mart_candidates LIMIT 10"', markup=False)
         _behind(console, "release", release["champion_digest"], facts["champion"])
-    _library(console, facts["library"])
+    _library(console, facts["library"], released=release is not None)
     if endpoint["healthy"]:
         console.print(f"  endpoint   {endpoint['url']}  model {endpoint['model_version']}", markup=False)
         console.print(
@@ -182,13 +182,14 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
     console.print(f"  state      {facts['home']}", markup=False)
 
 
-def _library(console: Console, library: dict[str, Any]) -> None:
+def _library(console: Console, library: dict[str, Any], *, released: bool) -> None:
     if library["problem"]:
         console.print(f"  library    {library['problem']}", style="red", markup=False)
         return
     if library["version"] is None:
         waits = f"; {library['waiting']} is built and waits for its gates" if library["waiting"] else ""
-        console.print(f"  library    none yet: exo run --job corpus_refresh{waits}", markup=False)
+        how = "exo run --job corpus_refresh" if released else "exo run"
+        console.print(f"  library    none yet: {how}{waits}", markup=False)
         return
     console.print(
         f"  library    {library['version']}  {library['chunks']:,} passages of {library['documents']:,} documents, "

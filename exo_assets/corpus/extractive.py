@@ -101,7 +101,8 @@ class ExtractiveSettings:
 _NO_SENTENCE = re.compile(r"\||#{1,6}\s")
 """How a row of a table or a heading of Markdown begins."""
 _CODE = re.compile(r"```|~~~")
-"""How a block of code begins: a name in it is an example, and says nothing of what bears it."""
+_ASKS_HOW = re.compile(r"\b(how|commands?)\b", re.IGNORECASE)
+"""What a block of code can answer, if the question names nothing: names in it are examples, as are questions."""
 NOTHING_CLOSE = "no passage answers the question"
 NO_PASSAGES = "no passages were found"
 
@@ -120,14 +121,15 @@ def answer(
     `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
     A question that names a star, planet, signal, column or anything else by a proper name is declined unless every one
     is named in a passage. It is answered only from passages that name one of its stars or columns, by no sentence that
-    speaks of others alone, nor by code; and never by a heading or row of a table. ValueError for a question without
-    text or a sentence outside its passage.
+    speaks of others alone; never by a heading or row of a table; and by code only if it names nothing and asks how.
+    ValueError for a question without text or a sentence outside its passage.
     """
     if not question.strip():
         raise ValueError("a question without text")
     if not passages:
         return ExtractiveAnswer((), NO_PASSAGES)
     asked = asked_for(question, same)
+    code_answers = not asked and bool(_ASKS_HOW.search(question))
     named = [names(p.text) for p in passages]
     if absent := missing(question, asked, named) or _unknown(question, passages, words):
         return ExtractiveAnswer((), f"none of the passages found names {', '.join(absent)}")
@@ -138,7 +140,7 @@ def answer(
         for start, end in _checked(passage)
         if on_topic([d for d in named[row] if start <= d.start < end], asked)
         and not _NO_SENTENCE.match(passage.text, start, end)
-        and not (asked and _CODE.match(passage.text, start, end))
+        and (code_answers or not _CODE.match(passage.text, start, end))
     ]
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)

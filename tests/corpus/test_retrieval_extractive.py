@@ -165,7 +165,7 @@ def test_sentences_stand_in_the_order_of_their_passage_the_best_passage_first() 
     assert [s.citation.number for s in found.sentences] == [1, 1, 2]
 
 
-def test_what_two_passages_say_alike_is_quoted_once_and_code_bears_no_name() -> None:
+def test_what_two_passages_say_alike_is_quoted_once_and_code_answers_how_alone() -> None:
     flat = lambda texts: np.eye(1, 4, dtype=np.float32).repeat(len(texts), axis=0)  # noqa: E731 - all texts alike
     settings = ExtractiveSettings(same_cosine=1.1, least=0.0)
     twice = [Passage(name, "It is in a table.", ((0, 17),), heading=name) for name in ("one", "other")]
@@ -173,6 +173,9 @@ def test_what_two_passages_say_alike_is_quoted_once_and_code_bears_no_name() -> 
     code = "```\nexo dossier K00841.03\n```"
     example = [Passage("code", code, ((0, len(code)),))]
     assert answer("What is K00841.03?", example, embed=flat, words=WORDS, settings=settings).declined == NOTHING_CLOSE
+    assert (
+        answer("Why is there a dossier?", example, embed=flat, words=WORDS, settings=settings).declined == NOTHING_CLOSE
+    )
     assert answer("How is a dossier shown?", example, embed=flat, words=WORDS, settings=settings).sentences
 
 
