@@ -6,10 +6,15 @@ Belongs here: address, key, patience, errors. Does not belong here: what is aske
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
+
+from exo_assets.corpus.plain_text import one_line
+
+if TYPE_CHECKING:
+    from qdrant_client.http.exceptions import UnexpectedResponse
 
 PORT = 6333
 """Qdrant's own, where a URL names none; its client takes it for https too."""
@@ -56,49 +61,43 @@ class QdrantConnection:
         """Turn whatever Qdrant's client raises into QdrantServerError; only calls of it belong inside."""
         try:
             yield
-        except QdrantServerError:
-            raise
         except Exception as error:
-            raise QdrantServerError(
-                f"the Qdrant server at {self.url} (EXO_QDRANT_URL) {self._hidden(_words(error), 600)}"
-            ) from None
+            said = _words(error, self._shown)
+            raise QdrantServerError(f"the Qdrant server at {self.url} (EXO_QDRANT_URL) {said}") from None
 
-    def _hidden(self, text: str, longest: int = SHOWN) -> str:
-        """`text` on one line, cut, without the key."""
-        text = text.replace(self._key, "***") if self._key else text
-        text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        return text if len(text) <= longest else text[:longest] + "..."
+    def _shown(self, text: str) -> str:
+        """What the server or its client says, on one line, cut, without the key."""
+        return one_line(text.replace(self._key, "***") if self._key else text, SHOWN)
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception, shown: Callable[[str], str]) -> str:
+    import httpx
     from qdrant_client.common.client_exceptions import QdrantException
     from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
     if isinstance(error, UnexpectedResponse):
-        return _refusal(error.status_code or 0, error.reason_phrase, error.content, error.headers)
+        return _refusal(error, shown)
     if isinstance(error, QdrantException):
-        return f"refuses: too many requests ({str(error)[:SHOWN]}); raise its rate limit, or ask again later"
-    if isinstance(error, ResponseHandlingException) and isinstance(error.source, OSError | _of_http()):
-        return f"does not answer ({str(error.source)[:SHOWN] or type(error.source).__name__}); start it, {_OTHERWISE}"
+        return f"refuses: too many requests ({shown(str(error))}); raise its rate limit, or ask again later"
     cause = error.source if isinstance(error, ResponseHandlingException) else error
-    return f"does not answer as Qdrant does ({type(cause).__name__}); is it one? {_OTHERWISE}"
+    if isinstance(cause, OSError | httpx.HTTPError):
+        return f"does not answer ({shown(str(cause)) or type(cause).__name__}); start it, {_OTHERWISE}"
+    return _other(type(cause).__name__)
 
 
-def _of_http() -> type[Exception]:
-    import httpx
-
-    return httpx.HTTPError
-
-
-def _refusal(status: int, phrase: str, body: bytes, headers: Any) -> str:
+def _refusal(error: UnexpectedResponse, shown: Callable[[str], str]) -> str:
+    status, phrase = error.status_code or 0, shown(error.reason_phrase)
     if 300 <= status < 400:
-        where = urlsplit(headers.get("location", "")).netloc or "another address"
-        return f"redirects to {where[:SHOWN]}, which is not followed; correct the setting"
+        where = shown(urlsplit(error.headers.get("location", "")).netloc) or "another address"
+        return f"redirects to {where}, which is not followed; correct the setting"
     try:
-        said = str(json.loads(body)["status"]["error"])
+        told = f" ({shown(str(json.loads(error.content)['status']['error']))})"
     except (ValueError, KeyError, TypeError, RecursionError):
         if status == 404:
-            return f"does not answer as Qdrant does ({status} {phrase}); is it one? {_OTHERWISE}"
-        said = ""
-    told = f" ({said[:SHOWN]})" if said else ""
+            return _other(f"{status} {phrase}")
+        told = ""
     return f"refuses: {status} {phrase}{told}; {_REMEDIES.get(status, 'see its log')}"
+
+
+def _other(what: str) -> str:
+    return f"does not answer as Qdrant does ({what}); is it one? {_OTHERWISE}"

@@ -32,10 +32,6 @@ GRAPH_FROM_KB = 10
 """Size of a segment's vectors from which the engine makes and follows a graph; Qdrant's own is 10,000, beyond tests."""
 
 
-class RefusedError(ValueError):
-    """What is asked cannot be done."""
-
-
 class Engine:
     """Collections under `root`, each a shard of the engine, and the names that stand for them."""
 
@@ -110,6 +106,7 @@ class Engine:
         self.shards.pop(name).close()
         self._use({a: n for a, n in self.aliases.items() if n != name})
         shutil.rmtree(self.root / name)
+        self._asked(name).unlink()
 
     def change_aliases(self, operations: models.ChangeAliasesOperation) -> None:
         changed = dict(self.aliases)
@@ -119,7 +116,7 @@ class Engine:
             elif isinstance(operation, models.CreateAliasOperation):
                 self.shard(operation.create_alias.collection_name)
                 if operation.create_alias.alias_name in self.shards:
-                    raise RefusedError("Wrong input: Alias cannot have the name of a collection")
+                    raise HTTPException(400, "Wrong input: Alias cannot have the name of a collection")
                 changed[operation.create_alias.alias_name] = operation.create_alias.collection_name
             else:
                 raise HTTPException(501, f"not here: {operation}")
@@ -140,9 +137,9 @@ def application(engine: Engine, key: str | None = None) -> FastAPI:
             return JSONResponse({"status": {"error": "Must provide an API key"}, "time": 0.0}, 401)
         return await go_on(request)
 
-    @app.exception_handler(RefusedError)
-    async def refused(_: Request, error: RefusedError) -> JSONResponse:
-        return JSONResponse({"status": {"error": str(error)}, "time": 0.0}, 400)
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"status": {"error": error.detail}, "time": 0.0}, error.status_code)
 
     @app.get("/collections")
     def collections() -> Any:

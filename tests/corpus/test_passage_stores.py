@@ -34,6 +34,7 @@ from exo_resources.qdrant_connection import QdrantServerError
 from exo_resources.settings import Settings
 
 KEY = "sesame"
+SMALL = {"dense": models.VectorParams(size=4, distance=models.Distance.DOT)}
 QUESTIONS = (
     "How many planets does Kepler-90 have?",
     "secondary eclipse of a hot Jupiter",
@@ -191,12 +192,19 @@ def test_a_version_is_a_collection_and_a_release_swaps_the_alias(tmp_path: Path,
     assert hit.document_id == "arXiv:1801.00001" and hit.keyword is not None and hit.dense is not None
 
 
-def test_old_collections_go_with_their_versions(tmp_path: Path, server: QdrantServer) -> None:
+def test_old_collections_go_with_their_versions_and_others_stay(tmp_path: Path, server: QdrantServer) -> None:
+    server.link.client.create_collection("somebody_elses", vectors_config=SMALL)
     store = _store(tmp_path, server)
     for last in (3, 4, 5, 6, 7):
         store.release(store.build(content(DOCUMENTS[:last]))["version"])
     kept = {f"exo_corpus_{m['version']}" for m in store.versions()}
-    assert len(kept) == 3 and _collections(server) == kept
+    assert len(kept) == 3 and _collections(server) == {*kept, "somebody_elses"}
+
+
+def test_a_search_in_a_collection_that_is_gone_says_so(server: QdrantServer, parts: IndexContent) -> None:
+    gone = ServerStore(server, "gone", parts.chunks["chunk_id"].to_list())
+    with pytest.raises(QdrantServerError, match=r"refuses: 404 .*doesn't exist.*corpus_refresh"):
+        gone.dense(parts.vectors[0], 3, None)
 
 
 def test_homes_that_share_a_server_leave_each_other_alone(tmp_path: Path, server: QdrantServer) -> None:
@@ -327,9 +335,7 @@ def test_a_release_does_not_wait_for_old_collections_to_go(
 
 
 def test_an_alias_that_is_a_collection_s_name_is_told(server: QdrantServer, parts: IndexContent) -> None:
-    server.link.client.create_collection(
-        "exo_corpus", vectors_config={"dense": models.VectorParams(size=4, distance=models.Distance.DOT)}
-    )
+    server.link.client.create_collection("exo_corpus", vectors_config=SMALL)
     server.fill("v", parts, lambda _: None)
     with pytest.raises(QdrantServerError, match="Alias cannot have the name of a collection"):
         server.swap("v")

@@ -95,6 +95,11 @@ def test_a_refusal_is_told_with_the_servers_reason_and_no_secret(http: Any, stat
     assert said in _said(_server(http))
 
 
+def test_a_key_at_the_edge_of_what_is_shown_is_not_shown_in_part(http: Any) -> None:
+    http.status, http.body = 400, b'{"status": {"error": "' + b"x" * 195 + b' s3cr3t-key"}}'
+    assert "s3cr" not in _said(_server(http))
+
+
 def test_a_redirect_is_told_and_not_followed(http: Any) -> None:
     http.status, http.headers = 307, {"Location": "https://elsewhere.example/login?key=1"}
     assert "redirects to elsewhere.example, which is not followed; correct the setting" in _said(_server(http))
