@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from exo_assets.corpus.embedding import CPU, CUDA
 from exo_assets.corpus.embedding_in_use import EmbeddingRef
-from exo_assets.corpus.embedding_tasks import CPU, CUDA, PackedModel, can_run, embed_batch
+from exo_assets.corpus.embedding_tasks import PackedModel, can_run, embed_batch
 from exo_assets.corpus.embeddings import VECTOR_SCHEMA, batches, vector_rows
 from exo_resources.embedding_models import EmbeddingModels
 from exo_resources.ray_runtime import RayRuntime, WorkerLost

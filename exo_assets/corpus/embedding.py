@@ -6,8 +6,8 @@ here: what is embedded, where vectors are kept, and how a model is trained.
 The default model is all-MiniLM-L6-v2 (Reimers and Gurevych 2019, arXiv 1908.10084; Wang et al. 2020, arXiv 2002.10957;
 Apache-2.0), with its weights and its WordPiece vocabulary from two packages: nothing is fetched when it is used. The
 int8 weights are widened when the network is loaded and it computes in float32, so that the vector of a text depends on
-that text alone (to rounding, 1e-6), not on what it shared a batch with. Texts of one length are passed together: then
-nothing is padded, and attention needs no mask, with which it takes twice as long.
+that text alone (to rounding, 1e-6), not on what it shared a batch with or on the device. Texts of one length are passed
+together: then nothing is padded, and attention needs no mask, with which it takes twice as long.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ Vectors = npt.NDArray[np.float32]
 
 EMBEDDING_VERSION = 1
 """Raised when the same model gives other vectors: those that are kept are then made again."""
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+"""onnxruntime's names of devices."""
 
 TOKENS_PER_BATCH = 512
 """Tokens in one pass of the network: on a core, larger batches of sentences are slower, not faster."""
@@ -126,7 +129,7 @@ class Embedder:
         files: ModelFiles | None = None,
         *,
         threads: int = 1,
-        provider: str = "CPUExecutionProvider",
+        provider: str = CPU,
         tokens_per_batch: int = TOKENS_PER_BATCH,
     ) -> None:
         """`provider` is onnxruntime's name of the device. EmbeddingModelError when the model cannot run on it."""
@@ -182,8 +185,13 @@ def _session(network: Path, dimensions: int, threads: int, provider: str) -> Any
 
     if provider not in onnxruntime.get_available_providers():
         raise EmbeddingModelError(
-            f"onnxruntime has no {provider} here, only {', '.join(onnxruntime.get_available_providers())}"
+            f"onnxruntime has no {provider} here, only {', '.join(onnxruntime.get_available_providers())}; for a GPU, "
+            "the package onnxruntime-gpu is needed in place of onnxruntime"
         )
+    settings = {}
+    if provider == CUDA:
+        onnxruntime.preload_dlls()  # it does not look for CUDA's libraries where pip puts them
+        settings = {"use_tf32": "0"}  # its 10 bits would give other vectors than those of CPUs
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
 
@@ -191,7 +199,7 @@ def _session(network: Path, dimensions: int, threads: int, provider: str) -> Any
         # As one operation the sum and its normalisation take four times as long as one after the other.
         apart = ["SkipLayerNormFusion"]
         return onnxruntime.InferenceSession(
-            graph.SerializeToString(), options, providers=[provider], disabled_optimizers=apart
+            graph.SerializeToString(), options, providers=[(provider, settings)], disabled_optimizers=apart
         )
 
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exo_assets.corpus.embedding import (
+    CPU,
     NETWORK,
     TOKENIZER,
     TOKENS_PER_BATCH,
@@ -22,7 +23,6 @@ from exo_assets.corpus.embedding import (
     Vectors,
 )
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 GPU_TOKENS_PER_BATCH = 32_768
 
 

@@ -1,0 +1,98 @@
+"""What runs on a GPU where there is one: embedding and teaching on Ray, held against CPUs. Skipped elsewhere."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from exo_assets.corpus.embedder_learning import EMBEDDERS, WAYS, EmbedderEpoch, EmbedderJob, Weights
+from exo_assets.corpus.embedding import CUDA, Embedder, packaged_files
+from exo_assets.corpus.embeddings import as_matrix, without_vector
+from exo_resources.embedding_models import EmbeddingModels
+from exo_resources.embedding_run import embed_texts
+from exo_resources.lake import Lake
+from exo_resources.ray_runtime import RayRuntime
+from exo_resources.ray_train import RayTraining, TrainingSummary
+from exo_resources.settings import Settings
+from exo_resources.vector_parts import VectorParts
+from tests.corpus.small_pairs import PAIRS, QUICK, fatal_data, small_data
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no GPU"),
+]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gpu")
+
+
+@pytest.fixture(scope="module")
+def runtime(home: Path) -> Iterator[RayRuntime]:
+    made = RayRuntime(None, home)
+    yield made
+    made.shutdown()
+
+
+def test_texts_get_the_vectors_that_they_get_on_a_cpu(runtime: RayRuntime, home: Path) -> None:
+    import onnxruntime
+
+    if CUDA not in onnxruntime.get_available_providers():
+        pytest.skip("onnxruntime is installed without CUDA: onnxruntime-gpu is needed in its place")
+    lake = Lake(str(home / "lake"))
+    models = EmbeddingModels(lake, Settings(home=home))
+    words = " ".join(pair.passage for pair in PAIRS).split()
+    chunks = pl.DataFrame({"text": [" ".join(words[:length]) for length in range(1, len(words), 3)] + words})
+    texts = without_vector(chunks, pl.DataFrame(schema={"text_digest": pl.String, "vector": pl.List(pl.Float32)}))
+    said = list[str]()
+    made = embed_texts(
+        texts,
+        models.in_use(),
+        ray_runtime=runtime,
+        models=models,
+        parts=VectorParts(lake, models.in_use().digest),
+        tell=said.append,
+    )
+    assert made.device == CUDA, said
+    found = as_matrix(made.vectors.select(pl.col("vector")).to_series(), 384)
+    there = texts.join(made.vectors.with_row_index("place"), on="text_digest")
+    expected = Embedder(files=packaged_files()).embed(there["text"].to_list())
+    np.testing.assert_allclose(found[there["place"].to_numpy()], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_embedding_model_is_taught_and_goes_on_where_its_worker_was_killed(
+    runtime: RayRuntime, home: Path, tmp_path: Path, way: str
+) -> None:
+    training = RayTraining(EMBEDDERS, runtime, Lake(str(tmp_path / "lake")), home)
+    whole, killed = EmbedderJob("whole", seed=3), EmbedderJob("killed", seed=3)
+    # The worker reads eight questions in each of two epochs: it dies in the second epoch of the second job.
+    mark, summaries, epochs = tmp_path / "killed", list[TrainingSummary](), list[EmbedderEpoch]()
+    fits = training.run(
+        fatal_data(mark, 28),
+        replace(QUICK, way=way),
+        [whole, killed],
+        name=f"gpu-{way}",
+        progress=epochs.append,
+        summary=summaries.append,
+    )
+    assert mark.exists(), "a worker was killed"
+    assert [(epoch.job, epoch.epoch) for epoch in epochs] == [("whole", 1), ("whole", 2), ("killed", 1), ("killed", 2)]
+    assert [summary.device for summary in summaries] == ["cuda"]
+    start = small_data().weights
+    moved = _distance(fits[0].weights, start)
+    assert moved > 0
+    # Sums on a GPU come in any order, so that the same training does not give the same bits.
+    assert _distance(fits[0].weights, fits[1].weights) < 0.3 * moved, "what was learned before was not lost"
+
+
+def _distance(one: Weights, other: Weights) -> float:
+    """Between all weights of two networks."""
+    return float(np.sqrt(sum(np.square(value - other[name]).sum() for name, value in one.items())))
