@@ -170,7 +170,8 @@ class RayRuntime:
 
         most = at_once or 3 * max(1, int(ray.cluster_resources().get("CPU", 1)))
         stored = ray.put(shared)
-        remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=WORKERS_LOST)(function)
+        # Without `max_calls` Ray starts a new worker for each task on a GPU: what a task has loaded would be lost.
+        remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=WORKERS_LOST, max_calls=0)(function)
         begun: deque[Any] = deque()
         try:
             while True:

@@ -1,8 +1,11 @@
-"""What runs on a GPU where there is one: embedding and teaching on Ray, held against CPUs. Skipped elsewhere."""
+"""Embedding and teaching on Ray's GPUs, held against CPUs. What needs a real one is skipped where there is none."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,14 +22,23 @@ from exo_resources.embedding_run import embed_texts
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayRuntime
 from exo_resources.ray_train import RayTraining, TrainingSummary
-from exo_resources.settings import Settings
+from exo_resources.settings import CHECKOUT, Settings
 from exo_resources.vector_parts import VectorParts
 from tests.corpus.small_pairs import PAIRS, QUICK, fatal_data, small_data
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no GPU"),
-]
+pytestmark = pytest.mark.ray
+needs_gpu = pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="there is no GPU")
+
+PROCESSES = """
+import sys
+import ray
+from exo_resources.ray_runtime import RayRuntime
+from tests.training.ray_tasks import process
+
+home = sys.argv[1]
+ray.init(address="local", num_gpus=1, include_dashboard=False, _temp_dir=sys.argv[2], log_to_driver=False)
+print(len(set(RayRuntime(None, home).stream(process, None, range(4), gpus=1))))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +53,19 @@ def runtime(home: Path) -> Iterator[RayRuntime]:
     made.shutdown()
 
 
+def test_a_worker_keeps_what_it_has_loaded_for_the_next_task(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="exo-") as temp:  # short: Ray puts sockets into it
+        done = subprocess.run(
+            [sys.executable, "-c", PROCESSES, str(tmp_path), temp],
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.stdout.strip() == "1", done.stderr
+
+
+@needs_gpu
 def test_texts_get_the_vectors_that_they_get_on_a_cpu(runtime: RayRuntime, home: Path) -> None:
     import onnxruntime
 
@@ -67,6 +92,7 @@ def test_texts_get_the_vectors_that_they_get_on_a_cpu(runtime: RayRuntime, home:
     np.testing.assert_allclose(found[there["place"].to_numpy()], expected, atol=1e-5)
 
 
+@needs_gpu
 @pytest.mark.parametrize("way", WAYS)
 def test_the_embedding_model_is_taught_and_goes_on_where_its_worker_was_killed(
     runtime: RayRuntime, home: Path, tmp_path: Path, way: str

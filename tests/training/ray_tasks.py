@@ -22,3 +22,8 @@ def threads(_shared: None, _task: int) -> tuple[str | None, str | None]:
 
 def parabola(shared: float, parameters: Any) -> float:
     return float((parameters["x"] - shared) ** 2 + parameters["n"] + abs(parameters["s"] - 1))
+
+
+def process(_: object, task: int) -> int:
+    """The worker's process."""
+    return os.getpid()
