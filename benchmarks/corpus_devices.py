@@ -58,7 +58,7 @@ def ray_on(device: str, folder: Path) -> Iterator[RayRuntime]:
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     if device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    runtime = RayRuntime(None, folder / device)
+    runtime = RayRuntime(None, folder)
     try:
         yield runtime
     finally:
@@ -138,7 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for device in asked.devices:
             folder = Path(name) / device
             with ray_on(device, folder) as runtime:
-                runtime.ensure()
+                if device == "gpu" and not runtime.gpus():
+                    print("Ray finds no GPU here")
+                    continue
                 for asked_for in (few,) if device == "cpu" else (few, texts):
                     made = embedded(asked_for, runtime, folder)
                     vectors.setdefault(device, made.vectors)

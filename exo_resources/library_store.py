@@ -310,6 +310,7 @@ class LibraryStore:
         return {
             **{name: released.get(name) if released else None for name in shown},
             "model": released["model"]["name"] if released else None,
+            "model_digest": released["model"]["digest"] if released else None,
             "waiting": newest["version"] if newest and newest["version"] != (released or {}).get("version") else None,
             "problem": problem,
             "store": f"on {self.settings.qdrant_url}" if self.settings.qdrant_url else "in each process",

@@ -99,11 +99,21 @@ def release(settings: Settings) -> dict[str, Any] | None:
 
 
 def library(settings: Settings) -> dict[str, Any]:
-    """The corpus's released index and the one that waits, nulls before there is any."""
+    """The corpus's released index and the one that waits, nulls before there is any; `next_model` embeds the corpus
+    anew at the next refresh, `model_problem` is why none can."""
+    from exo_assets.corpus.embedding import EmbeddingModelError
+    from exo_resources.embedding_models import EmbeddingModels
     from exo_resources.lake import Lake
     from exo_resources.library_store import LibraryStore
 
-    return LibraryStore(Lake(settings.lake), settings).status()
+    lake = Lake(settings.lake)
+    found: dict[str, Any] = {**LibraryStore(lake, settings).status(), "next_model": None, "model_problem": None}
+    try:
+        model = EmbeddingModels(lake, settings).in_use()
+    except EmbeddingModelError as error:
+        return {**found, "model_problem": str(error)}
+    is_another = found["model_digest"] not in (None, model.digest)
+    return {**found, "next_model": model.name if is_another else None}
 
 
 def last_runs(settings: Settings, limit: int = 5) -> list[dict[str, Any]] | None:

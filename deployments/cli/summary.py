@@ -183,6 +183,16 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
 
 
 def _library(console: Console, library: dict[str, Any], *, released: bool) -> None:
+    _released_library(console, library, released=released)
+    if library["model_problem"]:
+        text = f"  ! the next corpus_refresh cannot embed: {library['model_problem']}"
+        console.print(text, style="bold yellow", markup=False)
+    elif library["next_model"]:
+        text = f"  ! texts are embedded by {library['next_model']} now: exo run --job corpus_refresh makes its index"
+        console.print(text, style="yellow", markup=False)
+
+
+def _released_library(console: Console, library: dict[str, Any], *, released: bool) -> None:
     if library["problem"]:
         console.print(f"  library    {library['problem']}", style="red", markup=False)
         return

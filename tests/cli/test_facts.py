@@ -1,15 +1,21 @@
 """What the closing summary and `exo status` are made of."""
 
 import io
+import json
+import shutil
 from pathlib import Path
 
 import polars as pl
+from indexed_corpus import content
 from rich.console import Console
 
-from deployments.cli.facts import candidates, performance
+from deployments.cli.facts import candidates, library, performance
 from deployments.cli.summary import print_summary
+from exo_assets.corpus.embedding import packaged_files
 from exo_assets.evaluation.contracts import ML_PERFORMANCE_HISTORY, ML_VETTER_CHAMPION
 from exo_resources.lake import Lake
+from exo_resources.library_store import LibraryStore
+from exo_resources.settings import Settings
 
 
 def crown(lake: Lake, version: str, previous: str | None) -> None:
@@ -130,6 +136,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
                 **{"version": "abc", "chunks": 1500, "documents": 1200, "model": "MiniLM", "store": "in each process"},
                 "waiting": "def",
                 "problem": None,
+                **{"next_model": "another-model", "model_problem": None},
             },
             "release": {
                 **{"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
@@ -155,9 +162,27 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "/r/exo.duckdb",
         "abc  1,500 passages of 1,200 documents, MiniLM, searched in each process",
         "! the index def is built and not released",
+        "! texts are embedded by another-model now: exo run --job corpus_refresh makes its index",
         "! the endpoint's library: index xyz; index abc was refused: torn; exo run --job corpus_refresh puts abc on it",
         "http://127.0.0.1:8100/v1/predict",
         "refused by the gates (floor_auc_kepler)",
         "nightly_refresh done in 61 s: 1 recomputed, 1 kept",
     ):
         assert expected in said, f"{expected!r} is not in:\n{said}"
+
+
+def test_an_index_that_another_model_will_replace_is_told_of(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert library(settings)["next_model"] is None, "there is no index yet"
+    store = LibraryStore(Lake(settings.lake), settings)
+    store.release(str(store.build(content())["version"]))
+    assert (library(settings)["next_model"], library(settings)["model_problem"]) == (None, None)
+    folder = tmp_path / "model"
+    chosen = settings.model_copy(update={"embedding_model": folder})
+    found = library(chosen)
+    assert found["next_model"] is None and "is no embedding model" in found["model_problem"]
+    folder.mkdir()
+    shutil.copy(packaged_files().network, folder / "model.onnx")
+    shutil.copy(packaged_files().tokenizer, folder / "tokenizer.json")
+    (folder / "model.json").write_text(json.dumps({"name": "mine", "dimensions": 384, "tokens": 64}))
+    assert (library(chosen)["next_model"], library(chosen)["model_problem"]) == ("mine", None)
