@@ -40,13 +40,23 @@ def quiet(log: Path) -> Iterator[Console]:
             try:
                 yield console_on(terminal)
             finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                for number, copy in saved.items():
-                    os.dup2(copy, number)
+                try:
+                    _leave_ray()
+                finally:
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    for number, copy in saved.items():
+                        os.dup2(copy, number)
     finally:
         for copy in (*saved.values(), target):
             os.close(copy)
+
+
+def _leave_ray() -> None:
+    """Leave the Ray of this process, if there is one: what it holds back, errors that came again, it prints at its end,
+    which would else be behind what the command has to say."""
+    if (ray := sys.modules.get("ray")) is not None:
+        ray.shutdown()
 
 
 def _on(stream: Any, number: int) -> bool:

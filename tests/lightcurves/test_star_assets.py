@@ -195,18 +195,30 @@ def test_killed_workers_change_nothing(stored: Lake, runtime: RayRuntime, tmp_pa
 
 
 def _hunt(stop: threading.Event, killed: list[int]) -> None:
-    """Kill workers of Ray that run a quantum, three at most."""
+    """Kill workers of this process's Ray that run a quantum, three at most."""
     while not stop.wait(0.05) and len(killed) < 3:
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                title = (process / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if b"ray::run_quantum" in title and int(process.name) not in killed:
-                os.kill(int(process.name), signal.SIGKILL)
-                killed.append(int(process.name))
+        for pid in _offspring(os.getpid()) - set(killed):
+            if b"ray::run_quantum" in _read(f"/proc/{pid}/cmdline"):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
                 break
         time.sleep(0.3)
+
+
+def _offspring(parent: int) -> set[int]:
+    """Processes that come from `parent`: those of other tests' Ray are none of them."""
+    found = list[bytes]()
+    for task in Path(f"/proc/{parent}/task").glob("[0-9]*"):
+        found += _read(f"{task}/children").split()
+    children = {int(pid) for pid in found}
+    return children.union(*map(_offspring, children))
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError:
+        return b""
 
 
 def test_results_come_in_order_and_few_at_a_time(runtime: RayRuntime) -> None:
