@@ -34,8 +34,8 @@ from exo_assets.corpus.embedder_learning import (
     embedder_data,
 )
 from exo_assets.corpus.embedder_tasks import Task, field_tasks, per_task
-from exo_assets.corpus.embedding import MINILM, ModelFiles, Vectors, load_tokenizer, packaged_files
-from exo_assets.corpus.embedding_tasks import PackedModel, embed_batch
+from exo_assets.corpus.embedding import MINILM, ModelFiles, load_tokenizer, packaged_files
+from exo_assets.corpus.embedding_tasks import PackedModel, embed_spread
 from exo_assets.corpus.embeddings import VECTOR_SCHEMA, as_matrix, without_vector
 from exo_assets.corpus.own_documents import own_documents
 from exo_assets.corpus.pairs import training_pairs
@@ -48,7 +48,6 @@ from exo_resources.settings import Settings
 from exo_resources.vector_parts import VectorParts
 
 SEED = 20090307
-JUDGED_AT_ONCE = 64
 DEVICES = ("cpu", "gpu")
 
 
@@ -101,12 +100,7 @@ def taught(
 def ndcg(files: ModelFiles, name: str, tasks: Sequence[Task], runtime: RayRuntime) -> str:
     """Of each task."""
     packed = PackedModel.of(MINILM, name, files)
-
-    def embed(texts: Sequence[str]) -> Vectors:
-        pieces = [texts[begin : begin + JUDGED_AT_ONCE] for begin in range(0, len(texts), JUDGED_AT_ONCE)]
-        return np.concatenate(runtime.map(embed_batch, packed, pieces))
-
-    scores = per_task(tasks, embed)
+    scores = per_task(tasks, lambda texts: embed_spread(packed, texts, runtime.map))
     return ", ".join(f"{task} {np.mean(found['ndcg_at_10']):.4f}" for task, found in scores.items())
 
 

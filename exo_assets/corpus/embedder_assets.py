@@ -40,8 +40,6 @@ TAUGHT_BY = tuple(
 """Code that decides what is taught, and what is asked afterwards."""
 FIGURES = ("corpus/embedder_tasks.py", "corpus/retrieval_metrics.py", "evaluation/bootstrap.py", "corpus/embedding.py")
 GENERAL_QUESTIONS = 500
-EMBEDDED_AT_ONCE = 64
-"""Texts of a task: some seconds of work."""
 
 
 def _way(resources: Any) -> str:
@@ -282,13 +280,9 @@ def ml_embedder_champion(
 
 def _embedded(ref: Any, models: Any, ray_runtime: Any, texts: Sequence[str]) -> Vectors:
     """Unit vectors (texts, dimensions), made on Ray."""
-    import numpy as np
+    from exo_assets.corpus.embedding_tasks import PackedModel, embed_spread
 
-    from exo_assets.corpus.embedding_tasks import PackedModel, embed_batch
-
-    batches = [texts[begin : begin + EMBEDDED_AT_ONCE] for begin in range(0, len(texts), EMBEDDED_AT_ONCE)]
-    packed = PackedModel.of(ref.model, ref.digest, models.files(ref))
-    return np.concatenate(ray_runtime.map(embed_batch, packed, batches))
+    return embed_spread(PackedModel.of(ref.model, ref.digest, models.files(ref)), texts, ray_runtime.map)
 
 
 def _stored(lake: Any, contract: Any) -> pl.DataFrame:

@@ -7,7 +7,7 @@ Belongs here: a model as values that can be sent, and one batch of texts. Does n
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from exo_assets.corpus.embedding import (
 )
 
 GPU_TOKENS_PER_BATCH = 32_768
+EMBEDDED_AT_ONCE = 64
+"""Texts of a task of `embed_spread`: some seconds of work."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,14 @@ def embed_batch(packed: PackedModel, texts: Sequence[str]) -> Vectors:
         _LOADED.clear()
         _LOADED[key] = packed.load()
     return _LOADED[key].embed(texts)
+
+
+def embed_spread(packed: PackedModel, texts: Sequence[str], spread: Callable[..., list[Vectors]]) -> Vectors:
+    """Unit vectors (texts, dimensions) in the order of `texts`, which `spread` (RayRuntime.map) hands to workers."""
+    import numpy as np
+
+    batches = [texts[begin : begin + EMBEDDED_AT_ONCE] for begin in range(0, len(texts), EMBEDDED_AT_ONCE)]
+    return np.concatenate(spread(embed_batch, packed, batches))
 
 
 def can_run(packed: PackedModel, texts: Sequence[str]) -> str:

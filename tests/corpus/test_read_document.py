@@ -128,12 +128,19 @@ def test_a_file_of_one_gigantic_line() -> None:
     assert len(document.title) <= 310
 
 
+def _may_stay(character: str) -> bool:
+    """What Python does not print although it is to be seen, or may be once Unicode assigns it."""
+    return character in "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2" or (
+        unicodedata.category(character) == "Cn"
+    )
+
+
 @given(st.text(st.characters(), max_size=300))
 def test_cleaning_is_stable_and_leaves_nothing_that_cannot_be_stored(raw: str) -> None:
     text = clean_text(raw)
     assert clean_text(text) == text
     text.encode()  # no half surrogate pairs
-    assert all(unicodedata.category(c) != "Cc" for c in text if c not in "\n\t"), "no control characters"
+    assert all(c.isprintable() or c.isspace() or ord(c) > 0x2000 or _may_stay(c) for c in text)
     assert "\n" not in one_line(raw, 40)
     assert len(one_line(raw, 40)) <= 44
 

@@ -16,7 +16,7 @@ import pytest
 
 from exo_assets.corpus.embedder_learning import EMBEDDERS, WAYS, EmbedderEpoch, EmbedderJob, Weights
 from exo_assets.corpus.embedding import CUDA, Embedder, packaged_files
-from exo_assets.corpus.embeddings import as_matrix, without_vector
+from exo_assets.corpus.embeddings import VECTOR_SCHEMA, as_matrix, without_vector
 from exo_resources.embedding_models import EmbeddingModels
 from exo_resources.embedding_run import embed_texts
 from exo_resources.lake import Lake
@@ -75,7 +75,7 @@ def test_texts_get_the_vectors_that_they_get_on_a_cpu(runtime: RayRuntime, home:
     models = EmbeddingModels(lake, Settings(home=home))
     words = " ".join(pair.passage for pair in PAIRS).split()
     chunks = pl.DataFrame({"text": [" ".join(words[:length]) for length in range(1, len(words), 3)] + words})
-    texts = without_vector(chunks, pl.DataFrame(schema={"text_digest": pl.String, "vector": pl.List(pl.Float32)}))
+    texts = without_vector(chunks, pl.DataFrame(schema=VECTOR_SCHEMA))
     said = list[str]()
     made = embed_texts(
         texts,
@@ -86,7 +86,7 @@ def test_texts_get_the_vectors_that_they_get_on_a_cpu(runtime: RayRuntime, home:
         tell=said.append,
     )
     assert made.device == CUDA, said
-    found = as_matrix(made.vectors.select(pl.col("vector")).to_series(), 384)
+    found = as_matrix(made.vectors["vector"], 384)
     there = texts.join(made.vectors.with_row_index("place"), on="text_digest")
     expected = Embedder(files=packaged_files()).embed(there["text"].to_list())
     np.testing.assert_allclose(found[there["place"].to_numpy()], expected, atol=1e-5)
