@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
-REPEATING = "not judged: signals of the same period, or a simple ratio of it: the star varies, probably"
-
 
 def vet(
     files: Annotated[
@@ -174,32 +172,23 @@ def _told(signal: Signal) -> None:
 
 
 def _found(star: Star, name: str, density_sun: float) -> list[Found]:
-    """What is printed of each signal; the judgement follows. Signals of repeating periods are not judged."""
+    """What is printed of each signal; the judgement follows."""
     from deployments.cli.vet_judge import UNJUDGED, Found
     from exo_assets.features.curve_in_hand import seen_on
-    from exo_assets.lightcurves.chain import repeats
+    from exo_assets.lightcurves.search_rows import measured
 
     out = []
     all_seen = seen_on(star.curve, [s.transit.ephemeris for s in star.signals], density_sun)
-    for s, again, seen in zip(star.signals, repeats(star.signals), all_seen, strict=True):
+    for signal, seen in zip(star.signals, all_seen, strict=True):
         row: dict[str, Any] = {
             "target": name,
             "mission": star.curve.mission or None,
-            "period_days": s.transit.ephemeris.period_days,
-            "t0_bjd": s.transit.ephemeris.t0,
-            "duration_hours": s.transit.ephemeris.duration_days * 24,
-            "depth_ppm": s.transit.depth * 1e6,
-            "depth_err_ppm": s.transit.depth_err * 1e6,
-            "sde": s.sde,
-            "snr": s.snr,
-            "n_transits": s.n_transits,
-            "odd_even_sigma": s.odd_even_sigma,
-            "ingress_share": s.transit.ingress_share,
+            **measured(signal),
             "flux": star.curve.flux_kind,
             "diagnostics": {c: v for c, v in seen.diagnostics.items() if v is not None},
             "diagnostics_problem": seen.no_diagnostics,
             **UNJUDGED,
-            "problem": REPEATING if again else None,
+            "problem": None,
         }
         out.append(Found(row, seen))
     return out

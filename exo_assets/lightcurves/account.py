@@ -19,7 +19,7 @@ def searched_stars(curves: pl.DataFrame, found: pl.DataFrame, searched: Collecti
     counts = found.group_by("star_id").agg(
         n_found=pl.len().cast(pl.Int64),
         n_catalogued=(pl.col("match") != "none").sum().cast(pl.Int64),
-        is_varying=pl.col("is_repeat").any(),
+        is_varying=pl.col("is_variable").any(),
     )
     rows = curves.join(counts, on="star_id", how="left").with_columns(
         pl.col("n_found", "n_catalogued").fill_null(0),

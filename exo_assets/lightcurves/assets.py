@@ -52,6 +52,9 @@ SEARCHING = (
     *("lightcurves/chain.py", "lightcurves/search.py", "lightcurves/fold_kernels.py", "lightcurves/periods.py"),
     *("lightcurves/trapezoid.py", "lightcurves/transit_depths.py", "lightcurves/matching.py"),
     "lightcurves/search_rows.py",
+    "lightcurves/variability.py",
+    "features/sinusoid.py",
+    "features/measured.py",
 )
 
 POOL = "mast"

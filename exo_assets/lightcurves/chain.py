@@ -19,6 +19,7 @@ from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, judged, signals_of
 from exo_assets.lightcurves.trapezoid import FitError, fit
+from exo_assets.lightcurves.variability import variability_ratio
 
 Array = NDArray[np.float64]
 
@@ -77,12 +78,13 @@ def _searched(
     masked, curve = last[0]
     if masked != len(found):
         curve = flattened([*known, *places])
-    again = (_again(curve, signal, [*known, *places]) for signal in found)
+    everywhere = [*known, *places]
+    again = (_again(curve, signal, everywhere) for signal in found)
     # Of what a better trend takes away nothing is left.
     settings = settings or SearchSettings()
     least = STILL_THERE * settings.snr_min
     kept = (s for s in again if s.snr >= least and s.n_transits >= settings.transits_min)
-    return Star(curve, tuple(kept))
+    return Star(curve, tuple(_described(curve, s, everywhere, settings) for s in kept))
 
 
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
@@ -96,22 +98,21 @@ def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
     return Star(curve, (replace(signal, snr=transit.snr),))
 
 
-def repeats(signals: Sequence[Signal]) -> list[bool]:
-    """Whether another signal of the star has the same period, or one of a simple ratio to it, within one percent.
-
-    Planets hardly do that. A star that varies does: what is left of its crests and troughs is found again and again.
-    """
-    periods = np.array([s.transit.ephemeris.period_days for s in signals])
-    out = []
-    for i, period in enumerate(periods):
-        others = np.delete(periods, i)
-        out.append(any((np.abs(others / (period * ratio) - 1) < SAME_PERIOD).any() for ratio in SIMPLE_RATIOS))
-    return out
-
-
 STILL_THERE = 0.7
 """A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
-SAME_PERIOD, SIMPLE_RATIOS = 0.01, (1 / 3, 1 / 2, 1.0, 2.0, 3.0)
+
+
+def _described(curve: CleanCurve, signal: Signal, places: list[Ephemeris], settings: SearchSettings) -> Signal:
+    """The signal with what is known of the star beside it."""
+    ratio = variability_ratio(curve, signal.transit, places)
+    return replace(signal, variability_ratio=ratio, doubt=_doubt(signal, settings))
+
+
+def _doubt(signal: Signal, settings: SearchSettings) -> str | None:
+    """What keeps a signal below the thresholds, in words; None when nothing does."""
+    if signal.snr < settings.snr_min:
+        return f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"
+    return None
 
 
 def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Signal:

@@ -83,10 +83,22 @@ class Spectrum:
 
 
 @dataclass(frozen=True)
+class Secondary:
+    """A signal's second dip: its phase after mid-transit in periods, its depth in relative flux and over its error."""
+
+    phase: float
+    depth: float
+    sigma: float
+
+
+@dataclass(frozen=True)
 class Signal:
     """A periodic dip. Depths are relative flux; `odd_even_sigma` is how far odd and even depths differ.
 
     `snr` is that of the matched box, the square root of what it improves chi-square by (a multiple-event statistic).
+    `secondary`: the other dip of the same orbit, if one is significant. `variability_ratio`: amplitude of the star's
+    sinusoid at the period, half or twice of it, over the depth. `period_alternatives_days`: the other periods that the
+    gaps in the data allow. `doubt`: what keeps it below the thresholds, in words.
     """
 
     transit: Trapezoid
@@ -96,6 +108,15 @@ class Signal:
     odd_depth: float
     even_depth: float
     odd_even_sigma: float
+    secondary: Secondary | None = None
+    variability_ratio: float = float("nan")
+    period_alternatives_days: tuple[float, ...] = ()
+    doubt: str | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the star varies at the signal's period by more than the signal is deep."""
+        return self.variability_ratio > 1
 
 
 def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Spectrum:

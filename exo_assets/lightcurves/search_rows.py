@@ -30,7 +30,7 @@ def place_of(row: Mapping[str, Any]) -> Ephemeris:
 
 def measured(signal: Signal) -> dict[str, object]:
     """The measured columns of a signal; None where unknown."""
-    transit, place = signal.transit, signal.transit.ephemeris
+    transit, place, second = signal.transit, signal.transit.ephemeris, signal.secondary
     return without_nan(
         {
             "period_days": place.period_days,
@@ -46,6 +46,14 @@ def measured(signal: Signal) -> dict[str, object]:
             "snr": signal.snr,
             "odd_even_sigma": signal.odd_even_sigma,
             "n_transits": signal.n_transits,
+            "below_threshold": signal.doubt is not None,
+            "below_threshold_reason": signal.doubt,
+            "secondary_phase": second.phase if second else None,
+            "secondary_depth_ppm": second.depth * 1e6 if second else None,
+            "secondary_sigma": second.sigma if second else None,
+            "period_alternatives_days": list(signal.period_alternatives_days),
+            "variability_ratio": signal.variability_ratio,
+            "is_variable": signal.is_variable,
         }
     )
 

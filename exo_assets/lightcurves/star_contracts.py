@@ -93,9 +93,34 @@ CORE_SEARCH = TableContract(
         Column("n_transits", I, "Transits with data", nullable=False, low=0),
         Column("odd_even_sigma", F, "Difference of the depths of odd and even transits, white noise", low=0),
         Column(
-            "is_repeat",
+            "below_threshold",
             B,
-            "Another signal of the star has this period or a simple ratio of it: the star varies, probably",
+            "Weaker than what is ranked: SNR below 7.1 after the fit, or a test of its transits failed",
+            nullable=False,
+        ),
+        Column("below_threshold_reason", S, "What it lacks, in words; null for a signal above the thresholds"),
+        Column(
+            "secondary_phase", F, "Phase of the second dip of the orbit, in periods after mid-transit", low=0, high=1
+        ),
+        Column("secondary_depth_ppm", F, "Depth of the second dip; null where none is significant", "ppm"),
+        Column("secondary_sigma", F, "Its depth over its uncertainty with red noise (Pont et al. 2006)", "sigma"),
+        Column(
+            "period_alternatives_days",
+            pl.List(F),
+            "Other periods that the gaps in the data allow; empty when the period is the only one",
+            "d",
+            nullable=False,
+        ),
+        Column(
+            "variability_ratio",
+            F,
+            "Amplitude of the star's sinusoid out of transit, at P/2, P or 2 P, over the depth: measured before the trend was taken away",
+            low=0,
+        ),
+        Column(
+            "is_variable",
+            B,
+            "The star varies at the signal's period by more than the signal's depth: a flag beside the judgement",
             nullable=False,
         ),
         Column(
@@ -142,7 +167,12 @@ CORE_SEARCHED_STARS = TableContract(
         Column("is_searched", B, "Whether the search went through", nullable=False),
         Column("n_found", I, "Signals found", nullable=False, low=0),
         Column("n_catalogued", I, "Found signals that are catalogued ones", nullable=False, low=0),
-        Column("is_varying", B, "Whether found signals repeat each other's periods", nullable=False),
+        Column(
+            "is_varying",
+            B,
+            "Whether the star varies at the period of a found signal by more than its depth",
+            nullable=False,
+        ),
     ),
     key=("star_id",),
 )
@@ -152,6 +182,46 @@ CORE_FOUND_SIGNALS = TableContract(
     "Every threshold-crossing event of every searched star: core_search in one table.",
     CORE_SEARCH.columns,
     key=CORE_SEARCH.key,
+)
+
+CORE_SINGLE_TRANSITS = TableContract(
+    "core_single_transits",
+    "Dips that happen once in a star's data: no period is known, so that no vetter judges them; the range of periods that they allow is given.",
+    (
+        Column("event_id", S, "Name of the event: star and number, 'TIC 55525572-S1'", nullable=False),
+        STAR_ID,
+        MISSION,
+        Column("number", I, "Order by significance, from 1", nullable=False, low=1),
+        Column("time_bjd", F, "Time of mid-transit, BJD (TDB)", "d", nullable=False, low=2_400_000, high=2_500_000),
+        Column("time_err_days", F, "Uncertainty of the time", "d", low=0),
+        Column("duration_hours", F, "First to last contact", "h", nullable=False, low=0, low_open=True),
+        Column("duration_err_hours", F, "Uncertainty of the duration", "h", low=0),
+        Column("depth_ppm", F, "Depth of the fitted trapezoid", "ppm", nullable=False),
+        Column("depth_err_ppm", F, "Uncertainty of the depth, white noise", "ppm", low=0),
+        Column("ingress_share", F, "Ingress over duration: 0 for a box, 0.5 for a V", low=0, high=0.5),
+        Column("snr", F, "Depth over its uncertainty with red noise (Pont et al. 2006)", nullable=False, low=0),
+        Column(
+            "period_low_days", F, "Shortest period that the data allow: a shorter one shows another transit", "d", low=0
+        ),
+        Column(
+            "period_high_days",
+            F,
+            "Period of a central transit of this duration, circular orbit; at least the shortest",
+            "d",
+            low=0,
+        ),
+        Column(
+            "density_sun",
+            F,
+            "Density of the star that the longest period is for (one where it is unknown)",
+            "Sun",
+            nullable=False,
+            low=0,
+            low_open=True,
+        ),
+        Column("signal_id", S, "The catalogued signal that transits then, if there is one"),
+    ),
+    key=("event_id",),
 )
 
 CORE_LIGHT_CURVES_ATTRITION = TableContract(

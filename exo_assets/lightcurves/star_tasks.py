@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from exo_assets.lightcurves.chain import repeats, search_curve
+from exo_assets.lightcurves.chain import search_curve
 from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
@@ -111,11 +111,10 @@ def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
             "mission": curve.mission,
             "number": number,
             **measured(signal),
-            "is_repeat": again,
             "density_sun": density,
             **_matched(signal.transit.ephemeris, work.catalogued, span),
         }
-        for number, (signal, again) in enumerate(zip(star.signals, repeats(star.signals), strict=True), start=1)
+        for number, signal in enumerate(star.signals, start=1)
     ]
     return pl.DataFrame(rows, schema=CORE_SEARCH.schema)
 

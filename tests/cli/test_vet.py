@@ -180,13 +180,14 @@ def test_what_was_announced_and_is_left_out_is_told() -> None:
 
 
 @pytest.mark.usefixtures("champion")
-def test_a_star_that_varies_is_flagged_and_not_judged(tmp_path: Path) -> None:
+def test_a_star_that_varies_is_judged_and_flagged(tmp_path: Path) -> None:
     time = 2455000 + np.arange(0, 60, 0.02)
     random = np.random.default_rng(3)
     flux = 1 + 0.01 * np.sin(2 * np.pi * time / 0.6) * (1 + 0.3 * np.sin(time / 7)) + random.normal(0, 1e-4, time.size)
     pl.DataFrame({"time": time, "flux": flux}).write_csv(tmp_path / "spots.csv")
     rows = json.loads(exo("vet", str(tmp_path / "spots.csv"), "--mission", "kepler", "--json").stdout)
-    assert len(rows) > 1 and all(row["verdict"] is None and "varies" in row["problem"] for row in rows)
+    assert rows and all(row["verdict"] is not None and row["is_variable"] for row in rows)
+    assert all(row["variability_ratio"] > 1 for row in rows)
 
 
 @pytest.fixture
