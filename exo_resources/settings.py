@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     library_replicas: int = Field(default=1, ge=1, le=64, description="Replicas of the endpoint's library.")
     serve_host: str = Field(default="127.0.0.1", description="Interface the endpoint listens on.")
     serve_port: int = Field(default=8100, ge=1, le=65535, description="Port of the endpoint.")
+    raw_snapshots_kept: int = Field(
+        default=30,
+        ge=1,
+        description="How many distinct copies of an archive table stay; the history of dispositions stays whole.",
+    )
     releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")
     webhook_url: str | None = Field(default=None, description="Alerts are also posted here as JSON.")
     nightly_at: str = Field(default="0 2 * * *", description="When nightly_refresh starts, as a cron line.")

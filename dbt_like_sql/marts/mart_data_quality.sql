@@ -1,7 +1,7 @@
 /* ---
 description: >
   What the data of this release are worth, one figure per row. kind says which: rows of a table; null_rate of a
-  column; rows quarantined, by mission and reason; signals not scored, by stage and reason; and where each archive
+  column; rows quarantined, by mission (or archive table) and reason; signals not scored, by stage and reason; and where each archive
   table came from, as of when.
 owner: team:exo
 key: [kind, table_name, item]
@@ -11,7 +11,7 @@ columns:
     tests:
       - accepted_values: [rows, null_rate, quarantined, not_scored, archive_source]
   table_name: Table concerned
-  item: "rows: empty; null_rate: the column; quarantined: mission and reason; not_scored: stage and reason; archive_source: live, mirror, last_good, snapshot or absent"
+  item: "rows: empty; null_rate: the column; quarantined: mission or archive table, and reason; not_scored: stage and reason; archive_source: live, mirror, last_good, snapshot or absent"
   value: {description: "Rows, or for null_rate the share of rows in which the column is null", type: DOUBLE}
   share: {description: "value over the rows that it is a part of; null where that says nothing", type: DOUBLE}
   as_of: {description: Date of the archive's content; archive_source only, type: DATE}
@@ -61,6 +61,22 @@ SELECT
 FROM quarantine_reasons
 CROSS JOIN harmonised
 GROUP BY mission, reason
+
+UNION ALL
+
+SELECT
+    'quarantined',
+    'core_archive_quarantine',
+    concat_ws(': ', aside.archive_table, aside.reason),
+    CAST(sum(aside.copies) AS DOUBLE),
+    sum(aside.copies) / (max(raw.row_count) + max(quarantined.copies)),
+    NULL
+FROM core_archive_quarantine AS aside
+JOIN (
+    SELECT archive_table, sum(copies) AS copies FROM core_archive_quarantine GROUP BY archive_table
+) AS quarantined ON quarantined.archive_table = aside.archive_table
+JOIN stg_lake_tables AS raw ON raw.table_name = 'raw_nea__' || aside.archive_table
+GROUP BY aside.archive_table, aside.reason
 
 UNION ALL
 

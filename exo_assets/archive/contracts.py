@@ -77,13 +77,15 @@ class RawContract(TableContract):
 
     `archive_table` is the archive's name of it. `as_of_column` dates a copy by its newest row, where the rows say when
     they were last updated. `updated_column` is asked for its maximum to see whether the table changed. `stand_in` is
-    what a mirror may hold in its place.
+    what a mirror may hold in its place. `followed` are the columns that the history of dispositions and the keys of
+    hosts are made from: they are kept of every copy that there ever was; none where no label is followed.
     """
 
     archive_table: str = ""
     as_of_column: str | None = None
     updated_column: str | None = None
     stand_in: StandIn | None = None
+    followed: tuple[str, ...] = ()
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Required columns that are not among `columns`."""
@@ -328,6 +330,7 @@ def _raw(
     as_of_column: str | None = None,
     updated_column: str | None = None,
     stand_in: StandIn | None = None,
+    followed: tuple[str, ...] = (),
 ) -> RawContract:
     return RawContract(
         f"raw_nea__{archive_table}",
@@ -338,15 +341,32 @@ def _raw(
         as_of_column=as_of_column,
         updated_column=updated_column or as_of_column,
         stand_in=stand_in,
+        followed=followed,
     )
 
 
-CUMULATIVE = _raw(
-    "cumulative", "Kepler Objects of Interest, cumulative", _KOI, ("kepoi_name",), updated_column="koi_vet_date"
+_KOI_FOLLOWED = ("kepoi_name", "kepid", "kepler_name", "koi_disposition", "koi_vet_date", "koi_period", "ra", "dec")
+_TOI_FOLLOWED = (
+    *("toi", "tid", "tfopwg_disp", "pl_orbper", "pl_orbperlim", "pl_tranmid", "ra", "dec", "st_pmra", "st_pmdec"),
+    "rowupdate",
 )
-TOI = _raw("toi", "TESS Objects of Interest", _TOI, ("toi",), as_of_column="rowupdate")
+_K2_FOLLOWED = (
+    *("pl_name", "hostname", "epic_hostname", "epic_candname", "k2_name", "tic_id", "hd_name", "hip_name"),
+    *("disposition", "default_flag", "rowupdate", "discoverymethod", "pl_orbper", "pl_orbperlim", "pl_tranmid"),
+    *("ra", "dec", "sy_pmra", "sy_pmdec"),
+)
+
+CUMULATIVE = _raw(
+    "cumulative",
+    "Kepler Objects of Interest, cumulative",
+    _KOI,
+    ("kepoi_name",),
+    updated_column="koi_vet_date",
+    followed=_KOI_FOLLOWED,
+)
+TOI = _raw("toi", "TESS Objects of Interest", _TOI, ("toi",), as_of_column="rowupdate", followed=_TOI_FOLLOWED)
 # One object has several rows here, and two rows of one publication may differ in their values only: there is no key.
-K2PANDC = _raw("k2pandc", "K2 planets and candidates", _K2, (), as_of_column="rowupdate")
+K2PANDC = _raw("k2pandc", "K2 planets and candidates", _K2, (), as_of_column="rowupdate", followed=_K2_FOLLOWED)
 PSCOMPPARS = _raw(
     "pscomppars", "Confirmed planets, composite parameters", _PLANETS, ("pl_name",), updated_column="rowupdate"
 )
@@ -356,6 +376,7 @@ DR25_KOI = _raw(
     (*_KOI, *_DR25_ONLY),
     ("kepoi_name",),
     as_of_column="koi_vet_date",
+    followed=_KOI_FOLLOWED,
 )
 
 # Where the compilers of the labelled file wrote over a diagnostic, they kept the archive's value as `<name>_original`.

@@ -7,8 +7,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.archive.snapshots import read_snapshot, snapshots
+from exo_assets.archive.contracts import CONTRACTS as RAW
+from exo_assets.archive.snapshots import followed, read_followed, read_snapshot, snapshots
 from exo_assets.catalogs.contracts import (
+    CORE_ARCHIVE_QUARANTINE,
     CORE_DISPOSITION_HISTORY,
     CORE_PLANET_IDENTITY,
     CORE_SIGNALS,
@@ -18,6 +20,7 @@ from exo_assets.catalogs.contracts import (
 )
 from exo_assets.catalogs.history import HISTORY_TABLES, change_points, labels
 from exo_assets.catalogs.identity import contradictions, planet_identity
+from exo_assets.catalogs.repeated import repeated_rows
 from exo_assets.catalogs.signals import accepted, harmonised_signals, quarantined, reason_counts
 from exo_assets.catalogs.stars import host_stars
 from exo_assets.pictures import rows_shown
@@ -79,22 +82,52 @@ def core_planet_identity(core_signals: pl.DataFrame, raw_nea__pscomppars: pl.Dat
     )
 
 
+def _copies_in_use(resources: Any) -> str:
+    versions = [resources.lake.version(contract.name) for contract in RAW]
+    return "\n".join(str(v.notes.get("key", "")) for v in versions if v and v.notes.get("quarantined"))
+
+
+@table_asset(
+    CORE_ARCHIVE_QUARANTINE,
+    group=GROUP,
+    code=(
+        "catalogs/repeated.py",
+        "catalogs/contracts.py",
+        "archive/rows.py",
+        "archive/snapshots.py",
+        "archive/parse.py",
+    ),
+    also_after=[contract.name for contract in RAW],
+    salt=_copies_in_use,
+)
+def core_archive_quarantine(lake: Lake) -> Table:
+    """Rows that the raw tables' own copies hold more than once; copies without any are not read again."""
+    parts = [CORE_ARCHIVE_QUARANTINE.empty()]
+    for contract in RAW:
+        version = lake.version(contract.name)
+        if version is not None and version.notes.get("quarantined"):
+            [copy] = [s for s in snapshots(lake, contract.archive_table) if s.key == version.notes["key"]]
+            parts.append(repeated_rows(contract, copy.as_of, read_snapshot(lake, copy)))
+    rows = pl.concat(parts)
+    return Table(rows, metadata={"reasons": _markdown(rows.group_by("archive_table", "reason").agg(pl.sum("copies")))})
+
+
 def _snapshot_keys(resources: Any) -> str:
     lake: Lake = resources.lake
-    return "\n".join(snapshot.key for table in HISTORY_TABLES for snapshot in snapshots(lake, table))
+    return "\n".join(snapshot.key for table in HISTORY_TABLES for snapshot in followed(lake, table))
 
 
 @table_asset(
     CORE_DISPOSITION_HISTORY,
     group=GROUP,
-    code=(*_SIGNALS, "catalogs/history.py", "archive/snapshots.py", "archive/parse.py"),
+    code=(*_SIGNALS, "catalogs/history.py", "archive/snapshots.py", "archive/parse.py", "archive/rows.py"),
     also_after=[f"raw_nea__{table}" for table in HISTORY_TABLES],
     salt=_snapshot_keys,
 )
 def core_disposition_history(lake: Lake) -> Table:
     """Changes of dispositions over every snapshot in the lake, one snapshot in memory at a time."""
-    kept = [(snapshot, table) for table in HISTORY_TABLES for snapshot in snapshots(lake, table)]
-    parts = [labels(table, snapshot.as_of, read_snapshot(lake, snapshot)) for snapshot, table in kept]
+    kept = [(snapshot, table) for table in HISTORY_TABLES for snapshot in followed(lake, table)]
+    parts = [labels(table, snapshot.as_of, read_followed(lake, snapshot)) for snapshot, table in kept]
     rows = change_points(parts)
     changes = rows.filter(pl.col("change") == "changed").group_by("as_of", "previous_disposition", "disposition").len()
     return Table(rows, metadata={"snapshots": len(kept), "changes": _markdown(changes.sort("as_of", "len"))})
@@ -106,6 +139,7 @@ def _markdown(frame: pl.DataFrame) -> Any:
 
 ASSETS: list[dg.AssetsDefinition] = [
     core_signals_harmonised,
+    core_archive_quarantine,
     core_signals,
     core_signals_quarantine,
     core_stars,

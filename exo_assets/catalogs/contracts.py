@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from exo_assets.archive.rows import COPY, REPEATED
 from exo_assets.contracts import Column, TableContract
 
 F, I, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean  # noqa: E741 - four short names keep the tables readable
@@ -262,7 +263,28 @@ CORE_DISPOSITION_HISTORY = TableContract(
     key=("signal_id", "source_table", "as_of"),
 )
 
+CORE_ARCHIVE_QUARANTINE = TableContract(
+    "core_archive_quarantine",
+    "Rows of the archive's tables that repeat another and were set aside; the raw tables have each key once.",
+    (
+        Column("archive_table", S, "Archive table", nullable=False),
+        Column("row_key", S, "Key of the row, its parts joined by ' / '; of a table without a key, its name"),
+        Column(
+            "reason",
+            S,
+            "copy_of_another_row: equal in every column; key_of_another_row: same key, other values",
+            nullable=False,
+            allowed=(COPY, REPEATED),
+        ),
+        Column("copies", I, "How many such rows were set aside", nullable=False, low=1),
+        Column("as_of", S, "Date of the archive's copy", nullable=False),
+        Column("row_json", S, "The row as the archive wrote it: filled columns, as JSON", nullable=False),
+    ),
+    key=("archive_table", "reason", "row_json"),
+)
+
 CONTRACTS: tuple[TableContract, ...] = (
+    CORE_ARCHIVE_QUARANTINE,
     CORE_SIGNALS_HARMONISED,
     CORE_SIGNALS,
     CORE_SIGNALS_QUARANTINE,

@@ -176,7 +176,8 @@ def _has_diagnostics(columns: list[str]) -> pl.Expr:
 
 
 def _with_dr25(frame: pl.DataFrame, dr25: pl.DataFrame) -> pl.DataFrame:
-    extra = dr25.filter(pl.col("signal_id").is_not_null()).unique("signal_id", keep="first", maintain_order=True)
+    named = dr25.filter(pl.col("signal_id").is_not_null())
+    extra = named.sort(named.columns).unique("signal_id", keep="first", maintain_order=True)
     joined = frame.join(
         extra.select("signal_id", "period_days", *DR25_SUPPLIES), on="signal_id", how="left", suffix="_dr25"
     )

@@ -53,6 +53,7 @@ def labels(table: str, as_of: str, frame: pl.DataFrame) -> pl.DataFrame:
         )
     return (
         named.filter(pl.col("signal_id").is_not_null())
+        .sort("signal_id", "disposition_archive", nulls_last=True)
         .unique("signal_id", keep="first", maintain_order=True)
         .select(
             "signal_id",

@@ -104,6 +104,7 @@ def _planets(pscomppars: pl.DataFrame) -> pl.DataFrame:
             dec_deg=number("dec", columns),
         )
         .filter(pl.col("planet_name").is_not_null())
+        .sort(pl.all())
         .unique("planet_name", keep="first", maintain_order=True)
     )
 

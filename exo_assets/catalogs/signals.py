@@ -5,7 +5,8 @@ Does not belong here: columns and units (`harmonise.py`), stars (`stars.py`).
 
 A null is legal everywhere but in names and positions (a single transit has no period); only a value that cannot be
 true, text in place of a number, an unknown label, a repeated name, or a K2 entry that never transited puts a row into
-quarantine.
+quarantine. Of rows with one name the one with the most filled columns that is otherwise sound stays, then the first in
+the order of its values. The order in which rows come decides nothing: they are sorted by name, mission after mission.
 """
 
 from __future__ import annotations
@@ -27,17 +28,20 @@ UNREADABLE = "unreadable_"
 def k2_objects(raw: pl.DataFrame) -> pl.DataFrame:
     """One row per object of the K2 table, in the table's order.
 
-    The row with `default_flag` 1; for an object without one, the newest by `rowupdate`. Rows without a name stay (they
-    are quarantined later).
+    The row with `default_flag` 1; for an object without one, the newest by `rowupdate`; of several such rows the one
+    with the most filled columns, then the first in the order of its text. Rows without a name stay (they are
+    quarantined later).
     """
     columns = raw.columns
     ranked = raw.with_row_index("_row").with_columns(
         (text("default_flag", columns) == "1").fill_null(False).alias("_default"),
         text("rowupdate", columns).fill_null("").alias("_updated"),
         text("pl_name", columns).alias("_name"),
+        _filled(columns),
     )
+    keys = ["_name", "_default", "_updated", "_filled", *sorted(columns)]
     best = ranked.filter(pl.col("_name").is_not_null()).sort(
-        "_default", "_updated", "_row", descending=[True, True, False]
+        keys, descending=[False, True, True, True] + [False] * len(columns), nulls_last=True
     )
     one = best.unique("_name", keep="first", maintain_order=True)
     return pl.concat([one, ranked.filter(pl.col("_name").is_null())]).sort("_row").select(columns)
@@ -68,7 +72,7 @@ def harmonised_signals(
         )
     if not parts:
         return CORE_SIGNALS_HARMONISED.empty()
-    rows = pl.concat(parts)
+    rows = pl.concat(map(_in_order, parts))
     hosts = identify_hosts(rows).select("mission", "mission_star_id", "star_id")
     placed = rows.join(hosts, on=["mission", "mission_star_id"], how="left", maintain_order="left")
     return CORE_SIGNALS_HARMONISED.conform(_judged(placed))
@@ -94,6 +98,17 @@ def reason_counts(harmonised: pl.DataFrame) -> pl.DataFrame:
         .agg(rows=pl.len().cast(pl.Int64))
         .sort("rows", "mission", "reason", descending=[True, False, False])
     )
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by name, the fullest first among those with one name, then by their values."""
+    keys = ["signal_id", "_filled", *(name for name in rows.columns if name != "signal_id")]
+    descending = [name == "_filled" for name in keys]
+    return rows.with_columns(_filled(rows.columns)).sort(keys, descending=descending, nulls_last=True)
+
+
+def _filled(columns: list[str]) -> pl.Expr:
+    return pl.sum_horizontal(pl.col(name).is_not_null() for name in columns).alias("_filled")
 
 
 def _judged(rows: pl.DataFrame) -> pl.DataFrame:

@@ -137,7 +137,7 @@ def _hosts(signals: pl.DataFrame) -> pl.DataFrame:
     return (
         signals.filter(pl.col("mission_star_id").is_not_null())
         .with_columns(pl.when(placed).then(pl.col(name)).alias(name) for name in first)
-        .sort("mission", "mission_star_id", "signal_id")
+        .sort("mission", "mission_star_id", "signal_id", maintain_order=True)
         .group_by("mission", "mission_star_id", maintain_order=True)
         .agg(*(pl.col(name).min() for name in _IDS), *(pl.col(name).drop_nulls().first() for name in first))
     )

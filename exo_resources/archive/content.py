@@ -16,8 +16,8 @@ import polars as pl
 
 from exo_assets.archive.contracts import RawContract, StandIn
 from exo_assets.archive.parse import CsvEncodingError, CsvError, parse_csv, to_csv
+from exo_assets.archive.rows import separated
 from exo_resources.archive.errors import (
-    ArchiveDuplicateRowsError,
     ArchiveEmptyError,
     ArchiveEncodingError,
     ArchiveGzipError,
@@ -60,9 +60,9 @@ def stand_in_csv(table: str, stand_in: StandIn, data: bytes, origin: str) -> byt
 def checked_rows(
     contract: RawContract, data: bytes, *, content_type: str = "", counted: int | None = None
 ) -> pl.DataFrame:
-    """The rows of `data`, or the named error of the first thing that is wrong with them.
+    """The rows of `data` as they came, or the named error of the first thing that is wrong with them.
 
-    `counted` is the number of rows that the service says it has.
+    `counted` is the number of rows that the service says it has. Repeated rows are no fault (`rows.separated`).
     """
     table = contract.archive_table
     refuse_page(table, data, content_type)
@@ -76,11 +76,7 @@ def checked_rows(
         raise ArchiveHeaderError(table, f"missing columns {missing} (the header begins {frame.columns[:6]})")
     if not frame.height:
         raise ArchiveEmptyError(table, "it has a header but no rows")
-    if copies := contract.repeated_rows(frame):
-        raise ArchiveDuplicateRowsError(table, f"{copies:,} rows are exact copies of another")
-    if keys := contract.repeated_keys(frame):
-        raise ArchiveDuplicateRowsError(table, f"several rows have the same {'/'.join(contract.key)}: {keys}")
-    if problems := contract.problems(frame):
+    if problems := contract.problems(separated(contract, frame).rows):
         raise ArchiveRowsError(table, "; ".join(problems))
     if counted is not None and counted != frame.height:
         raise ArchiveRowCountError(table, f"{frame.height:,} rows arrived, the service counts {counted:,}")

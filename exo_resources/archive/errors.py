@@ -148,12 +148,6 @@ class ArchiveShrunkError(ArchiveError):
     remedy = "compare it with the archive; if so many rows were really withdrawn, raise EXO_ARCHIVE_SHRINK for one run"
 
 
-class ArchiveDuplicateRowsError(ArchiveError):
-    """A row or a key that is there twice."""
-
-    remedy = "download the table again; if it stays so, report it to the archive's help desk"
-
-
 class ArchiveRowsError(ArchiveError):
     """Rows without the identifiers that every row has, or with words where numbers belong."""
 

@@ -29,11 +29,13 @@ import polars as pl
 
 from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
 from exo_assets.archive.parse import as_of
+from exo_assets.archive.rows import separated
 from exo_assets.archive.snapshot.shipped import ORIGIN, SHIPPED, shipped_csv
 from exo_assets.archive.snapshots import (
     RawSnapshot,
     SnapshotCorruptError,
     read_snapshot,
+    retire,
     snapshots,
     store_snapshot,
 )
@@ -74,6 +76,7 @@ class Attempt:
 class Fetched:
     """One archive table as it is to be used now.
 
+    `frame` has each key once, in the order of the keys; `quarantined` rows of the copy were set aside as repeated.
     `source` is live, mirror, last_good, snapshot or absent. `origin` says where the bytes first came from and
     `retrieved_at` when; `as_of` (ISO date) dates their content; `key` is their place in the lake. All are empty for an
     absent table. `attempts` lists the sources that were asked before and why each failed.
@@ -89,6 +92,7 @@ class Fetched:
     retrieved_at: str = ""
     sha256: str = ""
     key: str = ""
+    quarantined: int = 0
 
     @property
     def rows(self) -> int:
@@ -112,6 +116,7 @@ class Fetched:
             "url": self.url,
             "key": self.key,
             "rows": self.rows,
+            "quarantined": self.quarantined,
             "reason": self.reason,
             "attempts": [{"source": a.source, "error": a.error, "message": a.message} for a in self.attempts],
         }
@@ -248,17 +253,22 @@ class ArchiveSource:
         )
         level = logging.WARNING if attempts or source == "snapshot" else logging.INFO
         log.log(level, "%s: %d rows as of %s from %s (%s)", kept.table, kept.rows, kept.as_of, source, copy.url)
+        current = self.lake.version(contract.name)
+        in_use = [kept.key, str(current.notes.get("key", ""))] if current else [kept.key]
+        for old in retire(self.lake, contract.archive_table, self.settings.raw_snapshots_kept, in_use):
+            log.info("%s: the copy %s is beyond the %d that stay", old.table, old.key, self.settings.raw_snapshots_kept)
         return _described(kept, copy.frame, source, attempts, url=copy.url)
 
     def _refuse_shrunk(self, contract: RawContract, copy: Copy) -> None:
         """ArchiveShrunkError when more of the rows in use are missing than the settings allow."""
         current = self.lake.version(contract.name)
         in_use = current.rows if current else 0
-        lost = 1 - copy.frame.height / in_use if in_use else 0.0
+        found = separated(contract, copy.frame).rows.height
+        lost = 1 - found / in_use if in_use else 0.0
         if lost > self.settings.archive_shrink:
             raise ArchiveShrunkError(
                 contract.archive_table,
-                f"{copy.frame.height:,} rows came from {copy.url}, {lost:.0%} fewer than the {in_use:,} in use",
+                f"{found:,} rows came from {copy.url}, {lost:.0%} fewer than the {in_use:,} in use",
             )
 
     def _newer(self, contract: RawContract, copy: Copy, source: str, attempts: list[Attempt]) -> Fetched | None:
@@ -323,10 +333,14 @@ def _not_shipped(contract: RawContract) -> Attempt:
 def _described(
     kept: RawSnapshot, frame: pl.DataFrame, source: str, attempts: tuple[Attempt, ...], url: str | None = None
 ) -> Fetched:
+    split = separated(_contract(kept.table), frame)
+    if split.aside.height:
+        log.warning("%s: %d repeated rows are quarantined", kept.table, split.aside.height)
     return Fetched(
         table=kept.table,
         source=source,
-        frame=frame,
+        frame=split.rows,
+        quarantined=split.aside.height,
         attempts=attempts,
         url=url or kept.url,
         origin=kept.source,

@@ -207,7 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _aggregate(self, table: str, data: bytes, column: str | None) -> None:
         frame = parse_csv(data)
         fault = self.service.pending(table)
-        n = {"count": frame.height + 7, "empty": 0, "duplicated": frame.height + 2}.get(fault, frame.height)
+        n = {"count": frame.height + 7, "empty": 0, "duplicated": frame.height + 2, "same_key": frame.height + 1}.get(
+            fault, frame.height
+        )
         if column is None:
             return self._send(f"count(*)\n{n}\n".encode(), "text/csv")
         if column not in frame.columns:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from exo_assets.archive.contracts import DR25_KOI
 from exo_assets.archive.snapshot.shipped import shipped_frame, write_mirror
-from exo_assets.archive.snapshots import snapshot_bytes, snapshots
+from exo_assets.archive.snapshots import read_snapshot, snapshot_bytes, snapshots
 from exo_resources.archive import errors
 from exo_resources.settings import CHECKOUT
 from tests.archive.conftest import EXCERPT, ROWS, TABLE, MakeSource, files_of
@@ -23,8 +24,6 @@ PERMANENT = {
     "status_404": (errors.ArchiveStatusError, "404"),
     "votable": (errors.ArchiveQueryError, "ORA-00942: no such table"),
     "renamed": (errors.ArchiveHeaderError, r"missing columns \['koi_period'\]"),
-    "duplicated": (errors.ArchiveDuplicateRowsError, "2 rows are exact copies"),
-    "same_key": (errors.ArchiveDuplicateRowsError, "K00001.01"),
     "not_utf8": (errors.ArchiveEncodingError, "line 4 is not UTF-8"),
     "empty": (errors.ArchiveEmptyError, "no rows"),
     "ragged": (errors.ArchiveMalformedError, "Expected 80 columns, got 79"),
@@ -53,6 +52,21 @@ def test_a_permanent_fault_is_named_at_once_and_leaves_nothing(
     assert files_of(archive) == {}
 
 
+@pytest.mark.parametrize(("fault", "aside"), [("duplicated", 2), ("same_key", 1)])
+def test_repeated_rows_are_set_aside_and_stop_nothing(
+    source: MakeSource, replica: Replica, fault: str, aside: int
+) -> None:
+    archive = source()
+    good = archive.fetch(TABLE)
+    replica.fault(TABLE, fault)
+    fetched = archive.fetch(TABLE)
+    assert (fetched.source, fetched.rows, fetched.quarantined) == ("live", ROWS, aside)
+    assert fetched.sha256 != good.sha256 and fetched.notes["quarantined"] == aside
+    assert DR25_KOI.problems(fetched.frame) == []
+    assert fetched.frame["kepoi_name"].equals(good.frame["kepoi_name"])
+    assert read_snapshot(archive.lake, snapshots(archive.lake, TABLE)[-1]).height == ROWS + aside, "raw is verbatim"
+
+
 @pytest.mark.parametrize("fault", TRANSIENT)
 def test_a_transient_fault_that_stays_is_named_after_bounded_tries(
     source: MakeSource, replica: Replica, fault: str
@@ -71,7 +85,7 @@ def test_a_transient_fault_that_passes_is_recovered(source: MakeSource, replica:
     archive = source()
     fetched = archive.fetch(TABLE)
     assert (fetched.source, fetched.rows, fetched.attempts) == ("live", ROWS, ())
-    assert fetched.frame.equals(shipped_frame(TABLE).head(ROWS))
+    assert fetched.frame.equals(shipped_frame(TABLE).head(ROWS).sort("kepoi_name"))
     [kept] = snapshots(archive.lake, TABLE)
     assert snapshot_bytes(archive.lake, kept) == EXCERPT
 
@@ -125,7 +139,7 @@ def test_an_unknown_table_names_the_known_ones(source: MakeSource) -> None:
         source().fetch("tois")
 
 
-@pytest.mark.parametrize("fault", ["truncated", "status_500", "html", "bad_gzip", "not_utf8", "renamed", "same_key"])
+@pytest.mark.parametrize("fault", ["truncated", "status_500", "html", "bad_gzip", "not_utf8", "renamed"])
 def test_a_mirror_on_the_web_gets_the_same_checks(source: MakeSource, replica: Replica, fault: str) -> None:
     expected = {
         "truncated": errors.ArchiveTruncatedError,
@@ -134,7 +148,6 @@ def test_a_mirror_on_the_web_gets_the_same_checks(source: MakeSource, replica: R
         "bad_gzip": errors.ArchiveGzipError,
         "not_utf8": errors.ArchiveEncodingError,
         "renamed": errors.ArchiveHeaderError,
-        "same_key": errors.ArchiveDuplicateRowsError,
     }[fault]
     tmp = source().settings.home / "plain"
     (tmp / "tap").mkdir(parents=True)

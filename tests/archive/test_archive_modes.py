@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from exo_assets.archive.contracts import CONTRACTS, DR25_TCE, TOI
-from exo_assets.archive.parse import to_csv
+from exo_assets.archive.contracts import CONTRACTS, DR25_TCE, PSCOMPPARS, TOI
+from exo_assets.archive.parse import parse_csv, to_csv
 from exo_assets.archive.snapshot.shipped import shipped_csv, write_mirror
-from exo_assets.archive.snapshots import SnapshotCorruptError, read_snapshot, snapshots
-from exo_resources.archive import errors
+from exo_assets.archive.snapshots import (
+    SnapshotCorruptError,
+    followed,
+    read_followed,
+    read_snapshot,
+    retire,
+    snapshots,
+    store_snapshot,
+)
+from exo_resources.archive import ArchiveSource, errors
 from tests.archive.conftest import TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
 from tests.s3_server import s3_bucket
@@ -174,6 +186,108 @@ def test_equal_bytes_are_kept_once_with_their_first_record(source: MakeSource, t
     history = snapshots(archive.lake, "toi")
     assert [(s.as_of, s.rows) for s in history] == [("2017-07-14", 3), ("2020-09-13", 4)]
     assert [read_snapshot(archive.lake, s).height for s in history] == [3, 4]
+
+
+def _shuffled(data: bytes, seed: int) -> bytes:
+    header, *lines = data.splitlines()
+    return b"\n".join([header, *(lines[i] for i in np.random.default_rng(seed).permutation(len(lines)))]) + b"\n"
+
+
+def test_an_order_of_rows_or_columns_is_no_news(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path / "m", "toi", _toi(30), modified=1_500_000_000)
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    first = archive.fetch("toi")
+    before = files_of(archive)
+    for seed in range(3):
+        _put(tmp_path / "m", "toi", _shuffled(_toi(30), seed), modified=1_600_000_000)
+        again = archive.fetch("toi")
+        assert again.frame.equals(first.frame) and again.notes == first.notes
+    _put(tmp_path / "m", "toi", to_csv(parse_csv(_toi(30)).select(pl.all().reverse())[:, ::-1]))
+    assert archive.fetch("toi").notes == first.notes
+    assert files_of(archive) == before
+
+
+def test_a_record_of_old_is_compared_by_content_too(source: MakeSource, tmp_path: Path) -> None:
+    _put(tmp_path / "m", "toi", _toi(30))
+    archive = source("mirror", archive_mirror=str(tmp_path / "m"))
+    first = archive.fetch("toi")
+    record = first.key.replace(".csv.gz", ".json")
+    old = json.loads(archive.lake.get(record))
+    del old["content_sha256"]
+    archive.lake.put(record, json.dumps(old).encode())
+    _put(tmp_path / "m", "toi", _shuffled(_toi(30), 1))
+    assert archive.fetch("toi").notes == first.notes
+    assert snapshots(archive.lake, "toi")[0].content_sha256
+
+
+def _nights(archive: ArchiveSource, folder: Path, days: range, table: str = "toi") -> None:
+    for day in days:
+        _put(folder, table, _toi(3 + day, f"2025-01-{day:02}") if table == "toi" else _planets(day))
+        fetched = archive.fetch(table)
+        archive.lake.write(f"raw_nea__{table}", fetched.frame, notes=fetched.notes)
+        time.sleep(1.01)  # a copy is dated by the second
+
+
+def _planets(day: int) -> bytes:
+    names = [c.name for c in PSCOMPPARS.columns]
+    return "\n".join([",".join(names), ",".join([f"b{day}", *["1"] * (len(names) - 1)])]).encode() + b"\n"
+
+
+def test_older_copies_are_retired_and_the_labels_of_each_stay(source: MakeSource, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    archive = source("mirror", archive_mirror=str(folder), raw_snapshots_kept=2)
+    _nights(archive, folder, range(1, 5))
+    assert [s.as_of for s in snapshots(archive.lake, "toi")] == ["2025-01-03", "2025-01-04"]
+    all_days = followed(archive.lake, "toi")
+    assert [s.as_of for s in all_days] == [f"2025-01-0{day}" for day in range(1, 5)]
+    for day, kept in enumerate(all_days, start=1):
+        rows = read_followed(archive.lake, kept)
+        assert rows.height == 3 + day and set(rows["tfopwg_disp"]) == {"PC"}
+        assert set(rows.columns) <= set(TOI.followed)
+    _nights(archive, folder, range(1, 3), "pscomppars")
+    fewer = source("mirror", archive_mirror=str(folder), raw_snapshots_kept=1)
+    fewer.fetch("pscomppars")
+    assert [s.sha256 for s in snapshots(archive.lake, "pscomppars")] == [fewer.fetch("pscomppars").sha256]
+    assert len(archive.lake.keys("raw/nea/pscomppars")) == 2, "one copy and its record"
+
+
+def test_the_copy_in_use_and_the_newest_of_the_archive_outlive_every_retention(
+    source: MakeSource, tmp_path: Path
+) -> None:
+    folder = tmp_path / "m"
+    archive = source("mirror", archive_mirror=str(folder), raw_snapshots_kept=9)
+    _nights(archive, folder, range(1, 4))
+    in_use = snapshots(archive.lake, "toi")[0].key
+    assert [s.as_of for s in retire(archive.lake, "toi", 1, [in_use])] == ["2025-01-02"]
+    for kept in snapshots(archive.lake, "toi"):
+        archive.lake.put(
+            kept.key.replace(".csv.gz", ".json"), json.dumps(asdict(kept) | {"source": "snapshot"}).encode()
+        )
+    _put(folder, "toi", _toi(20, "2024-01-01"))
+    good = archive.fetch("toi").key
+    time.sleep(1.01)
+    store_snapshot(
+        archive.lake,
+        "toi",
+        _toi(9),
+        parse_csv(_toi(9)),
+        as_of="2026-01-01",
+        source="snapshot",
+        url="",
+        retrieved_at="9",
+    )
+    retire(archive.lake, "toi", 1, [])
+    assert good in [s.key for s in snapshots(archive.lake, "toi")]
+
+
+def test_a_damaged_copy_of_labels_is_not_deleted(source: MakeSource, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    archive = source("mirror", archive_mirror=str(folder), raw_snapshots_kept=9)
+    _nights(archive, folder, range(1, 3))
+    old = snapshots(archive.lake, "toi")[0]
+    archive.lake.put(old.key, gzip.compress(b"not what was stored"))
+    assert retire(archive.lake, "toi", 1, []) == []
+    assert archive.lake.has(old.key)
 
 
 def test_a_copy_without_a_record_was_interrupted_and_does_not_exist(source: MakeSource) -> None:

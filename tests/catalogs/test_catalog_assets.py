@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
-from catalog_rows import KEPLER_227, TRES_2, table
+from catalog_rows import K2_3, KEPLER_227, TOI, TRES_2, table
 
+from exo_assets.archive.contracts import CUMULATIVE
 from exo_assets.archive.parse import parse_csv, to_csv
+from exo_assets.archive.rows import separated
 from exo_assets.archive.snapshot.shipped import shipped_csv
-from exo_assets.archive.snapshots import store_snapshot
+from exo_assets.archive.snapshots import snapshots, store_snapshot
 from exo_assets.catalogs.assets import ASSETS
 from exo_assets.catalogs.checks import CHECKS
 from exo_assets.catalogs.contracts import CONTRACTS
+from exo_assets.features.tabular import build_features
+from exo_assets.training.splits import assign_folds, assign_splits
 from exo_resources.lake import Lake
 
 TABLES = ("cumulative", "toi", "k2pandc", "pscomppars", "q1_q17_dr25_koi")
@@ -80,6 +86,68 @@ def test_a_new_snapshot_adds_a_change_to_the_history(lake: Lake) -> None:
     history = lake.read("core_disposition_history")
     assert history.filter(pl.col("change") == "changed")["signal_id"].to_list() == ["K00752.01"]
     assert history.height == 3
+
+
+KOIS = [
+    KEPLER_227 | {"kepid": str(1000 + n // 3), "kepoi_name": f"K{n:05}.01", "ra": str(280 + n // 3), "koi_srad": str(n)}
+    for n in range(40)
+]
+TOIS = [
+    TOI | {"toi": f"{n + 1}.01", "tid": str(9 + n // 2), "ra": str(10 + n // 2), "pl_orbper": str(1 + n)}
+    for n in range(30)
+]
+K2S = [
+    K2_3 | {"pl_name": f"K2-{n} b", "hostname": f"K2-{n}", "default_flag": "0", "st_rad": rad, "ra": str(170 + n)}
+    for n in range(10)
+    for rad in ("0.5", "0.6", None)
+]
+PLANETS = [
+    {"pl_name": f"K2-{n} b", "pl_orbper": "10.05465350", "ra": str(170 + n), "dec": "-1.4551364"} for n in range(10)
+]
+
+
+@pytest.fixture(scope="module")
+def every_order(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """Digests of every catalogue table, of features and of the training set, over shuffles of every raw table."""
+    sets = {"cumulative": KOIS, "q1_q17_dr25_koi": KOIS[:30], "toi": TOIS, "k2pandc": K2S, "pscomppars": PLANETS}
+    found = []
+    for seed in range(4):
+        lake = Lake(str(tmp_path_factory.mktemp(f"order{seed}")))
+        order = np.random.default_rng(seed)
+        fill(lake, {n: to_csv(table(*(rows[i] for i in order.permutation(len(rows))))) for n, rows in sets.items()})
+        run(lake)
+        digests = {
+            name: v.digest for name in lake.tables() if not name.startswith("raw_") and (v := lake.version(name))
+        }
+        signals = lake.read("core_signals")
+        learned = assign_splits(signals).join(assign_folds(signals, 5), on="star_id").sort("star_id")
+        made = {"features": build_features(signals), "splits and folds": learned}
+        digests |= {name: lake.write(name, frame).digest for name, frame in made.items()}
+        found.append(digests)
+    return found
+
+
+def test_the_order_of_the_archives_rows_changes_no_table(every_order: list[dict[str, str]]) -> None:
+    first = every_order[0]
+    assert {"core_signals", "core_stars", "core_disposition_history", "core_planet_identity", "features"} <= set(first)
+    assert all(other == first for other in every_order)
+
+
+def test_repeated_rows_of_the_archive_are_rows_of_a_table(lake: Lake) -> None:
+    copies = to_csv(table(KEPLER_227, KEPLER_227, TRES_2, TRES_2 | {"koi_depth": None}))
+    fill(lake, {"cumulative": copies})
+    split = separated(CUMULATIVE, parse_csv(copies))
+    [kept] = snapshots(lake, "cumulative")
+    lake.write(CUMULATIVE.name, split.rows, notes={"key": kept.key, "quarantined": split.aside.height})
+    run(lake)
+    aside = lake.read("core_archive_quarantine")
+    assert aside.select("archive_table", "row_key", "reason", "copies", "as_of").rows() == [
+        ("cumulative", "K00752.01", "copy_of_another_row", 1, "2025-09-29"),
+        ("cumulative", "K00001.01", "key_of_another_row", 1, "2025-09-29"),
+    ]
+    assert json.loads(aside["row_json"][1])["kepid"] == "11446443"
+    assert lake.read("core_signals")["signal_id"].to_list() == ["K00001.01", "K00752.01"]
+    assert lake.read("core_signals")["depth_ppm"].null_count() == 0, "the fuller row stays"
 
 
 def test_too_many_broken_rows_stop_the_catalogue_and_say_why(lake: Lake) -> None:

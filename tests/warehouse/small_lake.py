@@ -113,6 +113,15 @@ def fill(lake: Lake) -> None:
         _label("TOI-2.01", "tess", date(2025, 9, 29), "PC", None),
     ]
     write(lake, "core_disposition_history", history)
+    aside = {"archive_table": "toi", "row_key": "1.01", "as_of": "2025-09-29", "row_json": "{}"}
+    write(
+        lake,
+        "core_archive_quarantine",
+        [
+            aside | {"reason": "copy_of_another_row", "copies": 2},
+            aside | {"reason": "key_of_another_row", "copies": 1},
+        ],
+    )
     write(
         lake,
         "core_signals_quarantine",

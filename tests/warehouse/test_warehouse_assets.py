@@ -98,7 +98,10 @@ def test_performance_stands_beside_that_of_the_model_before(night: Night) -> Non
 def test_data_quality_counts_what_was_kept_out_and_where_it_is_from(night: Night) -> None:
     rows = run_query("SELECT kind, item, value, share, as_of::VARCHAR AS as_of FROM mart_data_quality", night[1])
     quarantined = rows.filter(kind="quarantined").sort("item").select("item", "value", "share").rows()
-    assert quarantined == [("kepler: depth_ppm_above_1e+06", 1.0, 0.1), ("kepler: period_days_missing", 1.0, 0.1)]
+    assert quarantined == [
+        ("kepler: depth_ppm_above_1e+06", 1.0, 0.1), ("kepler: period_days_missing", 1.0, 0.1),
+        ("toi: copy_of_another_row", 2.0, 2 / 3), ("toi: key_of_another_row", 1.0, 1 / 3),
+    ]  # fmt: skip
     sources = rows.filter(kind="archive_source")
     assert sources.height == 6
     assert set(sources.select("item", "as_of").rows()) == {("mirror", "2025-09-29")}
