@@ -84,6 +84,15 @@ def check_database(path: Path, rows: Mapping[str, int]) -> None:
     except duckdb_error() as broken:
         raise DatabaseCheckError(f"{path} cannot be opened: {broken}") from broken
     try:
+        check_tables(connection, path, rows)
+    finally:
+        connection.close()
+
+
+def check_tables(connection: Any, path: Path, rows: Mapping[str, int]) -> None:
+    """Read every table of an open database through, and hold it against `rows`; DatabaseCheckError, which names `path`,
+    otherwise."""
+    try:
         present = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
         if present != set(rows):
             raise DatabaseCheckError(
@@ -97,8 +106,6 @@ def check_database(path: Path, rows: Mapping[str, int]) -> None:
                 raise DatabaseCheckError(f"{path}: table {name!r} has {found} rows, not {expected}")
     except duckdb_error() as broken:
         raise DatabaseCheckError(f"{path} cannot be read through: {broken}") from broken
-    finally:
-        connection.close()
 
 
 _CONFINED = {

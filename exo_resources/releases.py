@@ -1,27 +1,31 @@
 """Releases: dated, immutable DuckDB files, one of them `current`.
 
-Belongs here: publishing a release so that `current` names the old one or the new one and never anything else, pruning,
-and verifying. A release is a folder `<id>/` with `exo.duckdb` and `manifest.json`; `current` is a symbolic link to it.
-Does not belong here: what the tables mean (stages) or what may be asked of them (`query.py`).
+Belongs here: publishing a release so that `current` names the old one or the new one and never anything else, setting
+aside what was changed since, and pruning. A release is a folder `<id>/` with `exo.duckdb` and `manifest.json`;
+`current` is a symbolic link to it.
+Does not belong here: one release's files (`release_files.py`), what the tables mean (stages) or what may be asked of
+them (`query.py`).
 
 The order of a publication is what makes a kill at any point harmless: build under a temporary name, check, flush,
 rename the folder to its release id, then rename a new link over `current`. What a killed publisher left behind is
 swept by the next one, under the same lock.
+
+A release whose files are no longer those that were published is renamed to `changed-<id>`, is never read or removed,
+and the last whole one becomes current: by whoever notices it and may write here.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -34,68 +38,44 @@ from exo_resources.duckdb_build import (
     duckdb_error,
     open_read_only,
 )
+from exo_resources.release_files import (
+    DATABASE,
+    FORMAT,
+    MANIFEST,
+    Manifest,
+    Release,
+    ReleaseError,
+    load_release,
+    open_release,
+    problems_of,
+    sha256_of,
+    verified,
+)
+from exo_resources.release_lock import publisher_lock
 
-DATABASE = "exo.duckdb"
-MANIFEST = "manifest.json"
 CURRENT = "current"
 _LOCK = ".lock"
 _BUILDING, _TRASH, _LINK = ".building-", ".trash-", ".current-"
-_FORMAT = 1
+CHANGED = "changed-"
+_READERS_WAIT_S = 1.0
 _ID_TIME = "%Y%m%dT%H%M%SZ"
 _ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
-__all__ = ["Manifest", "Publication", "Release", "ReleaseError", "ReleaseStore", "ReleaseTable"]
+_log = logging.getLogger(__name__)
 
-
-class ReleaseError(RuntimeError):
-    """A release could not be published, found or trusted; the message says what stays in place and what to do."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a release holds. `content` identifies the data and its documentation; `sha256` is the database file's.
-
-    `tables` maps each table to its rows, data version (`digest`) and columns; `info` is what the publisher adds:
-    archive sources and dates, champion, code version.
-    """
-
-    release: str
-    created_at: str
-    content: str
-    sha256: str
-    bytes: int
-    tables: Mapping[str, Mapping[str, Any]]
-    info: Mapping[str, Any] = field(default_factory=dict)
-    format: int = _FORMAT
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows per table."""
-        return {name: int(table["rows"]) for name, table in self.tables.items()}
-
-
-@dataclass(frozen=True)
-class Release:
-    """One release on disk."""
-
-    id: str
-    folder: Path
-    manifest: Manifest
-
-    @property
-    def database(self) -> Path:
-        """The DuckDB file."""
-        return self.folder / DATABASE
+__all__ = ["MANIFEST", "Manifest", "Publication", "Release", "ReleaseError", "ReleaseStore", "ReleaseTable"]
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What `publish` did: `is_new` is False when the current release already holds exactly this."""
+    """What `publish` did: `is_new` is False when the current release already holds exactly this. `set_aside` says, in
+    words, which releases had been changed since they were published and where their files are now."""
 
     release: Release
     is_new: bool
     pruned: tuple[str, ...] = ()
     swept: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
 
 # `ReleaseStore.list` hides the built-in inside the class.
@@ -142,17 +122,18 @@ class ReleaseStore:
 
     def _publish(self, tables: list[ReleaseTable], info: dict[str, Any], validate: Validate | None) -> Publication:
         content = _content(tables)
+        aside = tuple(self._set_changed_aside())
         live = self._current_or_none()
         swept = self._sweep()
-        if live and live.manifest.content == content and not self.problems(live):
+        if live and live.manifest.content == content:
             swept += self._drop_unannounced(live)
-            return Publication(live, is_new=False, swept=tuple(swept))
+            return Publication(live, is_new=False, swept=tuple(swept), set_aside=aside)
         adopted = self._unannounced(live, content)
         swept += self._drop_unannounced(live, but=adopted)
         release = adopted or self._build(tables, content, info, validate)
         self._switch(release)
         pruned = self._prune(release)
-        return Publication(release, is_new=True, pruned=tuple(pruned), swept=tuple(swept))
+        return Publication(release, is_new=True, pruned=tuple(pruned), swept=tuple(swept), set_aside=aside)
 
     def _build(
         self, tables: list[ReleaseTable], content: str, info: dict[str, Any], validate: Validate | None
@@ -172,13 +153,14 @@ class ReleaseStore:
                 release=release_id,
                 created_at=datetime.now(UTC).isoformat(timespec="seconds"),
                 content=content,
-                sha256=_sha256(database),
+                sha256=sha256_of(database),
                 bytes=database.stat().st_size,
                 tables={t.name: {"rows": rows[t.name], "digest": t.digest, "columns": columns[t.name]} for t in tables},
                 info=info,
             )
             _write(building / MANIFEST, json.dumps(asdict(manifest), indent=2, sort_keys=True, default=str))
-            database.chmod(0o444)
+            for path in (database, building / MANIFEST):
+                path.chmod(0o444)
             _sync(building)
             folder = self.folder / release_id
             building.rename(folder)
@@ -202,8 +184,11 @@ class ReleaseStore:
     def _switch(self, release: Release) -> None:
         link = self.folder / f"{_LINK}{uuid.uuid4().hex}"
         link.symlink_to(release.id)
+        current = self.folder / CURRENT
         try:
-            os.replace(link, self.folder / CURRENT)
+            if current.exists() and not current.is_symlink():  # somebody put a copy where the link was
+                current.rename(self._free_name(f"{CHANGED}{CURRENT}"))
+            os.replace(link, current)
         finally:
             link.unlink(missing_ok=True)
         _sync(self.folder)
@@ -211,7 +196,8 @@ class ReleaseStore:
     def _next_id(self, content: str) -> str:
         """UTC time and a digest; later than every release present even when the clock went back."""
         now = datetime.now(UTC).replace(microsecond=0)
-        newest = max((i.split("-")[0] for i in self._ids()), default="")
+        taken = [*self._ids(), *(p.name.removeprefix(CHANGED) for p in self.set_aside())]
+        newest = max((i.split("-")[0] for i in taken if _ID.match(i)), default="")
         if newest and now.strftime(_ID_TIME) <= newest:
             now = datetime.strptime(newest, _ID_TIME).replace(tzinfo=UTC) + timedelta(seconds=1)
         return f"{now.strftime(_ID_TIME)}-{content[:8]}"
@@ -235,8 +221,8 @@ class ReleaseStore:
         """A complete release that its publisher did not live to switch to, if it is the one wanted now."""
         for release_id in reversed(self._newer(live)):
             with suppress(ReleaseError):
-                found = self._load(release_id)
-                if found.manifest.content == content and not self.problems(found):
+                found = load_release(self.folder / release_id)
+                if found.manifest.content == content and not problems_of(found):
                     return found
         return None
 
@@ -265,84 +251,135 @@ class ReleaseStore:
         (self.folder / release_id).rename(trash)
         shutil.rmtree(trash)
 
+    # -- what was changed since --------------------------------------------------------------------------------
+
+    def _set_changed_aside(self) -> Names:
+        """Rename every release whose files are not those that were published, in words what and where to; `current` is
+        the last whole one then. Only under the lock."""
+        link = self.folder / CURRENT
+        live = link.readlink().name if link.is_symlink() else None
+        aside = []
+        for release_id in self._ids():
+            problems = self._problems(release_id)
+            if problems:
+                place = self._free_name(f"{CHANGED}{release_id}")
+                (self.folder / release_id).rename(place)
+                aside.append(f"release {release_id} was changed ({'; '.join(problems)}); set aside as {place}")
+        for said in aside:
+            _log.warning("%s", said)
+        if live is not None and live not in self._ids():
+            whole = self._last_whole(live)
+            if whole:
+                self._switch(whole)
+            else:
+                link.unlink()
+                _sync(self.folder)
+        return aside
+
+    def _problems(self, release_id: str) -> Names:
+        try:
+            return problems_of(load_release(self.folder / release_id), fully=True)
+        except ReleaseError as broken:
+            return [str(broken)]
+
+    def _last_whole(self, before: str) -> Release | None:
+        for release_id in reversed(self._ids()):
+            if release_id < before and not self._problems(release_id):
+                return load_release(self.folder / release_id)
+        return None
+
+    def _free_name(self, name: str) -> Path:
+        taken = (self.folder / name).exists()
+        return self.folder / (f"{name}-{uuid.uuid4().hex[:8]}" if taken else name)
+
+    def set_aside(self) -> list[Path]:
+        """Where releases lie that were changed after their publication; nothing here reads or removes them."""
+        return sorted(self.folder.glob(f"{CHANGED}*")) if self.folder.is_dir() else []
+
     # -- reading -----------------------------------------------------------------------------------------------
 
     def current(self) -> Release | None:
-        """The live release, or None when nothing was ever published."""
+        """The live release as its manifest says, or None when nothing was ever published; the files are not looked at
+        (`serving` does)."""
         link = self.folder / CURRENT
         if not link.is_symlink():
             return None
-        return self._load(link.readlink().name)
+        return load_release(self.folder / link.readlink().name)
+
+    def serving(self, *, fully: bool = False) -> Release | None:
+        """The release to read: the live one, or the last whole one when the live one was changed after its publication.
+
+        What was changed is set aside where this process may do so, and named in the log. `fully` reads the file even
+        when nothing seems to have changed since this process looked last. None when nothing was ever published;
+        ReleaseError when no release is whole.
+        """
+        link = self.folder / CURRENT
+        if not link.is_symlink():
+            return None
+        live = link.readlink().name
+        try:
+            release = load_release(self.folder / live)
+            problems = problems_of(release, fully=fully)
+            if not problems:
+                return release
+        except ReleaseError as broken:
+            problems = [str(broken)]
+        try:
+            with self._lock(min(_READERS_WAIT_S, self.lock_timeout_s)):
+                self._set_changed_aside()
+        except (OSError, ReleaseError) as kept:  # read-only for us, or a publisher is at it
+            _log.warning("release %s was changed (%s) and cannot be set aside: %s", live, "; ".join(problems), kept)
+        moved = self._current_or_none()
+        whole = moved if moved and not problems_of(moved) else self._last_whole(live)
+        if whole is None:
+            raise ReleaseError(
+                f"release {live} in {self.folder} is damaged and no other is whole: {'; '.join(problems)}; "
+                "`exo run` publishes again"
+            )
+        _log.warning("release %s was changed after its publication; the last whole one, %s, is read", live, whole.id)
+        return whole
 
     def open_current(self) -> Any:
-        """A read-only DuckDB connection to the live release; ReleaseError with the remedy when there is none.
+        """A read-only DuckDB connection to the release that `serving` names; ReleaseError with the remedy when there is
+        none.
 
         The link is resolved first: a process that holds one release and asks again gets the newer one, not DuckDB's
         cached handle of the old.
         """
-        for _ in range(3):
-            release = self.current()
+        for last in (False, False, True):
+            release = self.serving()
             if release is None:
                 break
             try:
                 return self.open(release)
             except ReleaseError:
-                if release.database.exists():  # else it was pruned since: ask for the current one again
+                if last:  # else it was pruned or changed since: ask for the current one again
                     raise
-        raise ReleaseError(f"there is no release in {self.folder} yet; run `exo run` to build and publish one")
+        raise ReleaseError(self._none_yet())
+
+    def _none_yet(self) -> str:
+        aside = ", ".join(path.name for path in self.set_aside())
+        why = f" (changed after their publication and set aside: {aside})" if aside else " yet"
+        return f"there is no release in {self.folder}{why}; run `exo run` to build and publish one"
 
     def find(self, release_id: str) -> Release | None:
         """The release with that id, or None when it is not there (any more)."""
-        return self._load(release_id) if release_id in self._ids() else None
+        return load_release(self.folder / release_id) if release_id in self._ids() else None
 
     @staticmethod
     def open(release: Release) -> Any:
-        """A read-only DuckDB connection to one release; ReleaseError when it cannot be opened or was cut."""
-        try:
-            size = release.database.stat().st_size
-        except OSError as missing:
-            raise ReleaseError(f"release {release.id} cannot be opened: {missing}") from missing
-        if size != release.manifest.bytes:
-            raise ReleaseError(
-                f"release {release.id} is damaged: {release.database} has {size} bytes, its manifest says "
-                f"{release.manifest.bytes}; restore it, or remove the folder and run `exo run` to publish again"
-            )
-        try:
-            return open_read_only(release.database.resolve())
-        except duckdb_error() as broken:
-            raise ReleaseError(f"release {release.id} cannot be opened: {broken}") from broken
-
-    def problems(self, release: Release) -> Names:
-        """Every way the files of `release` differ from its manifest; an empty list when they do not."""
-        path, manifest = release.database, release.manifest
-        try:
-            size = path.stat().st_size
-            if size != manifest.bytes:
-                return [f"{path} has {size} bytes, the manifest says {manifest.bytes}"]
-            digest = _sha256(path)
-        except OSError as missing:
-            return [f"{path} cannot be read: {missing}"]
-        return [] if digest == manifest.sha256 else [f"{path} has sha256 {digest}, not {manifest.sha256}"]
+        """A read-only DuckDB connection to one release; ReleaseError when it is not what was published."""
+        return open_release(release)
 
     def verify(self, release: Release | str | None = None) -> Release:
         """Hold a release (default: the current one) against its manifest; ReleaseError when it differs."""
         if release is None:
             release = self.current()
             if release is None:
-                raise ReleaseError(f"there is no release in {self.folder} yet; run `exo run`")
+                raise ReleaseError(self._none_yet())
         elif isinstance(release, str):
-            release = self._load(release)
-        problems = self.problems(release)
-        if not problems:
-            try:
-                check_database(release.database.resolve(), release.manifest.rows)
-            except (DatabaseCheckError, duckdb_error()) as broken:
-                problems = [str(broken)]
-        if problems:
-            raise ReleaseError(
-                f"release {release.id} is damaged: {'; '.join(problems)}; publish again (`exo run`) to replace it"
-            )
-        return release
+            release = load_release(self.folder / release)
+        return verified(release)
 
     def _current_or_none(self) -> Release | None:
         """The live release; None also when its files are damaged beyond reading: publishing then replaces it."""
@@ -356,22 +393,6 @@ class ReleaseStore:
             return []
         return sorted(p.name for p in self.folder.iterdir() if _is_release(p))
 
-    def _load(self, release_id: str) -> Release:
-        folder = self.folder / release_id
-        try:
-            stored = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            manifest = Manifest(**stored)
-        except (OSError, ValueError, TypeError) as broken:
-            raise ReleaseError(
-                f"release {release_id!r} in {self.folder} has no readable manifest ({broken}); "
-                "publish again (`exo run`)"
-            ) from broken
-        if manifest.format != _FORMAT:
-            raise ReleaseError(
-                f"release {release_id!r} has manifest format {manifest.format}, this Exo reads {_FORMAT}"
-            )
-        return Release(release_id, folder, manifest)
-
     def list(self) -> Releases:
         """All readable releases up to the current one, oldest first."""
         live = self._current_or_none()
@@ -379,34 +400,13 @@ class ReleaseStore:
         for release_id in self._ids():
             if live is None or release_id <= live.id:
                 with suppress(ReleaseError):  # damaged, or pruned between the listing and the reading
-                    found.append(self._load(release_id))
+                    found.append(load_release(self.folder / release_id))
         return found
 
     # -- one publisher at a time -------------------------------------------------------------------------------
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Held by one publisher, across processes; the kernel frees it when the holder dies."""
-        descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            deadline = time.monotonic() + self.lock_timeout_s
-            while True:
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
-                        raise ReleaseError(
-                            f"process {holder} has been publishing in {self.folder} for more than "
-                            f"{self.lock_timeout_s:g} s; wait for it or stop it, then publish again"
-                        ) from None
-                    time.sleep(0.05)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)
+    def _lock(self, timeout_s: float | None = None) -> AbstractContextManager[None]:
+        return publisher_lock(self.folder / _LOCK, self.lock_timeout_s if timeout_s is None else timeout_s)
 
     @contextmanager
     def _errors_named(self, doing: str) -> Iterator[None]:
@@ -428,12 +428,7 @@ def _is_release(path: Path) -> bool:
 
 def _content(tables: Sequence[ReleaseTable]) -> str:
     described = sorted([t.name, t.digest, t.description, sorted(t.columns.items())] for t in tables)
-    return hashlib.sha256(json.dumps([_FORMAT, described]).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps([FORMAT, described]).encode()).hexdigest()
 
 
 def _write(path: Path, text: str) -> None:

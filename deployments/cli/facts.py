@@ -78,13 +78,15 @@ def champion(lake: Lake) -> dict[str, Any] | None:
 
 
 def release(settings: Settings) -> dict[str, Any] | None:
-    """The live release, or None before the first one."""
+    """The release that is read, its file held against its digest, or None before the first one; `set_aside` are those
+    that were changed after their publication."""
     from exo_resources.releases import ReleaseError, ReleaseStore
 
+    store = ReleaseStore(settings.releases, settings.releases_kept)
     try:
-        current = ReleaseStore(settings.releases, settings.releases_kept).current()
+        current = store.serving(fully=True)
     except ReleaseError as error:
-        return {"id": None, "problem": str(error)}
+        return {"id": None, "problem": str(error), "set_aside": [str(path) for path in store.set_aside()]}
     if current is None:
         return None
     return {
@@ -95,6 +97,7 @@ def release(settings: Settings) -> dict[str, Any] | None:
         "rows": sum(current.manifest.rows.values()),
         "bytes": current.manifest.bytes,
         "champion_digest": (current.manifest.info.get("champion") or {}).get("digest"),
+        "set_aside": [str(path) for path in store.set_aside()],
     }
 
 

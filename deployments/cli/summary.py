@@ -166,6 +166,12 @@ def _places(console: Console, facts: dict[str, Any]) -> None:
         )
         console.print('             exo query "SELECT * FROM mart_candidates LIMIT 10"', markup=False)
         _behind(console, "release", release["champion_digest"], facts["champion"])
+    for path in release["set_aside"] if release else ():
+        console.print(
+            f"  ! {path} was changed after its publication and is not read; delete it when you have looked at it",
+            style="bold yellow",
+            markup=False,
+        )
     _library(console, facts["library"], released=release is not None)
     if endpoint["healthy"]:
         console.print(f"  endpoint   {endpoint['url']}  model {endpoint['model_version']}", markup=False)

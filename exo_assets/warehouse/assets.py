@@ -342,7 +342,7 @@ def out_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  #
         done = releases.publish(tables, info, validate=_failing_tests)
     except ReleaseError as error:
         raise dg.Failure(str(error)) from error
-    for line in stale:
+    for line in (*stale, *done.set_aside):
         context.log.warning("%s", line)
     context.log.info("release %s: %s", done.release.id, "published" if done.is_new else "unchanged, still current")
     return _published(done)
@@ -400,6 +400,7 @@ def _published(done: "Publication") -> dg.MaterializeResult:  # type: ignore[typ
             "manifest": dg.MetadataValue.json(dict(manifest.info)),
             "pruned": dg.MetadataValue.json(list(done.pruned)),
             "swept": dg.MetadataValue.json(list(done.swept)),
+            "set_aside": dg.MetadataValue.json(list(done.set_aside)),
         },
     )
 
