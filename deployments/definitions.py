@@ -32,6 +32,7 @@ from exo_assets.lightcurves import assets as lightcurves
 from exo_assets.lightcurves import validation_assets as validation
 from exo_assets.scoring import assets as scoring
 from exo_assets.scoring import checks as scoring_checks
+from exo_assets.scoring import found_assets as scoring_found
 from exo_assets.serving import assets as serving
 from exo_assets.training import assets as training
 from exo_assets.warehouse import assets as warehouse
@@ -55,6 +56,7 @@ ASSETS = (
     *evaluation.ASSETS,
     *events.ASSETS,
     *scoring.ASSETS,
+    *scoring_found.ASSETS,
     *warehouse.ASSETS,
     *dossiers.ASSETS,
     *serving.ASSETS,

@@ -254,12 +254,12 @@ class ReleaseStore:
     # -- what was changed since --------------------------------------------------------------------------------
 
     def _set_changed_aside(self) -> Names:
-        """Rename every release whose files are not those that were published, in words what and where to; `current` is
-        the last whole one then. Only under the lock."""
+        """Rename every release that stays whose files are not those that were published, in words what and where to;
+        `current` is the last whole one then. Only under the lock."""
         link = self.folder / CURRENT
         live = link.readlink().name if link.is_symlink() else None
         aside = []
-        for release_id in self._ids():
+        for release_id in sorted({*self._ids()[-self.keep :], *({live} & set(self._ids()))}):
             problems = self._problems(release_id)
             if problems:
                 place = self._free_name(f"{CHANGED}{release_id}")

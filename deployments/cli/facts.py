@@ -52,6 +52,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "release": release(settings),
         "library": library(settings),
         "candidates": sound(lambda: candidates(lake)) or [],
+        "found": sound(lambda: found(lake)),
         "endpoint": endpoint(settings),
         "problems": problems,
     }
@@ -249,3 +250,29 @@ def candidates(lake: Lake, top: int = TOP) -> list[dict[str, Any]]:
     found = lake.read("mart_candidates")
     shown: list[dict[str, Any]] = finite(found.sort("rank").head(top).select(CANDIDATE_COLUMNS).to_dicts())
     return shown
+
+
+FOUND_COLUMNS = (
+    *("rank", "tce_id", "mission", "probability_planet", "verdict", "period_days", "depth_ppm", "snr"),
+    *("flags", "reasons"),
+)
+
+
+def found(lake: Lake, top: int = TOP) -> dict[str, Any] | None:
+    """What the search found, and the best of it that is in no catalogue; None before anything was judged."""
+    import polars as pl
+
+    if lake.version("mart_found_signals") is None:
+        return None
+    rows = lake.read("mart_found_signals").sort("rank", nulls_last=True)
+    new = rows.filter(~pl.col("is_in_catalogue"))
+    ranked = new.filter(pl.col("rank").is_not_null())
+    return {
+        "signals": rows.height,
+        "in_catalogue": rows.height - new.height,
+        "in_no_catalogue": new.height,
+        "ranked_in_no_catalogue": ranked.height,
+        "below_threshold": int(new["below_threshold"].sum()),
+        "not_judged": new["not_judged"].count(),
+        "best": finite(ranked.head(top).select(FOUND_COLUMNS).to_dicts()),
+    }

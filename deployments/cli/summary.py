@@ -31,6 +31,7 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
         )
     _champion(console, facts)
     _candidates(console, facts)
+    _found(console, facts["found"])
     _places(console, facts)
     _problems(console, facts["problems"])
     if facts["published_with_standing_champion"]:
@@ -151,6 +152,27 @@ def _candidates(console: Console, facts: dict[str, Any]) -> None:
             overflow="ellipsis",
             no_wrap=True,
         )
+
+
+def _found(console: Console, found: dict[str, Any] | None) -> None:
+    """What the search found that no catalogue has, the most likely planets first."""
+    if found is None:
+        return
+    ranked, flagged = found["ranked_in_no_catalogue"], "below the thresholds and not ranked"
+    _heading(console, f"found tonight, in no catalogue: {ranked} ranked, {found['below_threshold']} {flagged}")
+    if found["not_judged"]:
+        console.print(f"  ! {found['not_judged']} not judged: mart_found_signals says why", style="bold yellow")
+    for row in found["best"]:
+        signal = f"{row['rank']:>2}  {row['tce_id']:<22}{row['mission']:<8}{row['probability_planet']:.4f}"
+        measured = f"{row['period_days']:.4g} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
+        flags = f"  ({row['flags']})" if row["flags"] else ""
+        console.print(
+            f"  {signal}  {row['verdict']:<16}{measured}{flags}", markup=False, overflow="ellipsis", no_wrap=True
+        )
+    console.print(
+        f"  {found['in_catalogue']} more that it found are catalogued: mart_found_signals has both judgements of each",
+        markup=False,
+    )
 
 
 def _places(console: Console, facts: dict[str, Any]) -> None:

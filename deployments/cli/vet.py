@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
+    from exo_assets.lightcurves.planning import KnownStar
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
 
@@ -79,8 +80,10 @@ def vet(
     searched = 0
     for name, segments in stars.items():
         err().print(f"{name}: {sum(map(len, segments)):,} points", markup=False)
-        known = catalogue.density_sun(name) if density is None else density
-        search = replace(plain, density_sun=known) if isfinite(known) else plain
+        known = catalogue.known(name)
+        if density is not None:
+            known = replace(known, density_sun=density)
+        search = replace(plain, density_sun=known.density_sun) if isfinite(known.density_sun) else plain
         try:
             star = _searched(segments, search, place)
         except ValueError as error:
@@ -171,19 +174,20 @@ def _told(signal: Signal) -> None:
     )
 
 
-def _found(star: Star, name: str, density_sun: float) -> list[Found]:
+def _found(star: Star, name: str, known: KnownStar) -> list[Found]:
     """What is printed of each signal; the judgement follows."""
     from deployments.cli.vet_judge import UNJUDGED, Found
-    from exo_assets.features.curve_in_hand import seen_on
-    from exo_assets.lightcurves.search_rows import measured
+    from exo_assets.features.curve_in_hand import seen_of_found
+    from exo_assets.lightcurves.star_tasks import found_rows
 
     out = []
-    all_seen = seen_on(star.curve, [s.transit.ephemeris for s in star.signals], density_sun)
-    for signal, seen in zip(star.signals, all_seen, strict=True):
+    found = found_rows(star, name, known.signals)
+    all_seen = seen_of_found(star.curve, known.signals, found, known.density_sun)
+    for told, seen in zip(found, all_seen, strict=True):
         row: dict[str, Any] = {
             "target": name,
             "mission": star.curve.mission or None,
-            **measured(signal),
+            **{column: value for column, value in told.items() if column not in ("tce_id", "star_id", "mission")},
             "flux": star.curve.flux_kind,
             "diagnostics": {c: v for c, v in seen.diagnostics.items() if v is not None},
             "diagnostics_problem": seen.no_diagnostics,

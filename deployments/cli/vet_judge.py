@@ -6,8 +6,8 @@ Belongs here: from signals that were found to the champion's words and pictures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
     import polars as pl
 
     from exo_assets.features.curve_in_hand import Seen
+    from exo_assets.lightcurves.planning import KnownStar
     from exo_assets.training.view_reasons import ViewReasons
     from exo_resources.settings import Settings
 
-SUN_RADIUS_EARTH = 109.076
-"""Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
-FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
-"""What the judgement knows of a signal beside its star and its light curve."""
 UNJUDGED: dict[str, Any] = dict.fromkeys(
     (
         *("star", "probability_planet", "verdict", "prediction_set", "reasons"),
@@ -47,52 +44,39 @@ class KnownStars:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._read = False
-        self._signals: pl.DataFrame | None = None
 
-    def _of(self, target: str) -> pl.DataFrame | None:
-        import polars as pl
-
+    @cached_property
+    def _signals(self) -> pl.DataFrame:
         from deployments.cli.score import known_signals
-        from exo_assets.lightcurves.planning import NAMED, with_star_names
+        from exo_assets.catalogs.contracts import CORE_SIGNALS
 
-        if not self._read:
-            signals = known_signals(self._settings)
-            self._signals = None if signals is None else with_star_names(signals)
-            self._read = True
-        return None if self._signals is None else self._signals.filter(pl.col(NAMED) == target)
+        signals = known_signals(self._settings)
+        return CORE_SIGNALS.empty() if signals is None else signals
 
-    def density_sun(self, target: str) -> float:
-        """Density over the Sun's, as the night takes it; nan when it is not known."""
+    @cached_property
+    def stars(self) -> pl.DataFrame:
+        """What is known of each star (`found.named_stars`)."""
+        from exo_assets.scoring.found import named_stars
+
+        return named_stars(self._signals)
+
+    def known(self, target: str) -> KnownStar:
+        """Density and signals of a star, as the night takes them."""
         from exo_assets.lightcurves.buckets import bucket_of
         from exo_assets.lightcurves.planning import UNKNOWN, known_stars
 
-        rows = self._of(target)
-        if rows is None or rows.is_empty():
-            return UNKNOWN.density_sun
-        return known_stars(rows, bucket_of(target)).get(target, UNKNOWN).density_sun
-
-    def about(self, target: str) -> dict[str, Any]:
-        """What is known of a star, by column; empty when nothing is."""
-        from exo_assets.catalogs.contracts import STAR_COLUMNS
-
-        rows = self._of(target)
-        known = [] if rows is None else rows.select(STAR_COLUMNS).head(1).to_dicts()
-        return {name: value for star in known for name, value in star.items() if value is not None}
-
-    def count(self, target: str) -> int:
-        """How many signals it knows of a star, by the mission that has most; they are judged as one family."""
-        from exo_assets.features.tabular import count_signals
-
-        rows = self._of(target)
-        counts = [] if rows is None else count_signals(rows)["n_signals"].to_list()
-        return max(counts, default=0)
+        try:
+            bucket = bucket_of(target)
+        except ValueError:  # the name of a file, of a star that no mission's input catalogue has
+            return UNKNOWN
+        return known_stars(self._signals, bucket).get(target, UNKNOWN)
 
 
 def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -> None:
     """Put the champion's judgement into the rows, or why there is none."""
     from deployments.cli.score import load_champion
     from exo_assets.scoring.explain import judge_and_explain
+    from exo_assets.scoring.found import NAMED, family_counts, remarks
 
     known = [one for one in found if one.row["mission"] and not one.row["problem"]]
     for one in found:
@@ -106,11 +90,15 @@ def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -
         for one in known:
             one.row["problem"] = f"not judged: {error.message} ({error.remedy})"
         return
-    judged, argued = judge_and_explain(_as_signals(known, catalogue), vetter, _star_counts(known, catalogue))
+    rows = _as_found(known)
+    in_catalogue = set(rows["star_id"]) & set(catalogue.stars[NAMED])
+    counts = family_counts(rows, catalogue.stars)
+    judged, argued = judge_and_explain(_as_signals(rows, known, catalogue), vetter, counts)
     for one, said, why in zip(known, judged.iter_rows(named=True), argued, strict=True):
         row = one.row
         row |= {name: said[name] for name in ("probability_planet", "verdict", "prediction_set", "reasons")}
-        row["problem"] = "; ".join(_remarks(said, vetter.unfamiliar(row["mission"]))) or None
+        row["star"] = "as the catalogue has it" if row["target"] in in_catalogue else "unknown"
+        row["problem"] = "; ".join(remarks(said, vetter.unfamiliar(row["mission"]))) or None
         one.argued = why
         if why is None:
             row["views_problem"] = vetter.unseen_views(row["mission"]) or one.seen.no_views or said["unusable"]
@@ -119,49 +107,28 @@ def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -
         row["views"], row["views_problem"] = why.as_json(), why.note
 
 
-def _remarks(said: Mapping[str, Any], caution: str | None) -> Iterator[str]:
-    """What is to be told of a judgement: that there is none, values that counted as unknown, a mission never seen."""
-    if said["unusable"]:
-        yield said["unusable"]
-    if said["problems"]:
-        yield f"taken as unknown: {said['problems']}"
-    if caution and not said["unusable"]:
-        yield caution
-
-
-def _star_counts(known: list[Found], catalogue: KnownStars) -> pl.DataFrame:
-    """How many signals the catalogue knows of each star; more may have been found."""
+def _as_found(known: list[Found]) -> pl.DataFrame:
+    """The signals as the night's table has them: `tce_id` (here a number), `star_id`, `mission` and what was fitted."""
     import polars as pl
 
-    targets = sorted({one.row["target"] for one in known})
-    return pl.DataFrame({"mission_star_id": targets, "n_signals": [catalogue.count(target) for target in targets]})
+    from exo_assets.scoring.found import FITTED
 
-
-def _as_signals(known: list[Found], catalogue: KnownStars) -> pl.DataFrame:
-    """The signals in the catalogue's columns, with what was seen of them."""
-    import polars as pl
-
-    from exo_assets.features.curve_in_hand import beside
-    from exo_assets.scoring.score import MEASURED
-
-    stars = []
-    for one in known:
-        star = catalogue.about(one.row["target"])
-        one.row["star"] = "as the catalogue has it" if star else "unknown"
-        star.update({name: one.row[name] for name in FITTED})
-        radius = star.get("star_radius_sun")
-        if radius:
-            star["radius_earth"] = radius * SUN_RADIUS_EARTH * (max(one.row["depth_ppm"], 0.0) / 1e6) ** 0.5
-        stars.append(star)
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
+            "tce_id": [str(number) for number in range(len(known))],
+            "star_id": [one.row["target"] for one in known],
             "mission": [one.row["mission"] for one in known],
-            "signal_id": [str(i) for i in range(len(known))],
-            "mission_star_id": [one.row["target"] for one in known],
-            **{n: pl.Series([star.get(n) for star in stars], dtype=pl.Float64, strict=False) for n in MEASURED},
+            **{n: pl.Series([one.row[n] for one in known], dtype=pl.Float64, strict=False) for n in FITTED},
         }
     )
-    return beside(frame, [one.seen for one in known])
+
+
+def _as_signals(rows: pl.DataFrame, known: list[Found], catalogue: KnownStars) -> pl.DataFrame:
+    """The signals in the catalogue's columns, with what was seen of them."""
+    from exo_assets.features.curve_in_hand import beside
+    from exo_assets.scoring.found import as_signals
+
+    return beside(as_signals(rows, catalogue.stars), [one.seen for one in known])
 
 
 def draw_views(found: list[Found]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,10 +16,11 @@ import polars as pl
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX
 from exo_assets.features.seen_views import SEEN_VIEWS, VIEWS, Floats, stacked_views
-from exo_assets.features.signal_tasks import viewed
+from exo_assets.features.signal_tasks import Place, others_of, places, viewed
 from exo_assets.features.views import ViewError, views
 from exo_assets.lightcurves.clean import CleanCurve, remasked
 from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.star_tasks import Catalogued
 from exo_assets.lightcurves.trapezoid import FitError, fit
 
 
@@ -33,21 +35,29 @@ class Seen:
     no_views: str | None = None
 
 
-def seen_on(curve: CleanCurve, places: Sequence[Ephemeris], density_sun: float) -> list[Seen]:
-    """Diagnostics and views of each of a star's signals, all of which `places` has; `density_sun` is nan when unknown.
+def seen_of_found(
+    curve: CleanCurve, catalogued: Sequence[Catalogued], found: Sequence[Mapping[str, Any]], density_sun: float
+) -> list[Seen]:
+    """`seen_on` of each of `found` (rows of `core_search`), beside those that the catalogue has on the star."""
+    wanted = places(catalogued, found)
+    of_tce = {place.tce_id: seen for place, seen in zip(wanted, seen_on(curve, wanted, density_sun), strict=True)}
+    return [of_tce[row["tce_id"]] for row in found]
+
+
+def seen_on(curve: CleanCurve, of: Sequence[Place], density_sun: float) -> list[Seen]:
+    """Diagnostics and views of each of a star's signals, all of which `of` has; `density_sun` is nan when unknown.
 
     As the night does it: signals are fitted and measured with the transits of all masked while the trend is found, and
     the views are made around the fitted ephemerides, which then are what is masked.
     """
-    masked = remasked(curve, places)
-    fitted, measured, lacking = list(places), [], []
-    for number, place in enumerate(places):
+    masked = remasked(curve, [place.ephemeris for place in of])
+    fitted, measured, lacking = [place.ephemeris for place in of], [], []
+    for number, place in enumerate(of):
         row: Mapping[str, float | int | None] = {}
         problem = None
         try:
-            transit = fit(masked.time_bjd, masked.flux, masked.flux_err, place)
-            others = [other for other in places if other is not place]
-            row = as_row(diagnose(masked, transit, others=others, density_sun=density_sun))
+            transit = fit(masked.time_bjd, masked.flux, masked.flux_err, place.ephemeris)
+            row = as_row(diagnose(masked, transit, others=others_of(place, of), density_sun=density_sun))
             fitted[number] = transit.ephemeris
         except (FitError, ValueError) as error:
             problem = str(error)

@@ -22,7 +22,7 @@ _SIGNAL = (
     Column(
         "signal_id",
         S,
-        "Name of the catalogued signal; of the threshold-crossing event where it is none",
+        "Name of the catalogued signal; of the threshold-crossing event where it is none, or a harmonic of one",
         nullable=False,
     ),
     STAR_ID,

@@ -29,13 +29,19 @@ HOURS = 24.0
 
 @dataclass(frozen=True)
 class Place:
-    """A signal to be measured: its name, where it was found (None: it was not) and where its transits are."""
+    """A signal to be measured: its name, where it was found (None: it was not) and where its transits are. `form_of` is
+    the catalogued signal that it is at another period, or was found as once more."""
 
     signal_id: str
     tce_id: str | None
     origin: str
     ephemeris: Ephemeris
     secondary_phase: float = 0.5
+    form_of: str | None = None
+
+    def is_one_with(self, other: Place) -> bool:
+        """Whether both are forms of one signal: then the transits of one say nothing against the other."""
+        return bool({self.signal_id, self.form_of or self.signal_id} & {other.signal_id, other.form_of})
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,8 @@ def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]])
     """The signals of a star: those of the catalogue, where the search found them or else where the catalogue has
     them, and those that only the search found. `found` are rows of `core_search`.
 
-    A harmonic of a catalogued signal is that signal, found at another period. A catalogued signal without an epoch
-    that was not found cannot be placed, and is left out.
+    A harmonic of a catalogued signal is that signal, found at another period: both are measured, each as if the other
+    were not there. A catalogued signal without an epoch that was not found cannot be placed, and is left out.
     """
     rows = list(found)
     same = {row["signal_id"]: row for row in reversed(rows) if row["match"] == "same"}
@@ -64,8 +70,15 @@ def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]])
         for s in catalogued
         if s.signal_id in same or s.is_placed
     ]
-    new = [row for row in rows if row["match"] == "none"]
-    return (*out, *(Place(row["tce_id"], row["tce_id"], "search", place_of(row)) for row in new))
+    own = {place.tce_id for place in out}
+    new = [row for row in rows if row["tce_id"] not in own]
+    found_only = (Place(row["tce_id"], row["tce_id"], "search", place_of(row), form_of=row["signal_id"]) for row in new)
+    return (*out, *found_only)
+
+
+def others_of(place: Place, of: Sequence[Place]) -> list[Ephemeris]:
+    """The star's other signals, whose transits are left out when `place` is measured."""
+    return [other.ephemeris for other in of if other is not place and not place.is_one_with(other)]
 
 
 def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
@@ -73,9 +86,9 @@ def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
     curve = _curve(tables, work)
     rows = []
     for place in work.places:
-        others = [p.ephemeris for p in work.places if p is not place]
         try:
             transit = fit(curve.time_bjd, curve.flux, curve.flux_err, place.ephemeris)
+            others = others_of(place, work.places)
             measured = as_row(diagnose(curve, transit, others=others, density_sun=work.density_sun))
         except (FitError, ValueError) as error:
             rows.append({**_named(place, curve), "reason": str(error)})

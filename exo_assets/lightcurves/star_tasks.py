@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from exo_assets.lightcurves.chain import search_curve
+from exo_assets.lightcurves.chain import Star, search_curve
 from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
@@ -103,25 +103,30 @@ def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     density = work.density_sun if np.isfinite(work.density_sun) else 1.0
     star = search_curve(curve, SearchSettings(density_sun=density, signals_max=SIGNALS_MAX))
-    span = float(curve.time_bjd[0]), float(curve.time_bjd[-1])
-    rows = [
-        {
-            "tce_id": f"{work.star_id}-{number:02d}",
-            "star_id": work.star_id,
-            "mission": curve.mission,
-            "number": number,
-            **measured(signal),
-            "density_sun": density,
-            **_matched(signal.transit.ephemeris, work.catalogued, span),
-        }
-        for number, signal in enumerate(star.signals, start=1)
-    ]
+    rows = [{**row, "density_sun": density} for row in found_rows(star, work.star_id, work.catalogued)]
     return pl.DataFrame(rows, schema=CORE_SEARCH.schema)
 
 
-def _matched(
+def found_rows(star: Star, star_id: str, catalogued: tuple[Catalogued, ...]) -> list[dict[str, object]]:
+    """A row of `core_search`, but for the density that was searched for, of each signal that was found."""
+    span = float(star.curve.time_bjd[0]), float(star.curve.time_bjd[-1])
+    return [
+        {
+            "tce_id": f"{star_id}-{number:02d}",
+            "star_id": star_id,
+            "mission": star.curve.mission,
+            "number": number,
+            **measured(signal),
+            **matched(signal.transit.ephemeris, catalogued, span),
+        }
+        for number, signal in enumerate(star.signals, start=1)
+    ]
+
+
+def matched(
     place: Ephemeris, catalogued: tuple[Catalogued, ...], span_bjd: tuple[float, float]
 ) -> dict[str, str | float | None]:
+    """`match`, `signal_id` and `period_ratio` of `core_search`: which of the star's catalogued signals `place` is."""
     found = match(place, [signal.place for signal in catalogued], span_bjd)
     if found is None:
         return {"match": "none", "signal_id": None, "period_ratio": None}

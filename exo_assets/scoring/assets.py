@@ -52,11 +52,11 @@ def out_scores_all(
     from exo_assets.scoring.batch import FAILURE
     from exo_assets.scoring.score import prepare
 
-    ref, files, vetter = _opened(ml_vetter_champion, registry)
+    ref, files, vetter = opened(ml_vetter_champion, registry)
     signals = with_diagnostics(core_signals, feat_signal_diagnostics).sort("signal_id")
     signals = signal_views.beside(signals, feat_view_index)
     prepared = prepare(signals, vetter)
-    results = _in_batches(prepared.features, files, ray_runtime)
+    results = in_batches(prepared.features, files, ray_runtime)
     unusable, failed = prepared.rows["unusable"], results[FAILURE]
     if results.height and failed.null_count() == 0:
         raise dg.Failure(f"{ref} scored not one of {results.height} signals; the first reason: {failed[0]}")
@@ -117,7 +117,7 @@ def out_view_explanations(
     from exo_assets.pictures import image
     from exo_assets.scoring.view_explanations import RESULT, asked_for, pictures, why_empty
 
-    ref, files, vetter = _opened(ml_vetter_champion, registry)
+    ref, files, vetter = opened(ml_vetter_champion, registry)
     asked = asked_for(core_signals, feat_view_index, vetter)
     found, shown = pl.DataFrame(schema=RESULT), dict[str, bytes]()
     if asked.signals.height:
@@ -147,7 +147,7 @@ def out_view_explanations(
     )
 
 
-def _opened(ml_vetter_champion: pl.DataFrame, registry: Any) -> tuple[ModelRef, Any, Any]:
+def opened(ml_vetter_champion: pl.DataFrame, registry: Any) -> tuple[ModelRef, Any, Any]:
     """The champion: which it is, its files for the cluster, and the model that they hold."""
     from exo_assets.scoring.batch import load_model, model_files
 
@@ -166,7 +166,7 @@ def _explained(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataF
     return pl.concat([pl.DataFrame(schema=RESULT), *ray_runtime.map(explain_batch, files, batches)])
 
 
-def _in_batches(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:
+def in_batches(features: pl.DataFrame, files: Any, ray_runtime: Any) -> pl.DataFrame:
     """`score_resilient` of all rows, in batches on the cluster; the order of rows is not kept."""
     from exo_assets.scoring.batch import RESULT, score_batch, to_arrow
 

@@ -69,4 +69,38 @@ def dispositions_sum_to_one(context: dg.AssetCheckExecutionContext) -> dg.AssetC
     return dg.AssetCheckResult(passed=worst <= ROUNDING, metadata={"largest_deviation": worst})
 
 
-CHECKS: list[dg.AssetChecksDefinition] = [every_signal_accounted_for, few_signals_lost, dispositions_sum_to_one]
+@dg.asset_check(
+    asset="out_found_scores",
+    additional_deps=["core_found_signals"],
+    blocking=True,
+    required_resource_keys={"lake"},
+    description="Every signal that the search found is judged, or has the reason why not; ranked is what is judged and "
+    "above the thresholds, without a gap.",
+)
+def every_found_signal_accounted_for(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Compare with the search's signals, and hold each row against what it says."""
+    lake: Any = context.resources.lake
+    found, rows = lake.read("core_found_signals").select("tce_id", "below_threshold"), lake.read("out_found_scores")
+    missing, extra = found.join(rows, on="tce_id", how="anti"), rows.join(found, on="tce_id", how="anti")
+    judged = pl.col("probability_planet").is_not_null()
+    silent = rows.filter(judged == pl.col("reason").is_not_null())
+    above = rows.drop("below_threshold").join(found, on="tce_id").filter(judged & ~pl.col("below_threshold"))
+    gaps = sorted(rows["rank"].drop_nulls()) != list(range(1, above.height + 1)) or above["rank"].null_count() > 0
+    return dg.AssetCheckResult(
+        passed=missing.is_empty() and extra.is_empty() and silent.is_empty() and not gaps,
+        metadata={
+            "missing": missing.height,
+            "extra": extra.height,
+            "neither_judged_nor_with_a_reason": silent.height,
+            "ranks_wrong": gaps,
+            "first": pl.concat([missing, extra.select(missing.columns)])["tce_id"].head(10).to_list(),
+        },
+    )
+
+
+CHECKS: list[dg.AssetChecksDefinition] = [
+    every_signal_accounted_for,
+    few_signals_lost,
+    dispositions_sum_to_one,
+    every_found_signal_accounted_for,
+]

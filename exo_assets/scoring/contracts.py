@@ -7,6 +7,7 @@ import polars as pl
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
 from exo_assets.features.seen_views import SEEN_VIEWS
+from exo_assets.lightcurves.star_contracts import MATCHES
 from exo_assets.training.conformal import SETS
 
 F, S = pl.Float64, pl.String
@@ -131,7 +132,39 @@ OUT_VIEW_EXPLANATIONS = TableContract(
 )
 """Not among CONTRACTS: the release would have to wait for it, which is made for looking at."""
 
-CONTRACTS = (OUT_SCORES_ALL, OUT_SCORES, OUT_SCORES_ATTRITION)
+OUT_FOUND_SCORES = TableContract(
+    "out_found_scores",
+    "Every signal that the search found (core_found_signals) as the champion judged it; those that could not be judged "
+    "are here with the reason. A signal that the catalogue has is judged as it was found; out_scores has the judgement of "
+    "its catalogue entry.",
+    (
+        Column("tce_id", S, "Name of the threshold-crossing event: star and number", nullable=False),
+        Column("star_id", S, "Star in the mission's input catalogue, as light curves name it", nullable=False),
+        Column("mission", S, "Mission that observed it", nullable=False, allowed=MISSIONS),
+        Column("host_id", S, "Host star across missions (key of core_stars); null where no catalogue has it"),
+        Column(
+            "rank",
+            pl.Int64,
+            "1 is the most likely planet of those above the thresholds; null for the others and where there is no judgement",
+            low=1,
+        ),
+        Column("signal_id", S, "The catalogued signal that it is, or whose harmonic it is; null for none"),
+        Column("match", S, "same, harmonic or none: what it is to signal_id", nullable=False, allowed=MATCHES),
+        *_judgement(nullable=True),
+        Column("below_threshold", pl.Boolean, "Weaker than what is ranked: see core_found_signals", nullable=False),
+        Column("flags", pl.List(S), "What is to be known beside the judgement, in words", nullable=False),
+        Column("has_diagnostics", pl.Boolean, "Whether its light curve was measured for the judgement", nullable=False),
+        Column("has_views", pl.Boolean, "Whether its folded views were there for the judgement", nullable=False),
+        Column("curve_source", S, "Where its light curve is from: live, mirror, last_good, snapshot or user"),
+        Column("problems", S, "Values that were taken as unknown, and what to beware of; null for none"),
+        *_FAILURE,
+        Column("model_version", S, "First 12 digits of the SHA-256 of the model's files", nullable=False),
+        Column("data_version", S, "First 16 digits of the SHA-256 of core_found_signals as judged", nullable=False),
+    ),
+    key=("tce_id",),
+)
+
+CONTRACTS = (OUT_SCORES_ALL, OUT_SCORES, OUT_SCORES_ATTRITION, OUT_FOUND_SCORES)
 
 JUDGEMENT = tuple(c.name for c in _judgement(nullable=True))
 """What the vetter says of a signal, in the order in which every door shows it."""

@@ -141,6 +141,17 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             "release": {
                 **{"file": "/r/exo.duckdb", "created_at": "2026-01-03", "tables": 20},
                 "champion_digest": "digest3",
+                "set_aside": ["/r/changed-20260101T000000Z-00000000"],
+            },
+            "found": {
+                **{"in_catalogue": 2, "ranked_in_no_catalogue": 1, "below_threshold": 4, "not_judged": 1},
+                "best": [
+                    {
+                        **{"rank": 3, "tce_id": "KIC 1-02", "mission": "kepler", "probability_planet": 0.875},
+                        **{"verdict": "candidate", "period_days": 3.21, "depth_ppm": 812.0, "snr": 9.2},
+                        **{"flags": "the data allow other periods", "reasons": "depth"},
+                    }
+                ],
             },
             "endpoint": {
                 **{"healthy": True, "url": "http://127.0.0.1:8100"},
@@ -159,6 +170,11 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "against v1: 0.02 better (0.01 to 0.03)",
         "! the endpoint is not of the champion v3 yet",
         "1  K00001.01",
+        "found tonight, in no catalogue: 1 ranked, 4 below the thresholds and not ranked",
+        "3  KIC 1-02              kepler  0.8750  candidate       3.21 d, 812 ppm, SNR 9.2  (the data allow other",
+        "! 1 not judged",
+        "2 more that it found are catalogued",
+        "! /r/changed-20260101T000000Z-00000000 was changed after its publication",
         "/r/exo.duckdb",
         "abc  1,500 passages of 1,200 documents, MiniLM, searched in each process",
         "! the index def is built and not released",

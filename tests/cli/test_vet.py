@@ -19,12 +19,14 @@ import deployments.cli.score as score_command
 from deployments.cli.main import app
 from deployments.cli.output import read_settings
 from deployments.cli.vet_judge import KnownStars
+from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features import curve_in_hand
 from exo_assets.features.curve_in_hand import Seen
 from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.lightcurves import sample
 from exo_assets.lightcurves.ephemeris import phase_days
 from exo_assets.lightcurves.trapezoid import profile
+from exo_assets.scoring.found import N_SIGNALS, NAMED, named_stars
 from exo_assets.training.conformal import SETS
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
@@ -166,7 +168,9 @@ def test_a_signal_is_judged_with_those_that_the_catalogue_knows_on_its_star(
     curve: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (alone,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
-    monkeypatch.setattr(KnownStars, "count", lambda _, __: 7)
+    nobody = named_stars(CORE_SIGNALS.empty())
+    family = pl.DataFrame({NAMED: [str(curve)], N_SIGNALS: [7]})
+    monkeypatch.setattr(KnownStars, "stars", pl.concat([nobody, family], how="diagonal"))
     (family,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
     assert family["probability_planet"] > alone["probability_planet"]
 
@@ -218,7 +222,7 @@ def test_the_light_curve_moves_the_verdict(curve: Path, monkeypatch: pytest.Monk
     def blind(*_: object) -> list[Seen]:
         return [Seen({}, None, "not measured", "all bins are alike")]
 
-    monkeypatch.setattr(curve_in_hand, "seen_on", blind)
+    monkeypatch.setattr(curve_in_hand, "seen_of_found", blind)
     done = exo("vet", str(curve), "--mission", "kepler", "--json")
     (unseen,) = json.loads(done.stdout)
     assert done.exit_code == 0 and unseen["probability_planet"] != seen["probability_planet"]
@@ -245,10 +249,12 @@ def test_the_density_of_a_known_star_is_the_catalogues(curve: Path, tmp_path: Pa
     Lake(str(tmp_path / "home" / "lake")).write("core_signals", koi_signals())
     known = KnownStars(read_settings())
     name = f"KIC {star['kic_id']}"
-    assert known.density_sun(name) == pytest.approx(star["star_mass_sun"] / star["star_radius_sun"] ** 3)
-    assert known.about(name)["star_radius_sun"] == star["star_radius_sun"]
-    assert known.count(name) == koi_signals().filter(kic_id=star["kic_id"]).height and known.count("KIC 1") == 0
-    assert math.isnan(known.density_sun("KIC 1")) and math.isnan(known.density_sun(str(curve)))
+    assert known.known(name).density_sun == pytest.approx(star["star_mass_sun"] / star["star_radius_sun"] ** 3)
+    (about,) = known.stars.filter(pl.col(NAMED) == name).to_dicts()
+    assert about["star_radius_sun"] == star["star_radius_sun"]
+    assert about[N_SIGNALS] == koi_signals().filter(kic_id=star["kic_id"]).height
+    assert "KIC 1" not in known.stars[NAMED]
+    assert math.isnan(known.known("KIC 1").density_sun) and math.isnan(known.known(str(curve)).density_sun)
 
 
 def test_diagnostics_are_told_of_every_signal(curve: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from exo_assets.features.assets import feat_view_index
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
-from exo_assets.features.signal_tasks import Place, SignalWork, diagnose_star, places, view_star
+from exo_assets.features.signal_tasks import Place, SignalWork, diagnose_star, others_of, places, view_star
 from exo_assets.features.view_arrays import array_key
 from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS
 from exo_assets.lightcurves.clean import cleaned
@@ -66,11 +66,32 @@ def test_signals_are_those_of_the_catalogue_and_those_that_only_the_search_found
         found(Ephemeris(5.0, 103.0, 0.1), "KIC 1-03", "none", None),
     ]
     seen = places(catalogued, rows)
-    assert [(p.signal_id, p.tce_id, p.origin) for p in seen] == [
-        ("K1.01", "KIC 1-01", "search"),
-        ("K1.02", None, "catalogue"),
-        ("KIC 1-03", "KIC 1-03", "search"),
+    assert [(p.signal_id, p.tce_id, p.origin, p.form_of) for p in seen] == [
+        ("K1.01", "KIC 1-01", "search", None),
+        ("K1.02", None, "catalogue", None),
+        ("KIC 1-02", "KIC 1-02", "search", "K1.02"),
+        ("KIC 1-03", "KIC 1-03", "search", None),
     ]
+    # A harmonic and its signal say nothing against each other; the star's other signals are left out for both.
+    assert others_of(seen[1], seen) == [seen[0].ephemeris, seen[3].ephemeris]
+    assert others_of(seen[2], seen) == [seen[0].ephemeris, seen[3].ephemeris]
+    assert others_of(seen[0], seen) == [p.ephemeris for p in seen[1:]]
+
+
+def test_a_catalogued_signal_found_twice_is_measured_twice() -> None:
+    rows = [found(INNER, "KIC 1-01", "same", "K1.01"), found(INNER, "KIC 1-02", "same", "K1.01")]
+    seen = places((Catalogued("K1.01", at(INNER)),), rows)
+    assert [(p.signal_id, p.form_of) for p in seen] == [("K1.01", None), ("KIC 1-02", "K1.01")]
+    assert others_of(seen[0], seen) == others_of(seen[1], seen) == []
+
+
+def test_a_harmonic_is_measured_though_its_own_transits_are_the_catalogues() -> None:
+    twice = Ephemeris(2 * OUTER.period_days, OUTER.t0, OUTER.duration_days)
+    known = (Catalogued("K1.01", at(INNER)), Catalogued("K1.02", at(OUTER)))
+    rows = [found(INNER, "KIC 1-01", "same", "K1.01"), found(twice, "KIC 1-02", "harmonic", "K1.02")]
+    measured = diagnose_star(Stored(), SignalWork("KIC 1", "kepler-01", 1.0, places(known, rows)))
+    assert measured["signal_id"].to_list() == ["K1.01", "K1.02", "KIC 1-02"]
+    assert measured["reason"].null_count() == 3 and (measured["snr_red"] > 20).all()
 
 
 def test_diagnostics_and_views_of_both_planets_are_rows_that_keep_their_contracts() -> None:

@@ -117,7 +117,7 @@ def test_light_curves_are_scored_with(
     seeing = tiny_vetter(sees_curves=True)
     seeing.save(tmp_path / "seeing")
     monkeypatch.setattr(resources["registry"], "fetch", lambda _ref: tmp_path / "seeing")
-    monkeypatch.setattr(assets, "_in_batches", lambda features, *_: score_resilient(features, seeing))
+    monkeypatch.setattr(assets, "in_batches", lambda features, *_: score_resilient(features, seeing))
     lake.write(FEAT_SIGNAL_DIAGNOSTICS.name, koi_diagnostics())
     assert _run(resources).success
     signals = lake.read("core_signals").sort("signal_id")
@@ -127,7 +127,7 @@ def test_light_curves_are_scored_with(
 
 
 def test_a_check_notices_what_is_lost(lake: Lake, resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(assets, "_in_batches", lambda features, *_: score_resilient(features, tiny_vetter()))
+    monkeypatch.setattr(assets, "in_batches", lambda features, *_: score_resilient(features, tiny_vetter()))
     assert _run(resources).success
     scores, lost = lake.read("out_scores"), lake.read("out_scores_attrition")
     lake.write("out_scores", scores[:-20].with_columns(disposition_confirmed=pl.lit(0.5)))
@@ -155,7 +155,7 @@ def test_a_model_that_fails_on_everything_fails_the_asset(
         names = [c.name for c in OUT_SCORES_ALL.columns if c.name in JUDGEMENT]
         return features.select("signal_id", *(pl.lit(None).alias(n) for n in names), reason=pl.lit("broken"))
 
-    monkeypatch.setattr(assets, "_in_batches", useless)
+    monkeypatch.setattr(assets, "in_batches", useless)
     result = _run(resources)
     assert not result.success
     assert lake.version("out_scores_all") is None

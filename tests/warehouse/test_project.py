@@ -36,6 +36,7 @@ def test_marts_that_people_rely_on_are_there() -> None:
     assert tables >= {
         "mart_candidates",
         "mart_known_planets",
+        "mart_found_signals",
         "mart_disposition_changes",
         "mart_model_performance",
         "mart_data_quality",
