@@ -7,6 +7,7 @@ Does not belong here: what any part does.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -83,7 +84,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     settings = settings or Settings()
     jobs, schedules = build_jobs_and_schedules(settings)
     return dg.Definitions(
-        assets=[asset.map_asset_specs(_policy) for asset in ASSETS],
+        assets=[asset.map_asset_specs(partial(_policy, asset)) for asset in ASSETS],
         asset_checks=list(CHECKS),
         resources={**build_resources(settings), **(resource_overrides or {})},
         jobs=jobs,
@@ -93,13 +94,10 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     )
 
 
-def _policy(spec: dg.AssetSpec) -> dg.AssetSpec:
-    """What holds for every asset: an owner, and the code version of the modules it names."""
-    code = spec.metadata.get("exo/code")
-    return spec.replace_attributes(
-        owners=[OWNER],
-        code_version=code_version(*code) if code else spec.code_version,
-    )
+def _policy(asset: dg.AssetsDefinition, spec: dg.AssetSpec) -> dg.AssetSpec:
+    """What holds for every asset: an owner, and a code version; where it says none, that of its function."""
+    made_by: Any = asset.op.compute_fn
+    return spec.replace_attributes(owners=[OWNER], code_version=spec.code_version or code_version(made_by.decorated_fn))
 
 
 defs = build_defs()

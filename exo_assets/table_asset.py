@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.code_version import code_version
+from exo_assets.code_version import code_of, code_version
 from exo_assets.contracts import ContractError, TableContract
 from exo_resources.ray_runtime import RayStartError
 
@@ -52,7 +52,7 @@ def table_asset(
     contract: TableContract,
     *,
     group: str,
-    code: Sequence[str],
+    code: Sequence[Any] = (),
     kinds: Sequence[str] = ("polars", "parquet"),
     always: bool = False,
     also_after: Sequence[str] = (),
@@ -63,10 +63,11 @@ def table_asset(
 
     Parameters of the function annotated `pl.DataFrame` are read from the lake tables of the same name and become
     upstream assets; `context` is Dagster's; every other parameter is a resource key (or, when its annotation is a
-    `TableConfig`, the run config). `code` names the folders or files below `exo_assets` whose change recomputes the
-    table. `always` runs the function each time (the outside world may have changed); otherwise it runs only when an
-    input, the code or the `salt` differs: `salt` is given Dagster's resources and says what else the table is made
-    from (it may read the lake). `also_after` adds lineage without reading the table.
+    `TableConfig`, the run config). The table's code is what the function uses (`code_version.py`) and `code`: functions
+    or classes that it is given otherwise. A resource that hands out science is annotated with its class, so that the
+    science counts. `always` runs the function each time (the outside world may have changed); otherwise it runs only
+    when an input, the code or the `salt` differs: `salt` is given Dagster's resources and says what else the table is
+    made from (it may read the lake). `also_after` adds lineage without reading the table.
     """
 
     def decorate(function: Callable[..., pl.DataFrame | Table]) -> dg.AssetsDefinition:
@@ -89,13 +90,17 @@ def table_asset(
                     "contract", asset=contract.name, blocking=True, description="Columns, types, ranges and key."
                 )
             ],
-            metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
+            code_version=version_of(contract, function, *code),
+            metadata={
+                "dagster/column_schema": column_schema(contract),
+                "exo/code": shown_code(contract, function, *code),
+            },
             pool=pool,
         )
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
             lake: Lake = context.resources.lake
             versions = input_versions(lake, upstream)
-            code_digest = code_version("contracts.py", "table_asset.py", *code)
+            code_digest = version_of(contract, function, *code)
             fingerprint = fingerprint_of(code_digest, versions, salt(context.resources) if salt else "")
             present = lake.version(contract.name)
             if present and present.fingerprint == fingerprint and not (always or config.force):
@@ -139,6 +144,17 @@ def table_asset(
         return asset
 
     return decorate
+
+
+def version_of(contract: TableContract, *tasks: Any) -> str:
+    """Code version of a table: its contract, and the code of the tasks that make it."""
+    return hashlib.sha256(f"{code_version(contract, *tasks)} {contract}".encode()).hexdigest()[:16]
+
+
+def shown_code(contract: TableContract, *tasks: Any) -> dg.JsonMetadataValue:
+    """What makes a table, for the UI: its tasks, and the modules that count."""
+    code = code_of(contract, *tasks)
+    return dg.MetadataValue.json({"tasks": [".".join(task) for task in code.tasks], "modules": list(code.modules)})
 
 
 def column_schema(contract: TableContract) -> dg.TableSchema:

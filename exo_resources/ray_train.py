@@ -118,7 +118,7 @@ class RayTraining(Generic[D, S, J, E, F]):
         there = ray.cluster_resources()
         use_gpu = there.get("GPU", 0) >= 1
         device = "cuda" if use_gpu else "cpu"
-        versions = (code_version(*self.recipe.code), importlib.metadata.version("torch"))
+        versions = (code_version(self.recipe), importlib.metadata.version("torch"))
         key = content_key(data, settings, jobs, self.workers.per_model, device, versions)
         states = TrainStates(self.lake, name, key, self.recipe)
         states.forget_others()

@@ -9,13 +9,13 @@ carries the library's configuration as it is, and the other way round; Serve tou
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from exo_resources.serve_cluster import SOURCE, ServeCluster, ServeError, ServeUnreachableError
+from exo_assets.code_version import program_version
+from exo_resources.serve_cluster import ServeCluster, ServeError, ServeUnreachableError
 from exo_resources.serve_last_good import Deployed, DeployedLibrary, LastGood
 from exo_resources.settings import Settings
 from exo_resources.settings_file import write_settings
@@ -30,28 +30,14 @@ HEALTH_TIMEOUT_S = 30.0
 FAILED = ("DEPLOY_FAILED", "UNHEALTHY")
 SERVED_CODE = "SERVED_CODE"
 """Environment variable of the replicas: digest of the code that they run."""
-CODE = (
-    "deployments/serve",
-    "exo_assets/catalogs",
-    "exo_assets/corpus",
-    "exo_assets/features",
-    "exo_assets/scoring",
-    "exo_assets/training",
-    "exo_resources",
-)
 
 Config = Mapping[str, Any]
 Progress = Callable[[str], None]
 
 
 def code_digest() -> str:
-    """Digest of the sources that the replicas import."""
-    digest = hashlib.sha256()
-    for folder in CODE:
-        for file in sorted((SOURCE / folder).rglob("*.py")):
-            digest.update(file.relative_to(SOURCE).as_posix().encode())
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    """Digest of the code that the replicas run."""
+    return program_version(IMPORT_PATH.partition(":")[0])
 
 
 def vetter_config(deployed: Deployed, details: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -21,12 +21,12 @@ class _Numbers:
         self.values, self.calls = values, 0
 
 
-@table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+@table_asset(SOURCE, group="test", always=True)
 def source(numbers: _Numbers) -> pl.DataFrame:
     return pl.DataFrame({"x": numbers.values}, schema=SOURCE.schema)
 
 
-@table_asset(DOUBLED, group="test", code=["contracts.py"])
+@table_asset(DOUBLED, group="test")
 def doubled(source: pl.DataFrame, numbers: _Numbers) -> Table:
     numbers.calls += 1
     notes = {"unit": "none", "attempts": 2, "tables": ["source"], "reason": None}
@@ -47,7 +47,7 @@ def _recomputed(result: dg.ExecuteInProcessResult, name: str) -> bool:
 
 
 def test_a_function_may_ask_whether_it_was_forced(lake: Lake) -> None:
-    @table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+    @table_asset(SOURCE, group="test", always=True)
     def asked(config: TableConfig) -> pl.DataFrame:
         return pl.DataFrame({"x": [int(config.force)]}, schema=SOURCE.schema)
 
@@ -81,7 +81,7 @@ def test_a_machine_too_busy_for_ray_is_tried_again(
     monkeypatch.setattr(policy, "RETRY_WAIT_S", 0)
     calls: list[int] = []
 
-    @table_asset(SOURCE, group="test", code=["contracts.py"], always=True)
+    @table_asset(SOURCE, group="test", always=True)
     def source() -> pl.DataFrame:
         calls.append(1)
         if len(calls) <= failures:

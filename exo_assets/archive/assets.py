@@ -14,11 +14,9 @@ from exo_resources.archive.copies import now
 POOL = "nea_archive"
 """Concurrency pool of everything that asks the archive."""
 
-CODE = ("archive/contracts.py", "archive/parse.py")
-
 
 def _raw_asset(contract: RawContract) -> dg.AssetsDefinition:
-    @table_asset(contract, group="archive", code=CODE, kinds=("csv", "parquet"), always=True, pool=POOL)
+    @table_asset(contract, group="archive", kinds=("csv", "parquet"), always=True, pool=POOL)
     def raw(context: dg.AssetExecutionContext, archive: ArchiveSource) -> Table:
         fetched = archive.fetch(contract.archive_table)
         context.log.log(

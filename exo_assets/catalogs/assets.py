@@ -28,13 +28,9 @@ from exo_assets.table_asset import Table, table_asset
 from exo_resources.lake import Lake
 
 GROUP = "catalogs"
-_SIGNALS = tuple(
-    f"catalogs/{name}.py"
-    for name in ("contracts", "dispositions", "harmonise", "layouts", "parsing", "signals", "sky", "stars", "assets")
-)
 
 
-@table_asset(CORE_SIGNALS_HARMONISED, group=GROUP, code=_SIGNALS)
+@table_asset(CORE_SIGNALS_HARMONISED, group=GROUP)
 def core_signals_harmonised(
     raw_nea__cumulative: pl.DataFrame,
     raw_nea__q1_q17_dr25_koi: pl.DataFrame,
@@ -46,14 +42,14 @@ def core_signals_harmonised(
     return Table(rows, metadata={"rows_per_source": _markdown(rows.group_by("mission", "source_table").len())})
 
 
-@table_asset(CORE_SIGNALS, group=GROUP, code=_SIGNALS)
+@table_asset(CORE_SIGNALS, group=GROUP)
 def core_signals(core_signals_harmonised: pl.DataFrame) -> Table:
     """The rows that keep the contract."""
     rows = accepted(core_signals_harmonised)
     return Table(rows, metadata={"dispositions": _markdown(rows.group_by("mission", "disposition").len())})
 
 
-@table_asset(CORE_SIGNALS_QUARANTINE, group=GROUP, code=_SIGNALS)
+@table_asset(CORE_SIGNALS_QUARANTINE, group=GROUP)
 def core_signals_quarantine(core_signals_harmonised: pl.DataFrame) -> Table:
     """The rows that break it, with the reasons."""
     return Table(
@@ -61,14 +57,14 @@ def core_signals_quarantine(core_signals_harmonised: pl.DataFrame) -> Table:
     )
 
 
-@table_asset(CORE_STARS, group=GROUP, code=_SIGNALS)
+@table_asset(CORE_STARS, group=GROUP)
 def core_stars(core_signals: pl.DataFrame) -> Table:
     """Host stars across missions."""
     stars = host_stars(core_signals)
     return Table(stars, metadata={"stars_per_missions": _markdown(stars.group_by("missions").len())})
 
 
-@table_asset(CORE_PLANET_IDENTITY, group=GROUP, code=(*_SIGNALS, "catalogs/identity.py"))
+@table_asset(CORE_PLANET_IDENTITY, group=GROUP)
 def core_planet_identity(core_signals: pl.DataFrame, raw_nea__pscomppars: pl.DataFrame) -> Table:
     """Signals that are one planet under several names."""
     rows = planet_identity(core_signals, raw_nea__pscomppars)
@@ -90,13 +86,6 @@ def _copies_in_use(resources: Any) -> str:
 @table_asset(
     CORE_ARCHIVE_QUARANTINE,
     group=GROUP,
-    code=(
-        "catalogs/repeated.py",
-        "catalogs/contracts.py",
-        "archive/rows.py",
-        "archive/snapshots.py",
-        "archive/parse.py",
-    ),
     also_after=[contract.name for contract in RAW],
     salt=_copies_in_use,
 )
@@ -120,7 +109,6 @@ def _snapshot_keys(resources: Any) -> str:
 @table_asset(
     CORE_DISPOSITION_HISTORY,
     group=GROUP,
-    code=(*_SIGNALS, "catalogs/history.py", "archive/snapshots.py", "archive/parse.py", "archive/rows.py"),
     also_after=[f"raw_nea__{table}" for table in HISTORY_TABLES],
     salt=_snapshot_keys,
 )

@@ -17,28 +17,15 @@ from exo_assets.code_version import code_version
 from exo_assets.corpus.contracts import CORPUS_CHUNKS, CORPUS_DOCUMENTS, CORPUS_QUARANTINE
 from exo_assets.corpus.source_contracts import RAW_ARXIV__ABSTRACTS, RAW_DOCUMENTS__FILES
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.arxiv import ArxivSource
 
 GROUP = "corpus"
 POOL = "arxiv"
 """Concurrency pool of what asks arXiv, which wants one connection at a time."""
 
-ABSTRACTS = tuple(
-    f"corpus/{name}.py"
-    for name in ("contracts", "source_contracts", "arxiv", "abstracts", "abstract_files", "plain_text", "safe_xml")
-)
-READING = tuple(
-    f"corpus/{name}.py"
-    for name in ("read_document", "read_pdf", "reading", "plain_text", "document", "sections", "tokens")
-)
-"""What a file's document is made by: a change has every file read again."""
-FILES = (*READING, "corpus/contracts.py", "corpus/source_contracts.py", "corpus/folder_files.py")
-NAMES = ("corpus/subjects.py", "corpus/identifiers.py", "corpus/designators.py")
-MERGING = (*ABSTRACTS, *FILES, *NAMES, "corpus/merging.py", "corpus/own_documents.py", "corpus/archive_columns.py")
-CHUNKING = tuple(f"corpus/{name}.py" for name in ("contracts", "chunking", "chunks", "sections", "sentences", "tokens"))
 
-
-@table_asset(RAW_ARXIV__ABSTRACTS, group=GROUP, code=ABSTRACTS, kinds=("xml", "parquet"), always=True, pool=POOL)
-def raw_arxiv__abstracts(context: dg.AssetExecutionContext, arxiv: Any) -> Table:
+@table_asset(RAW_ARXIV__ABSTRACTS, group=GROUP, kinds=("xml", "parquet"), always=True, pool=POOL)
+def raw_arxiv__abstracts(context: dg.AssetExecutionContext, arxiv: ArxivSource) -> Table:
     """What arXiv lists of the wanted categories; only what changed since the last time is asked for."""
     found = arxiv.fetch()
     context.log.log(
@@ -52,12 +39,13 @@ def raw_arxiv__abstracts(context: dg.AssetExecutionContext, arxiv: Any) -> Table
     return Table(found.frame, metadata={"asked": dg.MetadataValue.json(dict(found.asked))}, notes=found.notes)
 
 
-@table_asset(RAW_DOCUMENTS__FILES, group=GROUP, code=FILES, kinds=("pdf", "ray", "parquet"), always=True)
+@table_asset(RAW_DOCUMENTS__FILES, group=GROUP, kinds=("pdf", "ray", "parquet"), always=True)
 def raw_documents__files(context: dg.AssetExecutionContext, lake: Any, documents: Any, ray_runtime: Any) -> Table:
     """The files of the watched folder; only what is new or changed is read."""
+    from exo_assets.corpus.read_document import read_document
     from exo_resources.document_reading import refreshed
 
-    found = refreshed(documents, lake, ray_runtime, code_version(*READING))
+    found = refreshed(documents, lake, ray_runtime, code_version(read_document))
     if reason := found.notes.get("reason"):
         context.log.warning("documents: %s", reason)
     return Table(found.frame, metadata={"done": dg.MetadataValue.json(found.did)}, notes=found.notes)
@@ -70,7 +58,7 @@ def _own_digest(_resources: Any) -> str:
     return hashlib.sha256("".join(document.digest for document in own_documents()).encode()).hexdigest()
 
 
-@table_asset(CORPUS_DOCUMENTS, group=GROUP, code=MERGING, salt=_own_digest)
+@table_asset(CORPUS_DOCUMENTS, group=GROUP, salt=_own_digest)
 def corpus_documents(
     *,
     context: dg.AssetExecutionContext,
@@ -88,7 +76,7 @@ def corpus_documents(
     from exo_assets.corpus.own_documents import own_documents
 
     names = aliases(core_signals, core_stars, core_planet_identity)
-    looked_for = names_digest(names, code_version("corpus/merging.py", *NAMES))
+    looked_for = names_digest(names, code_version(with_subjects))
     present = lake.version(CORPUS_DOCUMENTS.name)
     before = lake.read(CORPUS_DOCUMENTS.name) if present and present.notes.get("names") == looked_for else None
     found = merged(
@@ -100,7 +88,7 @@ def corpus_documents(
     return Table(found, notes={"names": looked_for, "sources": counts})
 
 
-@table_asset(CORPUS_QUARANTINE, group=GROUP, code=(*ABSTRACTS, *FILES, "corpus/merging.py"))
+@table_asset(CORPUS_QUARANTINE, group=GROUP)
 def corpus_quarantine(raw_arxiv__abstracts: pl.DataFrame, raw_documents__files: pl.DataFrame) -> Table:
     """Every document that does not count, with the reason and what to do."""
     from exo_assets.corpus import abstracts, folder_files
@@ -119,7 +107,7 @@ def _chunking(resources: Any) -> str:
     return chunking_digest(ChunkSettings(s.chunk_tokens, s.chunk_overlap), tokenizer_files(s.embedding_model))
 
 
-@table_asset(CORPUS_CHUNKS, group=GROUP, code=CHUNKING, salt=_chunking)
+@table_asset(CORPUS_CHUNKS, group=GROUP, salt=_chunking)
 def corpus_chunks(context: dg.AssetExecutionContext, corpus_documents: pl.DataFrame, lake: Any, settings: Any) -> Table:
     """The documents cut into passages; those of documents that did not change stay."""
     from exo_assets.corpus.chunking import chunked, chunking_digest, offsets_of, tokenizer_files
@@ -129,7 +117,7 @@ def corpus_chunks(context: dg.AssetExecutionContext, corpus_documents: pl.DataFr
         ChunkSettings(settings.chunk_tokens, settings.chunk_overlap),
         tokenizer_files(settings.embedding_model),
     )
-    cut_by = f"{code_version(*CHUNKING)} {chunking_digest(sizes, files)}"
+    cut_by = f"{code_version(chunked)} {chunking_digest(sizes, files)}"
     present = lake.version(CORPUS_CHUNKS.name)
     before = lake.read(CORPUS_CHUNKS.name) if present and present.notes.get("cut_by") == cut_by else None
     found, anew = chunked(corpus_documents, offsets_of(files), sizes, before)

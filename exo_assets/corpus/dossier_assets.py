@@ -18,15 +18,9 @@ from exo_assets.code_version import code_version
 from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
 from exo_assets.pictures import rows_shown
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.library_store import LibraryStore
 
 GROUP = "dossiers"
-CODE = tuple(
-    f"corpus/{name}.py"
-    for name in (
-        *("dossier", "dossier_contracts", "dossier_facts", "dossier_passages", "dossier_refresh", "dossier_verdict"),
-        *("neighbours", "identifiers", "designators", "library", "fusion", "sentences", "dossier_assets"),
-    )
-)
 MOST_THREADS = 8
 """Searches at once: each holds its own scores of all passages."""
 SHOWN = 3
@@ -40,7 +34,7 @@ def _released(resources: Any) -> str:
     return resources.library_store.status()["version"] or "none"
 
 
-@table_asset(OUT_DOSSIERS, group=GROUP, code=CODE, also_after=("corpus_release",), salt=_released)
+@table_asset(OUT_DOSSIERS, group=GROUP, also_after=("corpus_release",), salt=_released)
 def out_dossiers(
     *,
     context: dg.AssetExecutionContext,
@@ -51,7 +45,7 @@ def out_dossiers(
     out_scores: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     lake: Any,
-    library_store: Any,
+    library_store: LibraryStore,
 ) -> Table:
     """A dossier of every ranked candidate; those of which nothing changed are kept."""
     from exo_assets.corpus.dossier_passages import Literature
@@ -62,7 +56,7 @@ def out_dossiers(
         Tables(mart_candidates, core_signals, core_stars, core_planet_identity, out_scores, feat_signal_diagnostics),
         lake.read(OUT_DOSSIERS.name) if lake.version(OUT_DOSSIERS.name) else None,
         Literature(library) if library else None,
-        code=code_version(*CODE),
+        code=code_version(refresh, LibraryStore),
         now=datetime.now(UTC).isoformat(timespec="seconds"),
         threads=min(MOST_THREADS, os.cpu_count() or 1),
         tell=context.log.info,

@@ -30,15 +30,6 @@ from exo_assets.table_asset import Table, TableConfig, table_asset
 
 GROUP = "embedder"
 EXPERIMENT = "exo-embedder"
-TAUGHT_BY = tuple(
-    f"corpus/{name}.py"
-    for name in (
-        *("bert_weights", "embedder_candidate", "embedder_export_torch", "embedder_learning", "embedder_torch"),
-        *("docstrings", "embedder_tasks", "pairs", "sentences", "sections"),
-    )
-)
-"""Code that decides what is taught, and what is asked afterwards."""
-FIGURES = ("corpus/embedder_tasks.py", "corpus/retrieval_metrics.py", "evaluation/bootstrap.py", "corpus/embedding.py")
 GENERAL_QUESTIONS = 500
 
 
@@ -50,7 +41,6 @@ def _way(resources: Any) -> str:
 @table_asset(
     ML_EMBEDDER_CANDIDATE,
     group=GROUP,
-    code=["corpus/embedder_contracts.py", *TAUGHT_BY],
     kinds=("ray", "pytorch", "mlflow", "parquet"),
     always=True,
     salt=_way,
@@ -68,7 +58,7 @@ def ml_embedder_candidate(
 ) -> Table:
     """Teach the packaged model the corpus; the candidate in place stays until forced, or the corpus has grown a lot."""
     from exo_assets.corpus.embedder_candidate import recipe_digest, stays
-    from exo_assets.corpus.embedder_learning import EmbedderSettings
+    from exo_assets.corpus.embedder_learning import EmbedderRecipe, EmbedderSettings
 
     if settings.embedder_learning == "off":
         return Table(ML_EMBEDDER_CANDIDATE.empty(), notes={"absent": "EXO_EMBEDDER_LEARNING is off"})
@@ -76,7 +66,7 @@ def ml_embedder_candidate(
         absent = "EXO_EMBEDDING_MODEL names a model of its own: only the one that ships is taught"
         return Table(ML_EMBEDDER_CANDIDATE.empty(), notes={"absent": absent})
     plan, base = EmbedderSettings(settings.embedder_learning), embedding_models.packaged
-    recipe = recipe_digest(plan, settings.seed, code_version(*TAUGHT_BY), base.digest)
+    recipe = recipe_digest(plan, settings.seed, code_version(_taught, EmbedderRecipe), base.digest)
     before = _stored(lake, ML_EMBEDDER_CANDIDATE)
     if not config.force and stays(before, recipe, corpus_documents.height):
         return Table(before, notes={"kept": f"taught {before['trained_at'][0]}; weekly_retrain teaches anew"})
@@ -184,7 +174,6 @@ def _seed_and_rival(resources: Any) -> str:
 @table_asset(
     ML_EMBEDDER_METRICS,
     group=GROUP,
-    code=["corpus/embedder_contracts.py", "corpus/embedder_champion.py", "corpus/embedding_tasks.py", *FIGURES],
     kinds=("ray", "parquet"),
     salt=_seed_and_rival,
 )
@@ -215,7 +204,6 @@ def ml_embedder_metrics(
 @table_asset(
     ML_EMBEDDER_GATES,
     group=GROUP,
-    code=["corpus/embedder_gates.py", "corpus/embedder_champion.py", "corpus/pairs.py", "evaluation/gates.py"],
     salt=_rival,
 )
 def ml_embedder_gates(
@@ -248,7 +236,6 @@ def ml_embedder_gates(
 @table_asset(
     ML_EMBEDDER_CHAMPION,
     group=GROUP,
-    code=["corpus/embedder_contracts.py", "corpus/embedder_champion.py", "corpus/embedder_gates.py"],
     salt=_rival,
 )
 def ml_embedder_champion(

@@ -154,8 +154,6 @@ def embedder_data(weights: Weights, pairs: Sequence[Pair], tokenizer: Any, token
 class EmbedderRecipe(Recipe[EmbedderData, EmbedderSettings, EmbedderJob, EmbedderEpoch, EmbedderFit]):
     """`embedder_torch.teach`, its outcome as arrays of NumPy's without pickles."""
 
-    code = ("corpus/embedder_learning.py", "corpus/embedder_torch.py")
-
     def fit(
         self,
         data: EmbedderData,

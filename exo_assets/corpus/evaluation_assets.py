@@ -21,18 +21,9 @@ from exo_assets.corpus.evaluation_contracts import (
     CORPUS_RETRIEVAL_METRICS,
 )
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.library_store import LibraryStore
 
 GROUP = "corpus"
-
-
-def _code(*names: str) -> list[str]:
-    return [f"corpus/{name}.py" for name in ("evaluation_contracts", *names)]
-
-
-_SETS = ("query_sets", "questions", "known_item")
-_SEARCH = ("library", "fusion", "keyword_index", "terms", "designators", "identifiers", "embedding", "remembering")
-_ANSWERING = ("answering", "extractive", "names", "sentences")
-_PLOTS = ("corpus/evaluation_plots.py", "evaluation/interval_plots.py", "evaluation/plots.py")
 
 
 def _asked(resources: Any) -> str:
@@ -46,11 +37,10 @@ def _asked(resources: Any) -> str:
 @table_asset(
     CORPUS_RETRIEVAL_FIGURES,
     group=GROUP,
-    code=_code("retrieval_evaluation", "retrieval_metrics", *_SETS, *_SEARCH),
     salt=_asked,
 )
 def corpus_retrieval_figures(
-    context: dg.AssetExecutionContext, *, corpus_index: pl.DataFrame, library_store: Any, settings: Any
+    context: dg.AssetExecutionContext, *, corpus_index: pl.DataFrame, library_store: LibraryStore, settings: Any
 ) -> Table:
     """Search the version that was built in every way, for every query."""
     from exo_assets.corpus.query_sets import query_sets
@@ -66,7 +56,6 @@ def corpus_retrieval_figures(
 @table_asset(
     CORPUS_RETRIEVAL_METRICS,
     group=GROUP,
-    code=[*_code("retrieval_evaluation", "retrieval_metrics"), *_PLOTS],
     salt=lambda resources: str(resources.settings.fusion),
 )
 def corpus_retrieval_metrics(*, corpus_retrieval_figures: pl.DataFrame, settings: Any) -> Table:
@@ -78,8 +67,8 @@ def corpus_retrieval_metrics(*, corpus_retrieval_figures: pl.DataFrame, settings
     return Table(metrics, metadata={"searches": _picture(searches(metrics), "nDCG@10 by search")})
 
 
-@table_asset(CORPUS_ANSWERS, group=GROUP, code=_code("answer_evaluation", *_SETS, *_SEARCH, *_ANSWERING), salt=_asked)
-def corpus_answers(*, corpus_index: pl.DataFrame, library_store: Any, settings: Any) -> Table:
+@table_asset(CORPUS_ANSWERS, group=GROUP, salt=_asked)
+def corpus_answers(*, corpus_index: pl.DataFrame, library_store: LibraryStore, settings: Any) -> Table:
     """Answer every judged question from the version that was built."""
     from exo_assets.corpus.answer_evaluation import answers
     from exo_assets.corpus.questions import questions
@@ -89,7 +78,7 @@ def corpus_answers(*, corpus_index: pl.DataFrame, library_store: Any, settings: 
     return Table(answers(library, questions(), FUSIONS[settings.fusion]), notes={"version": library.version})
 
 
-@table_asset(CORPUS_ANSWER_METRICS, group=GROUP, code=[*_code("answer_evaluation"), *_PLOTS])
+@table_asset(CORPUS_ANSWER_METRICS, group=GROUP)
 def corpus_answer_metrics(corpus_answers: pl.DataFrame) -> Table:
     """Means of what the answers are worth, with intervals."""
     from exo_assets.corpus.answer_evaluation import answer_metrics
@@ -102,11 +91,10 @@ def corpus_answer_metrics(corpus_answers: pl.DataFrame) -> Table:
 @table_asset(
     CORPUS_LATENCY,
     group=GROUP,
-    code=_code("search_latency", *_SEARCH),
     salt=lambda resources: f"{resources.settings.fusion}",
 )
 def corpus_latency(
-    *, corpus_index: pl.DataFrame, corpus_embeddings: pl.DataFrame, library_store: Any, settings: Any
+    *, corpus_index: pl.DataFrame, corpus_embeddings: pl.DataFrame, library_store: LibraryStore, settings: Any
 ) -> Table:
     """Time whole searches over passages held in the process, as readers without a server do."""
     from exo_assets.corpus import search_latency as latency
@@ -136,7 +124,7 @@ def _released(resources: Any) -> str:
     return f"{version.digest if version else 'nothing'} {resources.settings.fusion}"
 
 
-@table_asset(CORPUS_GATES, group=GROUP, code=_code("evaluation_gates", "answer_evaluation"), salt=_released)
+@table_asset(CORPUS_GATES, group=GROUP, salt=_released)
 def corpus_gates(
     *, corpus_retrieval_figures: pl.DataFrame, corpus_answers: pl.DataFrame, lake: Any, settings: Any
 ) -> Table:
@@ -154,7 +142,7 @@ def corpus_gates(
     )
 
 
-@table_asset(CORPUS_RELEASED_FIGURES, group=GROUP, code=_code("evaluation_gates", "answer_evaluation"))
+@table_asset(CORPUS_RELEASED_FIGURES, group=GROUP)
 def corpus_released_figures(
     *,
     corpus_release: pl.DataFrame,

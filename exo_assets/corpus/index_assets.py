@@ -13,11 +13,11 @@ import polars as pl
 from exo_assets.corpus import embeddings as rules
 from exo_assets.corpus.index_contracts import CORPUS_EMBEDDINGS, CORPUS_INDEX, CORPUS_RELEASE
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.library_store import LibraryStore
 
 GROUP = "corpus"
 CATALOGUE = ("core_signals", "core_stars", "core_planet_identity")
 """Tables that names of stars come from."""
-_NAMES = tuple(f"corpus/{name}.py" for name in ("identifiers", "designators"))
 
 
 def _model(resources: Any) -> str:
@@ -28,13 +28,17 @@ def _model(resources: Any) -> str:
 @table_asset(
     CORPUS_EMBEDDINGS,
     group=GROUP,
-    code=[f"corpus/{name}.py" for name in ("embeddings", "embedding", "embedding_tasks", "index_contracts")],
     kinds=("ray", "onnx", "parquet"),
     also_after=("ml_embedder_champion",),
     salt=_model,
 )
 def corpus_embeddings(
-    context: dg.AssetExecutionContext, *, corpus_chunks: pl.DataFrame, lake: Any, library_store: Any, ray_runtime: Any
+    context: dg.AssetExecutionContext,
+    *,
+    corpus_chunks: pl.DataFrame,
+    lake: Any,
+    library_store: LibraryStore,
+    ray_runtime: Any,
 ) -> Table:
     """Embed the passages whose text has no vector by the model in use; all others keep theirs."""
     from exo_resources.embedding_run import embed_texts
@@ -68,7 +72,6 @@ def _unbuilt(resources: Any) -> str:
 @table_asset(
     CORPUS_INDEX,
     group=GROUP,
-    code=[*(f"corpus/{name}.py" for name in ("index_version", "index_contracts", "keyword_index", "terms")), *_NAMES],
     kinds=("qdrant", "parquet"),
     also_after=CATALOGUE,
     salt=_unbuilt,
@@ -80,7 +83,7 @@ def corpus_index(
     corpus_chunks: pl.DataFrame,
     corpus_embeddings: pl.DataFrame,
     lake: Any,
-    library_store: Any,
+    library_store: LibraryStore,
 ) -> Table:
     """Build a version of the index beside the released one, unless the same is there. Nobody reads it yet."""
     from exo_assets.corpus.index_version import IndexContent, IndexContentError
@@ -126,8 +129,8 @@ def _moved(resources: Any) -> str:
     return "" if status["version"] == said else status["problem"] or f"the pointer is at {status['version']}"
 
 
-@table_asset(CORPUS_RELEASE, group=GROUP, code=["corpus/release.py", "corpus/index_contracts.py"], salt=_moved)
-def corpus_release(*, corpus_index: pl.DataFrame, corpus_gates: pl.DataFrame, library_store: Any) -> Table:
+@table_asset(CORPUS_RELEASE, group=GROUP, salt=_moved)
+def corpus_release(*, corpus_index: pl.DataFrame, corpus_gates: pl.DataFrame, library_store: LibraryStore) -> Table:
     """Let every reader open the version that was built, if the gates in the lake let exactly it pass."""
     from exo_assets.corpus.evaluation_gates import GATE_NAMES
     from exo_assets.corpus.release import ReleaseRefused, refusals

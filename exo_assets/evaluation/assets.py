@@ -27,23 +27,20 @@ from exo_assets.evaluation.contracts import (
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
+from exo_resources.ray_train import NeuralTraining
+from exo_resources.signal_views import SignalViews
 
 if TYPE_CHECKING:
     from exo_assets.training.vetter import Vetter
 
 GROUP = "evaluation"
-MODEL_CODE = ("features", "training")
-"""Code that decides what a model says of a signal."""
-PICTURES = ("plots", "interval_plots")
 
 
 def _seed(resources: Any) -> str:
     return str(resources.settings.seed)
 
 
-@table_asset(
-    ML_VETTER_PREDICTIONS, group=GROUP, code=["evaluation/contracts.py", "evaluation/predictions.py", *MODEL_CODE]
-)
+@table_asset(ML_VETTER_PREDICTIONS, group=GROUP)
 def ml_vetter_predictions(
     *,
     ml_vetter_candidate: pl.DataFrame,
@@ -51,7 +48,7 @@ def ml_vetter_predictions(
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     feat_view_index: pl.DataFrame,
-    signal_views: Any,
+    signal_views: SignalViews,
     registry: Any,
     lake: Any,
 ) -> Table:
@@ -72,7 +69,6 @@ def ml_vetter_predictions(
 @table_asset(
     ML_VETTER_METRICS,
     group=GROUP,
-    code=[f"evaluation/{name}.py" for name in ("contracts", "report", "metrics", "bootstrap", "threads", "plots")],
     salt=_seed,
 )
 def ml_vetter_metrics(
@@ -81,7 +77,7 @@ def ml_vetter_metrics(
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     feat_view_index: pl.DataFrame,
-    signal_views: Any,
+    signal_views: SignalViews,
     ml_vetter_candidate: pl.DataFrame,
     registry: Any,
     settings: Any,
@@ -109,11 +105,6 @@ def ml_vetter_metrics(
 @table_asset(
     ML_VETTER_PARTS,
     group=GROUP,
-    code=[
-        f"evaluation/{name}.py"
-        for name in ("contracts", "parts", "reliability", "report", "metrics", "bootstrap", "published", *PICTURES)
-    ]
-    + ["lightcurves/intervals.py"],
     salt=_seed,
 )
 def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, core_signals: pl.DataFrame, settings: Any) -> Table:
@@ -135,8 +126,6 @@ def ml_vetter_parts(ml_vetter_predictions: pl.DataFrame, core_signals: pl.DataFr
 @table_asset(
     ML_CONTINUAL_LEARNING,
     group=GROUP,
-    # A change of the picture's code alone is not worth training anew: it is drawn with the next figures.
-    code=[f"evaluation/{n}.py" for n in ("contracts", "continual", "report", "metrics", "bootstrap")] + [*MODEL_CODE],
     kinds=("ray", "pytorch", "parquet"),
     salt=_seed,
 )
@@ -145,7 +134,7 @@ def ml_continual_learning(
     *,
     core_signals: pl.DataFrame,
     ml_training_set: pl.DataFrame,
-    neural_training: Any,
+    neural_training: NeuralTraining,
     settings: Any,
 ) -> Table:
     """TESS after Kepler in several ways; empty when one of them has too few resolved signals."""
@@ -189,7 +178,6 @@ def ml_continual_learning(
 @table_asset(
     ML_FORWARD_TEST,
     group=GROUP,
-    code=[f"evaluation/{n}.py" for n in ("contracts", "forward", "report", "metrics", "bootstrap")] + [*MODEL_CODE],
     salt=_seed,
 )
 def ml_forward_test(
@@ -222,7 +210,6 @@ def ml_forward_test(
 @table_asset(
     ML_LEAKAGE_PROBE,
     group=GROUP,
-    code=[f"evaluation/{n}.py" for n in ("contracts", "probe", "metrics", "threads")] + [*MODEL_CODE],
     salt=_seed,
 )
 def ml_leakage_probe(
@@ -265,8 +252,6 @@ def _rival(resources: Any) -> str:
 @table_asset(
     ML_VETTER_GATES,
     group=GROUP,
-    code=[f"evaluation/{n}.py" for n in ("contracts", "gates", "evidence", "champion", "bootstrap", "metrics")]
-    + ["evaluation/predictions.py", *MODEL_CODE],
     salt=_rival,
 )
 def ml_vetter_gates(
@@ -279,7 +264,7 @@ def ml_vetter_gates(
     core_signals: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     feat_view_index: pl.DataFrame,
-    signal_views: Any,
+    signal_views: SignalViews,
     registry: Any,
     lake: Any,
     settings: Any,
@@ -317,7 +302,7 @@ def _moved(resources: Any) -> str:
     return "" if same else f"the registry's champion is {champion}"
 
 
-@table_asset(ML_VETTER_CHAMPION, group=GROUP, code=["evaluation/champion.py", "evaluation/gates.py"], salt=_moved)
+@table_asset(ML_VETTER_CHAMPION, group=GROUP, salt=_moved)
 def ml_vetter_champion(
     context: dg.AssetExecutionContext,
     *,
@@ -343,7 +328,7 @@ def ml_vetter_champion(
     return Table(frame, notes={"champion": str(champion), "refused": refused})
 
 
-@table_asset(ML_PERFORMANCE_HISTORY, group=GROUP, code=["evaluation/contracts.py"], also_after=["core_signals"])
+@table_asset(ML_PERFORMANCE_HISTORY, group=GROUP, also_after=["core_signals"])
 def ml_performance_history(ml_vetter_metrics: pl.DataFrame, lake: Any) -> Table:
     """The figures of this candidate, appended to those of all before it."""
     from exo_assets.evaluation.report import performance_history

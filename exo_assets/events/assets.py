@@ -22,9 +22,6 @@ from exo_assets.table_asset import Table, table_asset
 GROUP = "events"
 ROOT = "events/vetter"
 PUBLISHED_KEY = ROOT + "/{digest}/published_folds.parquet"
-FEATURES = ("events/columns.py", "events/context.py", "events/features.py")
-MODEL = (*FEATURES, "events/vetter.py", "events/labels.py", "training/calibration.py", "training/forest.py")
-TRAINING = (*MODEL, "events/training.py", "events/settings.py", "training/splits.py")
 
 
 def _salt(resources: Any) -> str:
@@ -34,7 +31,6 @@ def _salt(resources: Any) -> str:
 @table_asset(
     CORE_EVENTS,
     group=GROUP,
-    code=["events/contracts.py", "events/columns.py", "events/core.py", "events/labels.py", "text_csv.py"],
 )
 def core_events(
     raw_nea__q1_q17_dr25_tce: pl.DataFrame,
@@ -51,7 +47,6 @@ def core_events(
 @table_asset(
     ML_EVENT_PREDICTIONS,
     group=GROUP,
-    code=["events/contracts.py", *TRAINING],
     kinds=("ray", "lightgbm", "parquet"),
     salt=_salt,
 )
@@ -85,10 +80,6 @@ def ml_event_predictions(core_events: pl.DataFrame, *, ray_runtime: Any, setting
 @table_asset(
     ML_EVENT_METRICS,
     group=GROUP,
-    code=[
-        *("events/contracts.py", "events/report.py"),
-        *(f"evaluation/{name}.py" for name in ("metrics", "bootstrap", "published", "plots", "interval_plots")),
-    ],
     salt=_salt,
 )
 def ml_event_metrics(ml_event_predictions: pl.DataFrame, *, settings: Any, lake: Any) -> Table:
@@ -108,7 +99,7 @@ def ml_event_metrics(ml_event_predictions: pl.DataFrame, *, settings: Any, lake:
     return Table(frame, metadata=shown, notes=headline(frame))
 
 
-@table_asset(OUT_EVENT_SCORES, group=GROUP, code=["events/contracts.py", "events/scores.py", *MODEL])
+@table_asset(OUT_EVENT_SCORES, group=GROUP)
 def out_event_scores(core_events: pl.DataFrame, ml_event_predictions: pl.DataFrame, *, lake: Any) -> Table:
     """Judge every event, labelled or not, with the vetter."""
     from exo_assets.events.features import build_features

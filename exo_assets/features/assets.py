@@ -24,31 +24,17 @@ from exo_assets.features.signal_contracts import (
 from exo_assets.features.signal_tasks import diagnose_star, view_star
 from exo_assets.features.tabular import build_features, count_signals
 from exo_assets.features.view_arrays import ROOT, keep_arrays, view_arrays
-from exo_assets.lightcurves.assets import CLEANING, curves_of, digests, known_of
+from exo_assets.lightcurves.assets import curves_of, digests, known_of
 from exo_assets.lightcurves.quantum import Quantum
 from exo_assets.lightcurves.star_asset import star_asset
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
 from exo_assets.table_asset import Table, table_asset
 
 GROUP = "features"
-MEASURING = (
-    *CLEANING,
-    *("lightcurves/trapezoid.py", "lightcurves/transit_depths.py"),
-    *("features/signal_tasks.py", "features/signal_contracts.py", "features/plans.py", "features/measured.py"),
-)
-DIAGNOSING = tuple(
-    f"features/{name}.py"
-    for name in (
-        *("diagnostics", "event_series", "event_kernels", "model_shift", "sinusoid"),
-        *("centroids", "transit_shape", "transit_statistics"),
-    )
-)
-VIEWING = ("features/views.py", "features/view_kernels.py")
-
 Planned = Callable[[str], Iterable[Quantum]]
 
 
-@table_asset(FEAT_SIGNALS, group=GROUP, code=["features", "catalogs/contracts.py"])
+@table_asset(FEAT_SIGNALS, group=GROUP)
 def feat_signals(core_signals: pl.DataFrame, feat_signal_diagnostics: pl.DataFrame) -> Table:
     """Features of every signal, as the transformer computes them."""
     signals = with_diagnostics(core_signals, feat_signal_diagnostics)
@@ -71,7 +57,6 @@ feat_diagnostics = star_asset(
     FEAT_DIAGNOSTICS,
     diagnose_star,
     group=GROUP,
-    code=(*MEASURING, *DIAGNOSING),
     deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "core_signals"],
     plan=_diagnose_plan,
     reader="star_tables",
@@ -92,7 +77,6 @@ feat_views = star_asset(
     FEAT_VIEWS,
     view_star,
     group=GROUP,
-    code=(*MEASURING, *VIEWING),
     deps=[CORE_LIGHT_CURVES.name, FEAT_DIAGNOSTICS.name],
     plan=_view_plan,
     reader="star_tables",
@@ -102,7 +86,6 @@ feat_views = star_asset(
 @table_asset(
     FEAT_SIGNAL_DIAGNOSTICS,
     group=GROUP,
-    code=["features/signal_contracts.py", "features/measured.py"],
     also_after=[FEAT_DIAGNOSTICS.name],
     salt=digests(FEAT_DIAGNOSTICS.name),
 )
@@ -115,7 +98,6 @@ def feat_signal_diagnostics(star_tables: Any) -> pl.DataFrame:
 @table_asset(
     FEAT_VIEW_INDEX,
     group=GROUP,
-    code=["features/view_arrays.py", "features/signal_contracts.py"],
     kinds=("numpy", "parquet"),
     also_after=[FEAT_VIEWS.name],
     salt=digests(FEAT_VIEWS.name),

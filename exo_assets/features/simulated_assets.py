@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.features.assets import DIAGNOSING, GROUP, MEASURING, VIEWING
+from exo_assets.features.assets import GROUP
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.plans import by_star
 from exo_assets.features.seen_views import SEEN_VIEWS
@@ -24,11 +24,6 @@ from exo_assets.lightcurves.quantum import Quantum
 from exo_assets.lightcurves.star_asset import star_asset
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.table_asset import Table, table_asset
-
-SIMULATING = (
-    *("features/simulated.py", "features/simulated_tasks.py", "training/splits.py"),
-    *("lightcurves/injection.py", "lightcurves/limb_darkening.py"),
-)
 
 
 def _plan(resources: Any) -> Callable[[str], Iterable[Quantum]]:
@@ -48,7 +43,6 @@ feat_simulated_views = star_asset(
     FEAT_SIMULATED_VIEWS,
     simulate_star,
     group=GROUP,
-    code=(*MEASURING, *DIAGNOSING, *VIEWING, *SIMULATING),
     deps=[CORE_LIGHT_CURVES.name, FEAT_DIAGNOSTICS.name, "core_signals"],
     plan=_plan,
     reader="star_tables",
@@ -58,7 +52,6 @@ feat_simulated_views = star_asset(
 @table_asset(
     FEAT_SIMULATED_INDEX,
     group=GROUP,
-    code=["features/view_arrays.py", "features/signal_contracts.py", "features/simulated_assets.py"],
     kinds=("numpy", "parquet"),
     also_after=[FEAT_SIMULATED_VIEWS.name],
     salt=digests(FEAT_SIMULATED_VIEWS.name),

@@ -41,21 +41,6 @@ from exo_resources.star_tables import StarEntry, StarRows, StarTables
 from exo_resources.user_curves import user_files
 
 GROUP = "lightcurves"
-FILES = ("lightcurves/contracts.py", "lightcurves/mast_names.py", "lightcurves/records.py")
-READING = ("lightcurves/curve.py", "lightcurves/fits_file.py", "lightcurves/stored.py")
-CLEANING = (
-    *("lightcurves/clean.py", "lightcurves/detrend.py", "lightcurves/detrend_kernels.py"),
-    *("lightcurves/ephemeris.py", "lightcurves/curve_rows.py", "lightcurves/star_contracts.py"),
-    *("lightcurves/star_tasks.py", "lightcurves/plans.py", "lightcurves/planning.py"),
-)
-SEARCHING = (
-    *("lightcurves/chain.py", "lightcurves/search.py", "lightcurves/fold_kernels.py", "lightcurves/periods.py"),
-    *("lightcurves/trapezoid.py", "lightcurves/transit_depths.py", "lightcurves/matching.py"),
-    "lightcurves/search_rows.py",
-    "lightcurves/variability.py",
-    "features/sinusoid.py",
-    "features/measured.py",
-)
 
 POOL = "mast"
 """Concurrency pool of everything that asks MAST."""
@@ -72,7 +57,7 @@ POOL = "mast"
     pool=POOL,
     required_resource_keys={"lake", "star_tables", "light_curves"},
     check_specs=[few_lost(RAW_MAST__LIGHT_CURVES.name)],
-    metadata={"dagster/column_schema": column_schema(RAW_MAST__LIGHT_CURVES), "exo/code": [*FILES, *READING]},
+    metadata={"dagster/column_schema": column_schema(RAW_MAST__LIGHT_CURVES)},
 )
 def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Fetch what is new or changed; what is whole is kept, what is not goes to quarantine with the reason."""
@@ -96,7 +81,7 @@ def _entry(star: str, files: Sequence[Record], mark: str) -> StarRows:
     return StarRows(entry, records_frame(files).to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
-@table_asset(RAW_USER__LIGHT_CURVES, group=GROUP, code=[*FILES, *READING], kinds=("parquet",), always=True)
+@table_asset(RAW_USER__LIGHT_CURVES, group=GROUP, kinds=("parquet",), always=True)
 def raw_user__light_curves(lake: Any) -> pl.DataFrame:
     """The light curves that `exo import` put into the lake."""
     return user_files(lake)
@@ -132,7 +117,6 @@ core_light_curves = star_asset(
     CORE_LIGHT_CURVES,
     clean_star,
     group=GROUP,
-    code=(*FILES, *READING, *CLEANING),
     deps=[RAW_MAST__LIGHT_CURVES.name, RAW_USER__LIGHT_CURVES.name, "core_signals"],
     plan=_clean_plan,
     reader="lake",
@@ -148,7 +132,6 @@ core_search = star_asset(
     CORE_SEARCH,
     search_one,
     group=GROUP,
-    code=(*CLEANING, *SEARCHING),
     deps=[CORE_LIGHT_CURVES.name, "core_signals"],
     plan=_search_plan,
     reader="star_tables",
@@ -177,7 +160,6 @@ core_pages = star_asset(
     CORE_PAGES,
     draw_star,
     group=GROUP,
-    code=(*CLEANING, *SEARCHING, "lightcurves/page.py", "lightcurves/page_tasks.py"),
     deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name],
     plan=_page_plan,
     reader="star_tables",
@@ -193,7 +175,6 @@ def digests(*tables: str) -> Callable[[Any], str]:
 @table_asset(
     CORE_FOUND_SIGNALS,
     group=GROUP,
-    code=["lightcurves/star_contracts.py"],
     also_after=[CORE_SEARCH.name],
     salt=digests(CORE_SEARCH.name),
 )
@@ -205,7 +186,6 @@ def core_found_signals(star_tables: Any) -> pl.DataFrame:
 @table_asset(
     CORE_SEARCHED_STARS,
     group=GROUP,
-    code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
     also_after=[CORE_LIGHT_CURVES.name],
     salt=digests(CORE_LIGHT_CURVES.name, CORE_SEARCH.name),
 )
@@ -223,7 +203,6 @@ LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_PAGES.name, "feat_diagn
 @table_asset(
     CORE_LIGHT_CURVES_ATTRITION,
     group=GROUP,
-    code=["lightcurves/star_contracts.py", "lightcurves/account.py"],
     also_after=[RAW_MAST__LIGHT_CURVES.name, *LOSSES],
     salt=digests(RAW_MAST__LIGHT_CURVES.name, *LOSSES),
 )

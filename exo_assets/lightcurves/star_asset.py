@@ -15,11 +15,10 @@ from typing import Any
 
 import dagster as dg
 
-from exo_assets.code_version import code_version
 from exo_assets.contracts import TableContract
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, is_partitioned, one_run
 from exo_assets.lightcurves.quantum import Outcome, Quantum, Work, fingerprint, run_quantum
-from exo_assets.table_asset import RETRIES, RETRY_WAIT_S, TableConfig, column_schema
+from exo_assets.table_asset import RETRIES, RETRY_WAIT_S, TableConfig, column_schema, shown_code, version_of
 from exo_resources.ray_runtime import RayStartError, WorkerLost
 from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables
 
@@ -39,7 +38,6 @@ def star_asset(
     work: Work,
     *,
     group: str,
-    code: Sequence[str],
     deps: Sequence[str],
     plan: Plan,
     reader: str,
@@ -48,7 +46,8 @@ def star_asset(
     """A partitioned asset named as its contract, from `work` on one star.
 
     `plan` says which stars there are and what each is made from; `reader` is the resource key of what `work` is given
-    to read with; `code` as in `table_asset`. `pages` adds metadata to a partition that changed.
+    to read with. `pages` adds metadata to a partition that changed. A star is worked on again when the code of `work`
+    changed or what its quantum says that it is made from; so the code of `plan` counts by what it plans.
     """
 
     @dg.asset(
@@ -61,12 +60,13 @@ def star_asset(
         backfill_policy=one_run(),
         required_resource_keys={"lake", "star_tables", "ray_runtime", "settings", reader},
         check_specs=[few_lost(contract.name)],
-        metadata={"dagster/column_schema": column_schema(contract), "exo/code": list(code)},
+        code_version=version_of(contract, work, plan),
+        metadata={"dagster/column_schema": column_schema(contract), "exo/code": shown_code(contract, work, plan)},
     )
     def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         resources = context.resources
         tables: StarTables = resources.star_tables
-        version = code_version("contracts.py", *code) + (f" {time.time_ns()}" if config.force else "")
+        version = version_of(contract, work) + (f" {time.time_ns()}" if config.force else "")
         shared = (work, getattr(resources, reader), contract)
         tally, buckets = Tally(contract.name), buckets_of(context)
         plans = Plans(tables, contract.name, version, plan(resources))

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.lightcurves.assets import CLEANING, GROUP, READING, SEARCHING, digests
+from exo_assets.lightcurves.assets import GROUP, digests
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.completeness import completeness, heat_map
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
@@ -42,20 +42,12 @@ from exo_assets.pictures import image, rows_shown
 from exo_assets.table_asset import Table, table_asset
 from exo_resources.ray_runtime import WorkerLost
 
-CODE = (
-    *READING,
-    *CLEANING,
-    *SEARCHING,
-    *(f"lightcurves/{name}.py" for name in ("validation", "validation_contracts", "injection", "limb_darkening")),
-    *(f"lightcurves/{name}.py" for name in ("recovery", "false_alarms", "planet_grid")),
-)
-
 
 def _salt(resources: Any) -> str:
     return f"{resources.settings.profile} {resources.settings.seed} {digests(RAW_MAST__LIGHT_CURVES.name)(resources)}"
 
 
-@table_asset(CORE_INJECTIONS, group=GROUP, code=CODE, kinds=("ray", "parquet"), salt=_salt)
+@table_asset(CORE_INJECTIONS, group=GROUP, kinds=("ray", "parquet"), salt=_salt)
 def core_injections(
     context: dg.AssetExecutionContext,
     *,
@@ -78,7 +70,7 @@ def core_injections(
     return Table(frame, metadata={"note": "simulated transits in real light curves", "stars": names})
 
 
-@table_asset(CORE_FALSE_ALARMS, group=GROUP, code=CODE, kinds=("ray", "parquet"), salt=_salt)
+@table_asset(CORE_FALSE_ALARMS, group=GROUP, kinds=("ray", "parquet"), salt=_salt)
 def core_false_alarms(
     context: dg.AssetExecutionContext,
     *,
@@ -100,7 +92,7 @@ def core_false_alarms(
     return Table(frame, metadata={"false_alarms": dg.MetadataValue.md(rows_shown(false_alarm_table(frame)))})
 
 
-@table_asset(CORE_COMPLETENESS, group=GROUP, code=["lightcurves/completeness.py", "lightcurves/planet_grid.py"])
+@table_asset(CORE_COMPLETENESS, group=GROUP)
 def core_completeness(core_injections: pl.DataFrame) -> Table:
     """The share of simulated planets that was found, over period and radius."""
     parts = {
@@ -117,7 +109,6 @@ def core_completeness(core_injections: pl.DataFrame) -> Table:
 @table_asset(
     CORE_SEARCH_VALIDATION,
     group=GROUP,
-    code=(*CLEANING, *SEARCHING, "lightcurves/validation.py", "lightcurves/catalogue_comparison.py"),
     kinds=("ray", "parquet"),
     salt=digests(CORE_LIGHT_CURVES.name),
 )

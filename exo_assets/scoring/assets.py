@@ -21,13 +21,9 @@ from exo_assets.scoring.contracts import (
 )
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
+from exo_resources.signal_views import SignalViews
 
 GROUP = "scoring"
-CODE = (
-    "scoring",
-    "features",
-    *(f"training/{name}.py" for name in ("vetter", "calibration", "blend", "conformal", "network", "neural", "forest")),
-)
 BATCH_ROWS = 2000
 """Rows per task: half a second of explanations, well above what sending it costs."""
 
@@ -36,7 +32,7 @@ EXPLAINED_ROWS = 100
 PICTURES = 6
 
 
-@table_asset(OUT_SCORES_ALL, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"))
+@table_asset(OUT_SCORES_ALL, group=GROUP, kinds=("ray", "lightgbm", "parquet"))
 def out_scores_all(
     *,
     core_signals: pl.DataFrame,
@@ -46,7 +42,7 @@ def out_scores_all(
     lake: Any,
     registry: Any,
     ray_runtime: Any,
-    signal_views: Any,
+    signal_views: SignalViews,
 ) -> Table:
     """Judge every signal with the champion; a signal that fails is a row with the reason."""
     from exo_assets.scoring.batch import FAILURE
@@ -83,13 +79,13 @@ def out_scores_all(
     )
 
 
-@table_asset(OUT_SCORES, group=GROUP, code=["scoring/contracts.py", "scoring/assets.py"])
+@table_asset(OUT_SCORES, group=GROUP)
 def out_scores(out_scores_all: pl.DataFrame) -> pl.DataFrame:
     """The signals that have a score."""
     return OUT_SCORES.conform(out_scores_all.filter(pl.col("reason").is_null()))
 
 
-@table_asset(OUT_SCORES_ATTRITION, group=GROUP, code=["scoring/contracts.py", "scoring/assets.py"])
+@table_asset(OUT_SCORES_ATTRITION, group=GROUP)
 def out_scores_attrition(out_scores_all: pl.DataFrame) -> pl.DataFrame:
     """The signals that have none, and why."""
     return OUT_SCORES_ATTRITION.conform(out_scores_all.filter(pl.col("reason").is_not_null()))
@@ -98,7 +94,6 @@ def out_scores_attrition(out_scores_all: pl.DataFrame) -> pl.DataFrame:
 @table_asset(
     OUT_VIEW_EXPLANATIONS,
     group=GROUP,
-    code=(*CODE, "training/attribution.py", "training/view_reasons.py", "pictures.py"),
     kinds=("ray", "onnx", "parquet"),
 )
 def out_view_explanations(
@@ -110,7 +105,7 @@ def out_view_explanations(
     lake: Any,
     registry: Any,
     ray_runtime: Any,
-    signal_views: Any,
+    signal_views: SignalViews,
 ) -> Table:
     """Of every signal that is not resolved and whose views the champion sees, which part of the light curve argued for
     a planet or against it."""

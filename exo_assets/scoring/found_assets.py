@@ -14,7 +14,7 @@ import polars as pl
 
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.pictures import rows_shown
-from exo_assets.scoring.assets import CODE, GROUP, in_batches, opened
+from exo_assets.scoring.assets import GROUP, in_batches, opened
 from exo_assets.scoring.batch import FAILURE
 from exo_assets.scoring.contracts import JUDGEMENT, OUT_FOUND_SCORES
 from exo_assets.scoring.found import (
@@ -29,6 +29,7 @@ from exo_assets.scoring.found import (
 )
 from exo_assets.scoring.score import Prepared, Scorer, prepare
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.signal_views import SignalViews
 
 BEST = 10
 """Signals that are in no catalogue that the UI shows."""
@@ -51,7 +52,6 @@ def _sources(resources: Any) -> str:
 @table_asset(
     OUT_FOUND_SCORES,
     group=GROUP,
-    code=(*CODE, "lightcurves/mast_names.py"),
     kinds=("ray", "lightgbm", "parquet"),
     also_after=(RAW_MAST__LIGHT_CURVES.name, "raw_user__light_curves"),
     salt=_sources,
@@ -68,7 +68,7 @@ def out_found_scores(
     star_tables: Any,
     registry: Any,
     ray_runtime: Any,
-    signal_views: Any,
+    signal_views: SignalViews,
 ) -> Table:
     """Judge every signal that the search found with the champion; one that cannot be is a row with the reason."""
     ref, files, vetter = opened(ml_vetter_champion, registry)

@@ -36,9 +36,11 @@ from exo_assets.training.splits import assign_folds, assign_splits
 from exo_assets.training.tuning import SPACE, Search, objective
 from exo_assets.training.vetter_training import HEADS, Data, Networked, Trained, learnable, prepare, train_vetter
 from exo_assets.training.warm_start import warm_jobs
+from exo_resources.network_store import NetworkStore
+from exo_resources.ray_train import NeuralTraining
+from exo_resources.signal_views import SignalViews
 
 GROUP = "training"
-CODE = ("features", "training", "catalogs/contracts.py", "evaluation/metrics.py")
 OOF_KEY = "training/out_of_fold/{digest}.parquet"
 
 
@@ -52,7 +54,7 @@ def _salt(resources: Any) -> str:
     return f"{chosen.profile}:{chosen.seed}:{chosen.retrain}:{chosen.simulated_weight}"
 
 
-@table_asset(ML_TRAINING_SET, group=GROUP, code=["training/splits.py", "training/contracts.py", "training/settings.py"])
+@table_asset(ML_TRAINING_SET, group=GROUP)
 def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
     """Label, split and fold of every signal that has a disposition."""
     disposed = core_signals.filter(pl.col("disposition").is_not_null())
@@ -65,7 +67,7 @@ def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
     )
 
 
-@table_asset(ML_TRAINING_COMPARISON, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "parquet"), salt=_salt)
+@table_asset(ML_TRAINING_COMPARISON, group=GROUP, kinds=("ray", "lightgbm", "parquet"), salt=_salt)
 def ml_training_comparison(
     *,
     core_signals: pl.DataFrame,
@@ -84,7 +86,7 @@ def ml_training_comparison(
     )
 
 
-@table_asset(ML_VETTER_CANDIDATE, group=GROUP, code=CODE, kinds=("ray", "lightgbm", "pytorch", "mlflow"), salt=_salt)
+@table_asset(ML_VETTER_CANDIDATE, group=GROUP, kinds=("ray", "lightgbm", "pytorch", "mlflow"), salt=_salt)
 def ml_vetter_candidate(
     context: dg.AssetExecutionContext,
     *,
@@ -95,9 +97,9 @@ def ml_vetter_candidate(
     ml_training_set: pl.DataFrame,
     ml_training_comparison: pl.DataFrame,
     ray_runtime: Any,
-    neural_training: Any,
-    signal_views: Any,
-    networks: Any,
+    neural_training: NeuralTraining,
+    signal_views: SignalViews,
+    networks: NetworkStore,
     registry: Any,
     settings: Any,
     lake: Any,
@@ -144,7 +146,7 @@ def ml_vetter_candidate(
             tags={
                 "data_digest": data_digest,
                 "signals_digest": lake.version("core_signals").digest,
-                "code_version": code_version(*CODE),
+                "code_version": code_version(train_vetter, learn_network),
                 "profile": settings.profile,
             },
             plots=report.plots(trained, vetter, rows, counts),
@@ -179,7 +181,7 @@ def ml_vetter_candidate(
     )
 
 
-@table_asset(ML_VETTER_OOF, group=GROUP, code=["training/contracts.py"])
+@table_asset(ML_VETTER_OOF, group=GROUP)
 def ml_vetter_oof(ml_vetter_candidate: pl.DataFrame, lake: Any) -> pl.DataFrame:
     """The out-of-fold predictions that the candidate's training left in the lake."""
     stored = lake.get(OOF_KEY.format(digest=ml_vetter_candidate["digest"][0]))

@@ -15,8 +15,6 @@ from exo_assets.training.stored_fit import fit_bytes, read_fit
 class NetworkRecipe(Recipe[NeuralData, NeuralSettings, NeuralJob, Epoch, NeuralFit]):
     """`fit_torch.fit`, its outcome stored as `stored_fit` does."""
 
-    code = ("training",)
-
     def fit(
         self,
         data: NeuralData,

@@ -78,9 +78,6 @@ F = TypeVar("F")
 class Recipe(ABC, Generic[D, S, J, E, F]):
     """How jobs are trained on data by settings, and their outcome as bytes. It is sent to workers."""
 
-    code: tuple[str, ...]
-    """Folders or files below `exo_assets` whose change makes other networks."""
-
     @abstractmethod
     def fit(
         self,

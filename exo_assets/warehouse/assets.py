@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.code_version import code_version
 from exo_assets.table_asset import TableConfig, fingerprint_of, input_versions, table_asset
 from exo_assets.warehouse import contracts as own
 from exo_assets.warehouse.catalogue import (
-    STAGES,
     column_lineage,
     dictionary,
     documentation,
@@ -45,7 +43,6 @@ GROUP = "warehouse"
 POOL = "release"
 """Concurrency pool of whoever publishes."""
 
-_CODE = ("warehouse",)
 _PROJECT = project()
 _UPSTREAM = tuple(upstream())
 _ARCHIVE = tuple(name for name in _UPSTREAM if name.startswith(RAW))
@@ -58,7 +55,7 @@ def _archive_notes(resources: Any) -> str:
     return json.dumps(_snapshots(resources.lake), sort_keys=True)
 
 
-@table_asset(own.STG_LAKE_TABLES, group=GROUP, code=_CODE, also_after=_UPSTREAM, salt=_archive_notes)
+@table_asset(own.STG_LAKE_TABLES, group=GROUP, also_after=_UPSTREAM, salt=_archive_notes)
 def stg_lake_tables(lake: Any) -> pl.DataFrame:
     """Rows, version and source of every stored table."""
     versions = [v for v in map(lake.version, _UPSTREAM) if v is not None]
@@ -73,7 +70,7 @@ def stg_lake_tables(lake: Any) -> pl.DataFrame:
     )
 
 
-@table_asset(own.STG_LAKE_COLUMNS, group=GROUP, code=_CODE, also_after=_UPSTREAM)
+@table_asset(own.STG_LAKE_COLUMNS, group=GROUP, also_after=_UPSTREAM)
 def stg_lake_columns(lake: Any) -> pl.DataFrame:
     """Types and nulls of every stored column."""
     from exo_resources.duckdb_sql import table_types
@@ -90,7 +87,7 @@ def _baseline_salt(resources: Any) -> str:
     return _baseline(resources.lake, resources.releases) or "none"
 
 
-@table_asset(own.STG_LAST_RELEASE, group=GROUP, code=_CODE, also_after=_ARCHIVE, salt=_baseline_salt)
+@table_asset(own.STG_LAST_RELEASE, group=GROUP, also_after=_ARCHIVE, salt=_baseline_salt)
 def stg_last_release(context: dg.AssetExecutionContext, lake: Any, releases: Any) -> pl.DataFrame:
     """Dispositions in the release that changes are counted from."""
     release_id, kept = _baseline(lake, releases), own.STG_LAST_RELEASE.empty()
@@ -130,7 +127,7 @@ def _documented(_resources: Any) -> str:
     return f"{_PROJECT.digest()} {documentation_digest(_PROJECT)}"
 
 
-@table_asset(own.MART_DATA_DICTIONARY, group=GROUP, code=_CODE, salt=_documented)
+@table_asset(own.MART_DATA_DICTIONARY, group=GROUP, salt=_documented)
 def mart_data_dictionary(stg_lake_columns: pl.DataFrame) -> pl.DataFrame:
     """Every column of the release."""
     from exo_resources.duckdb_sql import Workbench, table_types
@@ -164,13 +161,13 @@ def _lineage_salt(resources: Any) -> str:
     return json.dumps([_made_from(resources.lake), _PROJECT.digest()])
 
 
-@table_asset(own.MART_TABLE_LINEAGE, group=GROUP, code=_CODE, also_after=_UPSTREAM, salt=_lineage_salt)
+@table_asset(own.MART_TABLE_LINEAGE, group=GROUP, also_after=_UPSTREAM, salt=_lineage_salt)
 def mart_table_lineage(lake: Any) -> pl.DataFrame:
     """Table by table, what it is made from."""
     return table_lineage(_made_from(lake), _PROJECT)
 
 
-@table_asset(own.MART_COLUMN_LINEAGE, group=GROUP, code=_CODE, salt=lambda _resources: _PROJECT.digest())
+@table_asset(own.MART_COLUMN_LINEAGE, group=GROUP, salt=lambda _resources: _PROJECT.digest())
 def mart_column_lineage() -> pl.DataFrame:
     """Column by column of the SQL models, what it is computed from."""
     return column_lineage(_PROJECT)
@@ -306,7 +303,6 @@ _INDISPENSABLE = frozenset(name for name in _RELEASED if layer(name) in ("core",
     kinds={"duckdb"},
     required_resource_keys={"lake", "releases"},
     pool=POOL,
-    metadata={"exo/code": [*STAGES, *_CODE]},
 )
 def out_warehouse(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Publish what is in the lake."""
@@ -353,12 +349,12 @@ def _info(lake: "Lake", releases: "ReleaseStore") -> dict[str, Any]:
     from exo_resources.git_commit import git_commit
 
     champion = lake.read("ml_vetter_champion").to_dicts() if lake.version("ml_vetter_champion") else []
-    code = hashlib.sha256(f"{code_version(*STAGES, *_CODE)} {_PROJECT.digest()}".encode()).hexdigest()[:16]
+    code = {name: version.code_version for name in _RELEASED if (version := lake.version(name))}
     return {
         "archive": _snapshots(lake),
         "baseline": _baseline(lake, releases),
         "champion": champion[0] if champion else None,
-        "code_version": code,
+        "code_version": hashlib.sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()[:16],
         "git_commit": git_commit(),
     }
 

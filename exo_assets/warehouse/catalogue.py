@@ -12,19 +12,29 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from exo_assets.archive import contracts as archive
+from exo_assets.catalogs import contracts as catalogs
 from exo_assets.contracts import TableContract
+from exo_assets.evaluation import contracts as evaluation
+from exo_assets.events import contracts as events
+from exo_assets.features import contracts as features
+from exo_assets.lightcurves import contracts as lightcurves
+from exo_assets.scoring import contracts as scoring
+from exo_assets.training import contracts as training
 from exo_assets.warehouse import contracts as own
 from exo_assets.warehouse.models import Project, load_project
 
 SQL_ROOT = Path(__file__).resolve().parents[2] / "dbt_like_sql"
-STAGES = ("archive", "catalogs", "lightcurves", "features", "training", "evaluation", "events", "scoring")
-"""Stages whose tables the warehouse builds on and releases."""
+UPSTREAM: tuple[TableContract, ...] = (
+    *(*archive.CONTRACTS, *catalogs.CONTRACTS, *lightcurves.CONTRACTS, *features.CONTRACTS),
+    *(*training.CONTRACTS, *evaluation.CONTRACTS, *events.CONTRACTS, *scoring.CONTRACTS),
+)
+"""Tables that the warehouse builds on and releases."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,7 @@ class Documented:
 @cache
 def upstream() -> dict[str, TableContract]:
     """Contract of every table that is made before the warehouse."""
-    listed = [c for stage in STAGES for c in import_module(f"exo_assets.{stage}.contracts").CONTRACTS]
-    return {contract.name: contract for contract in listed}
+    return {contract.name: contract for contract in UPSTREAM}
 
 
 @cache

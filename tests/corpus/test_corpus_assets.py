@@ -13,7 +13,7 @@ import pytest
 
 from deployments.resources import build_resources
 from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY, CORE_SIGNALS, CORE_STARS
-from exo_assets.corpus import assets, chunking
+from exo_assets.corpus import chunking
 from exo_assets.corpus.assets import ASSETS
 from exo_assets.corpus.checks import CHECKS, OLDEST_DAYS, _freshness
 from exo_assets.corpus.chunking import chunked, chunking_digest, tokenizer_files
@@ -223,9 +223,3 @@ def test_what_passages_depend_on(tmp_path: Path) -> None:
     assert len(digests) == 5
     offsets = chunking.offsets_of(packaged)
     assert offsets("Kepler-90 h")[0] == (0, 6)
-
-
-def test_what_is_read_again_names_every_module_that_reads() -> None:
-    stage = Path(assets.__file__).parent
-    for name in (*assets.ABSTRACTS, *assets.FILES, *assets.MERGING, *assets.CHUNKING):
-        assert (stage.parent / name).is_file(), name

@@ -41,8 +41,7 @@ def test_every_asset_is_owned_described_and_versioned() -> None:
         assert list(spec.owners) == [OWNER], name
         assert spec.description, name
         assert spec.group_name != "default", name
-        table = not name.startswith(("out_warehouse", "serve_"))
-        assert not table or spec.code_version, name
+        assert spec.code_version, name
 
 
 def test_overrides_replace_resources_by_key() -> None:
