@@ -282,7 +282,14 @@ def _stale(copy: Path, versions: dict[str, str], module: str, edit: Callable[[st
 SEARCHING = {"core_search", "core_pages", "core_injections", "core_false_alarms"}
 JUDGING = {
     *("ml_vetter_candidate", "ml_vetter_predictions", "ml_vetter_metrics", "ml_vetter_gates", "ml_leakage_probe"),
-    *("ml_forward_test", "out_scores_all", "out_view_explanations", "ml_event_predictions", "out_event_scores"),
+    *(
+        "ml_forward_test",
+        "out_scores_all",
+        "out_found_scores",
+        "out_view_explanations",
+        "ml_event_predictions",
+        "out_event_scores",
+    ),
 }
 """Tables made by a forest of trees, or with a model that has one."""
 
