@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 
 def dossier(
     signal: Annotated[
-        str, typer.Argument(metavar="SIGNAL", help="A candidate, or a star with candidates: K00351.08, TIC 150428135.")
+        str,
+        typer.Argument(
+            metavar="SIGNAL",
+            help="A candidate, a found signal, or a star with candidates: K00351.08, KIC 11442793-02, TIC 150428135.",
+        ),
     ],
     json: Annotated[bool, typer.Option("--json", help="A JSON list of dossiers, with rank and version.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The text as Markdown.")] = False,
 ) -> None:
-    """Show everything that is known of a candidate: the catalogue's facts, the vetter's verdict and reasons, the
-    nearest planets and false positives, and what the literature says of its star or of its like.
+    """Show everything that is known of a candidate, the catalogue's or one that only the search found: facts, the
+    vetter's verdict and reasons, the nearest planets and false positives, and what the literature says of its star or
+    of its like.
 
     Any spelling and any name of the signal, the planet or the star will do; a star gives each of its candidates.
     """
@@ -48,7 +53,12 @@ def dossier(
             f"the dossier of {lost[0]['signal_id']} could not be made: {lost[0]['reason']}", "exo run tries again"
         )
     texts = [
-        as_markdown(json_text.loads(row["dossier"]), rank=row["rank"], of=ranked, corpus_version=row["corpus_version"])
+        as_markdown(
+            json_text.loads(row["dossier"]),
+            rank=row["rank"],
+            of=ranked[row["ranked_in"]],
+            corpus_version=row["corpus_version"],
+        )
         for row in rows
     ]
     if markdown:
@@ -60,8 +70,8 @@ def dossier(
         out().print(Markdown(text))
 
 
-def _found(lake: Lake, name: str) -> tuple[list[dict[str, Any]], int]:
-    """Rows of the dossiers that `name` means, by rank, and how many candidates there are; CliError when none is."""
+def _found(lake: Lake, name: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Rows of the dossiers that `name` means, by rank, and how many candidates each list has; CliError when none is."""
     from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
     from exo_assets.corpus.dossier_lookup import find, near
     from exo_assets.corpus.identifiers import aliases
@@ -76,10 +86,12 @@ def _found(lake: Lake, name: str) -> tuple[list[dict[str, Any]], int]:
     having = table["signal_id"].to_list()
     meant = find(name, names, having)
     if meant.signals:
-        rows = table.sort("rank").rows_by_key("signal_id", named=True, include_key=True, unique=True)
-        return [row for key, row in rows.items() if key in meant.signals], table.height
+        rows = table.sort("ranked_in", "rank").filter(table["signal_id"].is_in(meant.signals)).to_dicts()
+        return rows, dict(table.group_by("ranked_in").len().iter_rows())
     if meant.others:
         raise CliError(_why_none(signals, meant.others), "dossiers are made of candidates that mart_candidates ranks")
+    if why := _why_no_dossier_of_found(lake, name):
+        raise CliError(*why)
     alike = near(name, names, having)
     raise CliError(
         f"{name!r} is no name of a signal, planet or star of the catalogue",
@@ -97,8 +109,26 @@ def _why_none(signals: pl.DataFrame, names: tuple[str, ...]) -> str:
     return f"there is no dossier of {said}"
 
 
+def _why_no_dossier_of_found(lake: Lake, name: str) -> tuple[str, str] | None:
+    """Why a signal that the search found has no dossier of that name, and the remedy; None when it found no such."""
+    import polars as pl
+
+    from exo_assets.corpus.designators import key, key_column
+
+    if lake.version("out_found_scores") is None:
+        return None
+    rows = lake.read("out_found_scores").filter(key_column(pl.col("tce_id")) == key(name))
+    for row in rows.iter_rows(named=True):
+        if row["signal_id"] is not None:
+            remedy = f"exo dossier {row['signal_id']}; mart_found_signals has both judgements"
+            return f"{row['tce_id']} is {row['signal_id']} of the catalogue ({row['match']})", remedy
+        why = row["reason"] or "it is below the thresholds of the search, and not ranked"
+        return f"there is no dossier of {row['tce_id']}: {why}", "mart_found_signals has what is known of it"
+    return None
+
+
 def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     """A row with its dossier as JSON, not as text in it."""
     made = json_text.loads(row["dossier"]) if row["dossier"] is not None else None
-    kept = ("signal_id", "rank", "corpus_version", "model_version", "made_at", "reason")
+    kept = ("signal_id", "rank", "ranked_in", "corpus_version", "model_version", "made_at", "reason")
     return {**{name: row[name] for name in kept}, "dossier": made}

@@ -21,7 +21,7 @@ from exo_assets.corpus.dossier_lookup import LONGEST_NAME, find, near
 TABLE = OUT_DOSSIERS.name
 LOOKED_AT_EVERY_S = 15.0
 """A new night's dossiers are seen after this long."""
-TOLD = ("signal_id", "rank", "corpus_version", "model_version", "made_at")
+TOLD = ("signal_id", "rank", "ranked_in", "corpus_version", "model_version", "made_at")
 """Columns that are told beside the dossier."""
 
 

@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 
 from exo_assets.code_version import code_version
-from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
+from exo_assets.corpus.dossier_contracts import BY_CATALOGUE, OUT_DOSSIERS
 from exo_assets.pictures import rows_shown
 from exo_assets.table_asset import Table, table_asset
 from exo_resources.library_store import LibraryStore
@@ -43,17 +43,22 @@ def out_dossiers(
     core_stars: pl.DataFrame,
     core_planet_identity: pl.DataFrame,
     out_scores: pl.DataFrame,
+    core_found_signals: pl.DataFrame,
+    out_found_scores: pl.DataFrame,
     feat_signal_diagnostics: pl.DataFrame,
     lake: Any,
     library_store: LibraryStore,
 ) -> Table:
-    """A dossier of every ranked candidate; those of which nothing changed are kept."""
+    """A dossier of every ranked candidate, of the catalogue or found; those of which nothing changed are kept."""
     from exo_assets.corpus.dossier_passages import Literature
     from exo_assets.corpus.dossier_refresh import Tables, refresh
 
     library = _library(context, library_store)
     done = refresh(
-        Tables(mart_candidates, core_signals, core_stars, core_planet_identity, out_scores, feat_signal_diagnostics),
+        Tables(
+            *(mart_candidates, core_signals, core_stars, core_planet_identity, out_scores),
+            *(core_found_signals, out_found_scores, feat_signal_diagnostics),
+        ),
         lake.read(OUT_DOSSIERS.name) if lake.version(OUT_DOSSIERS.name) else None,
         Literature(library) if library else None,
         code=code_version(refresh, LibraryStore),
@@ -110,24 +115,30 @@ def counts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def first_dossiers(frame: pl.DataFrame) -> str:
-    """The dossiers of the highest ranks in Markdown, below headings of their own."""
+    """The dossiers of the highest ranks in the catalogue's list in Markdown, below headings of their own."""
     from exo_assets.corpus.dossier_markdown import as_markdown
 
-    rows = frame.drop_nulls("dossier").sort("rank").head(SHOWN).iter_rows(named=True)
-    shown = [as_markdown(json.loads(r["dossier"]), rank=r["rank"], of=frame.height, depth=2) for r in rows]
+    listed = frame.filter(ranked_in=BY_CATALOGUE)
+    rows = listed.drop_nulls("dossier").sort("rank").head(SHOWN).iter_rows(named=True)
+    shown = [as_markdown(json.loads(r["dossier"]), rank=r["rank"], of=listed.height, depth=2) for r in rows]
     return "\n".join(shown) or "There is no candidate."
 
 
 @dg.asset_check(
     asset=OUT_DOSSIERS.name,
     required_resource_keys={"lake"},
-    description=f"Every ranked candidate has a row, and at most {MOST_LOST:.0%} of them are without a dossier.",
-    additional_deps=["mart_candidates"],
+    description="Every ranked candidate, of the catalogue or found by the search and in no catalogue, has a row, and "
+    f"at most {MOST_LOST:.0%} of them are without a dossier.",
+    additional_deps=["mart_candidates", "out_found_scores"],
 )
 def every_candidate_has_a_dossier(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-    """Compare with mart_candidates, and bound the failures."""
+    """Compare with both lists, and bound the failures."""
+    from exo_assets.scoring.found import in_no_catalogue
+
     lake: Any = context.resources.lake
-    ranked, rows = lake.read("mart_candidates").select("signal_id"), lake.read(OUT_DOSSIERS.name)
+    found = in_no_catalogue(lake.read("out_found_scores")).select(signal_id="tce_id")
+    ranked = pl.concat([lake.read("mart_candidates").select("signal_id"), found])
+    rows = lake.read(OUT_DOSSIERS.name)
     missing = ranked.join(rows, on="signal_id", how="anti")
     lost = rows["reason"].count()
     return dg.AssetCheckResult(

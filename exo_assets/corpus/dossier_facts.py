@@ -55,6 +55,8 @@ LABELS = {fact.column: fact for fact in FACTS}
 
 MISSION_NAMES = {"kepler": "Kepler", "k2": "K2", "tess": "TESS"}
 _LAYOUT = {"kepler": "koi", "k2": "k2", "tess": "toi"}
+SEARCH = "core_found_signals"
+"""Source of a signal that no catalogue has: Exo's own search found it."""
 _DISPOSITION = {"kepler": "koi_disposition", "k2": "disposition", "tess": "tfopwg_disp"}
 
 
@@ -66,6 +68,7 @@ def facts(signal: Row) -> list[dict[str, Any]]:
         value = signal.get(fact.column)
         if value is not None:
             archive, error = _archive_columns(signal["mission"]).get(fact.column, (None, None))
+            archive = None if signal["source_table"] == SEARCH else archive
             found.append(
                 {
                     "column": fact.column,
@@ -91,14 +94,18 @@ def _archive_columns(mission: str) -> dict[str, tuple[str, str | None]]:
 
 
 def catalogue(signal: Row) -> dict[str, Any]:
-    """Where the signal is listed, and as what."""
+    """Where the signal is listed, and as what; a disposition has no column where no catalogue has the signal."""
+    if signal["source_table"] == SEARCH:
+        name, disposition = "tce_id", None
+    else:
+        name, disposition = LAYOUTS[_LAYOUT[signal["mission"]]].signal, _DISPOSITION[signal["mission"]]
     return {
         "mission": signal["mission"],
         "table": signal["source_table"],
-        "name_column": LAYOUTS[_LAYOUT[signal["mission"]]].signal,
+        "name_column": name,
         "host": signal["mission_star_id"],
         "disposition": signal["disposition_archive"],
-        "disposition_column": _DISPOSITION[signal["mission"]],
+        "disposition_column": disposition,
     }
 
 
@@ -198,7 +205,12 @@ def _article(word: str) -> str:
 def description(signal: Row, signals_on_star: int) -> str:
     """The signal in one sentence, with its own numbers."""
     kind, star = planet_class(signal), star_class(signal)
-    what = f"{MISSION_NAMES[signal['mission']]} candidate"
+    mission = MISSION_NAMES[signal["mission"]]
+    what = (
+        f"signal that Exo's search found in {mission} data"
+        if signal["source_table"] == SEARCH
+        else f"{mission} candidate"
+    )
     if kind != "transit signal":
         what += f", by its radius of {signal['radius_earth']:.3g} R_Earth {_article(kind)} {kind},"
     words = [what, f"on {_article(star)} {star}" if star else "on a star of unknown type"]

@@ -35,7 +35,8 @@ def as_markdown(
     head, sub = "#" * depth, "#" * (depth + 1)
     parts = [f"{head} {plain(dossier['title'])}", plain(dossier["description"])]
     if rank is not None:
-        parts.append(f"Rank {rank:,}{f' of {of:,}' if of else ''} among the candidates.")
+        among = "candidates" if dossier["catalogue"]["disposition_column"] else "signals that the search found"
+        parts.append(f"Rank {rank:,}{f' of {of:,}' if of else ''} among the {among}.")
     parts += [
         f"{sub} Verdict",
         *_verdict(dossier["verdict"]),
@@ -83,10 +84,12 @@ def _verdict(verdict: Mapping[str, Any]) -> list[str]:
 
 def _catalogue(dossier: Mapping[str, Any]) -> list[str]:
     where, names = dossier["catalogue"], dossier["other_names"]
-    said = [
-        f"{MISSION_NAMES[where['mission']]}, table {plain(where['table'])}, host {plain(where['host'])}; "
-        f"{plain(where['disposition_column'])} is {plain(where['disposition'] or 'empty')}."
-    ]
+    listed = (
+        f"{plain(where['disposition_column'])} is {plain(where['disposition'] or 'empty')}"
+        if where["disposition_column"]
+        else "no catalogue has the signal"
+    )
+    said = [f"{MISSION_NAMES[where['mission']]}, table {plain(where['table'])}, host {plain(where['host'])}; {listed}."]
     if names["signal"]:
         said.append(f"Also known as {plain(', '.join(names['signal']))}.")
     if names["star"]:

@@ -24,6 +24,7 @@ from exo_assets.corpus.designators import key
 from exo_assets.corpus.dossier import Found, Inputs, dossier, shown
 from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
 from exo_assets.corpus.dossier_facts import Row, like_phrase, names_of_signals, names_of_stars
+from exo_assets.corpus.dossier_found import Candidates, catalogued, found, together
 from exo_assets.corpus.dossier_passages import Literature, Quotation, Star, like_all
 from exo_assets.corpus.dossier_verdict import Planets, diagnostics
 from exo_assets.corpus.identifiers import aliases
@@ -42,7 +43,19 @@ class Tables:
     core_stars: pl.DataFrame
     core_planet_identity: pl.DataFrame
     out_scores: pl.DataFrame
+    core_found_signals: pl.DataFrame
+    out_found_scores: pl.DataFrame
     feat_signal_diagnostics: pl.DataFrame
+
+    @property
+    def candidates(self) -> Candidates:
+        """Those of the catalogue, and those that only the search found."""
+        return together(
+            [
+                catalogued(self.mart_candidates, self.core_signals, self.out_scores),
+                found(self.core_found_signals, self.out_found_scores, self.core_signals),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -82,16 +95,17 @@ def refresh(
     threads: int = 1,
     tell: Tell = lambda _: None,
 ) -> Refreshed:
-    """Dossiers of all of `mart_candidates`.
+    """Dossiers of all of `mart_candidates`, and of what the search found and ranks that is in no catalogue.
 
     `before`: the stored table, of any contract; `literature`: None while no index is released; `code`: version of the
     code that makes dossiers; `now`: the time that new dossiers are dated with; `tell` is given progress in words.
     """
     stored = _stored(before)
     version = literature.version if literature else None
-    candidates = _candidates(tables, f"{code} {version}")
+    of = tables.candidates
+    candidates = _candidates(tables, of, f"{code} {version}")
     passages = _passages(candidates, stored, literature, threads, tell)
-    known = _Known(tables, [c.signal["signal_id"] for c in candidates])
+    known = _Known(tables, of)
     tell(f"{len(candidates):,} candidates compared with {known.resolved:,} resolved signals")
     maker = _Maker(known, passages, literature, code, now)
     rows, made = [], 0
@@ -110,16 +124,16 @@ def _stored(before: pl.DataFrame | None) -> dict[str, Row]:
     return {row["signal_id"]: row for row in before.iter_rows(named=True)}
 
 
-def _candidates(tables: Tables, salt: str) -> list[_Candidate]:
-    ranked = tables.mart_candidates.select("signal_id", "rank", "signals_on_star", "model_version")
-    rows = ranked.join(tables.core_signals, on="signal_id").sort("rank")
+def _candidates(tables: Tables, of: Candidates, salt: str) -> list[_Candidate]:
+    rows = of.ranked.join(of.signals, on="signal_id", maintain_order="left")
     table = aliases(tables.core_signals, tables.core_stars, tables.core_planet_identity)
     of_signals, of_stars = names_of_signals(table), names_of_stars(table)
-    columns = tables.core_signals.columns
+    columns = of.signals.columns
     out = []
     for row in rows.iter_rows(named=True):
         signal = {column: row[column] for column in columns}
-        names, stars = tuple(of_signals[row["signal_id"]]), tuple(of_stars.get(row["star_id"], ()))
+        names = tuple(of_signals.get(row["signal_id"], (row["signal_id"],)))
+        stars = tuple(of_stars.get(row["star_id"], (row["mission_star_id"],)))
         phrase = like_phrase(signal, row["signals_on_star"])
         asked = json.dumps([salt, row["star_id"], names, stars, phrase])
         digest = hashlib.sha256(asked.encode()).hexdigest()
@@ -184,20 +198,20 @@ def _taken_over(text: str) -> list[Quotation]:
 class _Known:
     """What candidates are compared with, for all of them at once."""
 
-    def __init__(self, tables: Tables, candidates: Sequence[str]) -> None:
+    def __init__(self, tables: Tables, of: Candidates) -> None:
         resolved = resolved_signals(tables.core_signals, tables.core_planet_identity)
-        chosen = tables.core_signals.filter(pl.col("signal_id").is_in(list(candidates)))
+        chosen = of.signals.join(of.ranked, on="signal_id", how="semi")
         self.resolved = resolved.height
         self._rows = {row["signal_id"]: row for row in resolved.iter_rows(named=True)}
         self._nearest = nearest(chosen, resolved)
-        self._scores = {r["signal_id"]: r for r in tables.out_scores.drop("data_version").iter_rows(named=True)}
+        self._scores = {r["signal_id"]: r for r in of.scores.drop("data_version").iter_rows(named=True)}
         self._planets = Planets(
             tables.feat_signal_diagnostics, resolved.filter(pl.col("disposition") == RESOLVED[0])["signal_id"].to_list()
         )
-        measured = tables.feat_signal_diagnostics.filter(pl.col("signal_id").is_in(list(candidates)))
+        measured = tables.feat_signal_diagnostics.join(of.ranked, on="signal_id", how="semi")
         self._measured = {row["signal_id"]: row for row in measured.iter_rows(named=True)}
 
-    def inputs(self, candidate: _Candidate, found: Found) -> Inputs:
+    def inputs(self, candidate: _Candidate, passages: Found) -> Inputs:
         name = candidate.signal["signal_id"]
         return Inputs(
             signal=candidate.signal,
@@ -207,11 +221,10 @@ class _Known:
             star_names=candidate.star_names,
             diagnosed=diagnostics(self._measured.get(name), self._planets),
             neighbours={
-                label: [shown(n, self._rows[n.signal_id]) for n in found]
-                for label, found in self._nearest[name].items()
+                label: [shown(n, self._rows[n.signal_id]) for n in near] for label, near in self._nearest[name].items()
             },
             phrase=candidate.phrase,
-            found=found,
+            found=passages,
         )
 
 
@@ -230,7 +243,7 @@ class _Maker:
         signal = candidate.signal
         row = {
             **{name: signal[name] for name in ("signal_id", "star_id", "mission")},
-            "rank": candidate.rank["rank"],
+            **{name: candidate.rank[name] for name in ("rank", "ranked_in")},
             "model_version": candidate.rank["model_version"],
             "corpus_version": self.literature.version if self.literature else None,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -10,7 +11,8 @@ from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY, CORE_SIGNALS, CO
 from exo_assets.corpus.dossier_refresh import Tables
 from exo_assets.features.diagnostics import COLUMNS
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
-from exo_assets.scoring.contracts import OUT_SCORES
+from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS
+from exo_assets.scoring.contracts import OUT_FOUND_SCORES, OUT_SCORES
 from exo_resources.lake import Lake
 
 PLANETS, FALSE_POSITIVES = 45, 12
@@ -131,6 +133,8 @@ def tables(rows: list[dict[str, Any]] | None = None, probabilities: dict[str, fl
         core_stars=CORE_STARS.conform(stars),
         core_planet_identity=CORE_PLANET_IDENTITY.empty(),
         out_scores=OUT_SCORES.conform(scores),
+        core_found_signals=CORE_FOUND_SIGNALS.empty(),
+        out_found_scores=OUT_FOUND_SCORES.empty(),
         feat_signal_diagnostics=diagnosed(signals),
     )
 
@@ -155,6 +159,38 @@ def diagnosed(signals: pl.DataFrame) -> pl.DataFrame:
     nothing = [pl.when(~lost).then(pl.col(c.name)).alias(c.name) for c in COLUMNS]
     reason = pl.when(lost).then(pl.lit("no transit was observed")).alias("reason")
     return FEAT_SIGNAL_DIAGNOSTICS.conform(rows.with_columns(*nothing, reason))
+
+
+def with_found(of: Tables) -> Tables:
+    """`of` with what the search found: another signal of Kepler-90's star, one of a star that no catalogue has, one
+    that the catalogue has, and one below the thresholds."""
+    names = {
+        "KIC 11442793-01": {"signal_id": "K00351.09", "match": "same", "rank": 1},
+        "KIC 11442793-02": {"rank": 2, "probability_planet": 0.8, "period_days": 14.4},
+        "KIC 5-01": {"rank": 3, "star_id": "KIC 5", "host_id": None, "probability_planet": 0.3},
+        "KIC 5-02": {"star_id": "KIC 5", "host_id": None, "below_threshold": True},
+    }
+    plain = {
+        **{"star_id": "KIC 11442793", "host_id": "KIC 11442793", "mission": "kepler", "number": 1, "match": "none"},
+        **{
+            "period_days": 3.3,
+            "t0_bjd": 2_455_000.0,
+            "duration_hours": 2.5,
+            "depth_ppm": 120.0,
+            "sde": 12.0,
+            "snr": 11.0,
+        },
+        **{"n_transits": 30, "density_sun": 1.0, "below_threshold": False, "is_variable": False, "flags": []},
+        **{"period_alternatives_days": [], "probability_planet": 0.6, "disposition_confirmed": 0.6},
+        **{"disposition_candidate": 0.2, "disposition_false_positive": 0.2, "verdict": "candidate", "rank": None},
+        **{"prediction_set": "unsure", "has_diagnostics": False, "has_views": False, "model_version": "abcdef012345"},
+        **{"data_version": "0" * 16, "signal_id": None},
+    }
+    rows = pl.DataFrame([plain | {"tce_id": name} | more for name, more in names.items()], infer_schema_length=None)
+    scores = OUT_FOUND_SCORES.check(OUT_FOUND_SCORES.conform(rows))
+    return replace(
+        of, core_found_signals=CORE_FOUND_SIGNALS.check(CORE_FOUND_SIGNALS.conform(rows)), out_found_scores=scores
+    )
 
 
 def store(lake: Lake, made: Tables) -> None:

@@ -11,11 +11,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
-from dossier_tables import store, tables
+from dossier_tables import store, tables, with_found
 from indexed_corpus import DOCUMENTS, content
 from typer.testing import CliRunner
 
 from deployments.cli.main import app
+from deployments.serve.dossiers import Dossiers, DossierUnknownError
 from exo_assets.archive.parse import parse_csv
 from exo_assets.catalogs.identity import planet_identity
 from exo_assets.catalogs.signals import accepted, harmonised_signals
@@ -24,6 +25,7 @@ from exo_assets.corpus import dossier_assets, dossier_refresh
 from exo_assets.corpus.document import Document
 from exo_assets.corpus.dossier_assets import ASSETS, CHECKS
 from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
+from exo_assets.corpus.identifiers import aliases
 from exo_assets.corpus.neighbours import nearest, resolved_signals
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryStore
@@ -129,6 +131,45 @@ def test_exo_dossier_shows_text_markdown_and_json(full: LibraryStore) -> None:
     (told,) = json.loads(exo("dossier", "tic 150428135", "--json").stdout)
     assert (told["signal_id"], told["rank"]) == ("TOI-700.05", 3)
     assert told["dossier"]["passages"][0]["names"] == ["TOI-700", "TOI-700 d"]
+
+
+def test_exo_dossier_knows_what_the_search_found(library_store: LibraryStore) -> None:
+    store(library_store.lake, with_found(tables()))
+    library_store.release(library_store.build(content())["version"])
+    _, checks, _ = run(library_store)
+    assert all(checks.values())
+    markdown = exo("dossier", "kic 11442793-02", "--markdown")
+    assert markdown.exit_code == 0 and markdown.stdout.startswith("# KIC 11442793-02"), markdown.stderr
+    assert "Rank 2 of 2 among the signals that the search found" in markdown.stdout
+    (told,) = json.loads(exo("dossier", "KIC 5", "--json").stdout)
+    assert (told["signal_id"], told["ranked_in"]) == ("KIC 5-01", "mart_found_signals")
+    of_star = json.loads(exo("dossier", "Kepler-90", "--json").stdout)
+    assert [d["signal_id"] for d in of_star] == ["K00351.09", "KIC 11442793-02"]
+    known, weak = exo("dossier", "KIC 11442793-01"), exo("dossier", "KIC 5-02")
+    assert known.exit_code == 1 and "is K00351.09 of the catalogue (same)" in known.stderr
+    assert weak.exit_code == 1 and "below the thresholds" in weak.stderr
+    library_store.lake.write(
+        "out_dossiers", library_store.lake.read("out_dossiers").filter(ranked_in="mart_candidates")
+    )
+    job = dg.Definitions(asset_checks=CHECKS, resources={"lake": library_store.lake})
+    (outcome,) = (
+        job.resolve_implicit_global_asset_job_def()
+        .execute_in_process(raise_on_error=False)
+        .get_asset_check_evaluations()
+    )
+    assert not outcome.passed and outcome.metadata["missing"].value == 2
+
+
+def test_the_endpoints_dossiers_take_the_names_of_found_signals(library_store: LibraryStore) -> None:
+    store(library_store.lake, with_found(tables()))
+    run(library_store)
+    of = tables()
+    names = aliases(of.core_signals, of.core_stars, of.core_planet_identity)
+    served = Dossiers(library_store.lake)
+    assert served.find("KIC 5-01", names)["ranked_in"] == "mart_found_signals"
+    assert served.find("kic5-01", names)["signal_id"] == served.find("KIC 5", names)["signal_id"] == "KIC 5-01"
+    with pytest.raises(DossierUnknownError, match="2 candidates"):
+        served.find("Kepler-90", names)
 
 
 def test_exo_dossier_says_what_there_is_instead(full: LibraryStore) -> None:

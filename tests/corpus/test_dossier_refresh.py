@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from dossier_tables import CANDIDATES, catalogue, tables
+from dossier_tables import CANDIDATES, catalogue, tables, with_found
 from indexed_corpus import DOCUMENTS, content, embedder
 from polars.testing import assert_frame_equal
 
@@ -255,6 +255,29 @@ def test_a_candidate_without_a_score_is_a_row_with_the_reason() -> None:
     of = tables()
     done = made(None, replace(of, out_scores=of.out_scores.filter(pl.col("signal_id") != "TOI-700.05")))
     assert done.failed == 1 and done.frame.drop_nulls("reason")["signal_id"].to_list() == ["TOI-700.05"]
+
+
+def test_what_only_the_search_found_has_a_dossier_too() -> None:
+    done = made(library(), with_found(tables()))
+    assert done.failed == 0 and done.frame.select("signal_id", "rank", "ranked_in").rows()[3:] == [
+        ("KIC 11442793-02", 2, "mart_found_signals"),
+        ("KIC 5-01", 3, "mart_found_signals"),
+    ]
+    on_known, on_unknown = (dossiers(done)[name] for name in ("KIC 11442793-02", "KIC 5-01"))
+    assert on_known["star_id"] == "KIC 11442793" and "Kepler-90" in on_known["other_names"]["star"]
+    assert all(p["about_star"] for p in on_known["passages"]) and len(on_known["passages"]) == 2
+    assert on_known["verdict"]["probability_planet"] == 0.8
+    assert on_known["description"].startswith("A signal that Exo's search found in Kepler data")
+    assert "beside 2 other signals of the star" in on_known["description"], "the planet and the candidate"
+    facts = {fact["column"]: fact for fact in on_known["facts"]}
+    assert facts["period_days"]["value"] == 14.4 and facts["star_radius_sun"]["value"] == 0.8
+    assert {fact["archive_column"] for fact in on_known["facts"]} == {None}
+    near = [n["signal_id"] for n in on_known["neighbours"]["confirmed"]]
+    assert len(near) == 5 and "K00351.01" not in near, "never the star's own planet"
+    assert on_unknown["star_id"] == "KIC 5" and on_unknown["catalogue"]["table"] == "core_found_signals"
+    text = as_markdown(on_unknown, rank=3, of=2)
+    assert "no catalogue has the signal" in text and "among the signals that the search found" in text
+    assert made(None, with_found(tables()), made(None, with_found(tables()))).made == 0
 
 
 def test_no_candidates_no_rows() -> None:

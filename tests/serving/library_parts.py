@@ -44,6 +44,7 @@ def dossiers(**text: str | None) -> pl.DataFrame:
                 "star_id": "kic:11442793",
                 "mission": "kepler",
                 "rank": range(1, len(text) + 1),
+                "ranked_in": "mart_candidates",
                 "title": "Kepler-90",
                 "dossier": list(text.values()),
                 "n_passages": 0,
