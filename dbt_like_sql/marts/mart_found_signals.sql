@@ -60,6 +60,7 @@ columns:
   period_alternatives_days: {description: Other periods that the gaps in the data allow, unit: d}
   secondary_phase: Phase of the second dip of the orbit
   secondary_depth_ppm: {description: Depth of the second dip, unit: ppm}
+  first_found_at: When the search found it first
   curve_source: Where its light curve is from
   flux_kind: "Flux of its light curve; it says so where a simulated transit was put in"
   page: "Its page of plots: the row tce_id of core_pages, a file of the lake below partitions/"
@@ -113,6 +114,7 @@ SELECT
     found.period_alternatives_days,
     found.secondary_phase,
     found.secondary_depth_ppm,
+    scores.first_found_at,
     scores.curve_source,
     stars.flux_kind,
     'core_pages/' || stars.bucket || '.parquet' AS page,

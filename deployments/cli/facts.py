@@ -267,11 +267,13 @@ def found(lake: Lake, top: int = TOP) -> dict[str, Any] | None:
     rows = lake.read("mart_found_signals").sort("rank", nulls_last=True)
     new = rows.filter(~pl.col("is_in_catalogue"))
     ranked = new.filter(pl.col("rank").is_not_null())
+    scored = lake.version("out_found_scores")
     return {
         "signals": rows.height,
         "in_catalogue": rows.height - new.height,
         "in_no_catalogue": new.height,
         "ranked_in_no_catalogue": ranked.height,
+        "new_when_judged": scored.notes["new_in_no_catalogue"] if scored else 0,
         "below_threshold": int(new["below_threshold"].sum()),
         "not_judged": new["not_judged"].count(),
         "best": finite(ranked.head(top).select(FOUND_COLUMNS).to_dicts()),

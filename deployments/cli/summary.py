@@ -31,7 +31,7 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
         )
     _champion(console, facts)
     _candidates(console, facts)
-    _found(console, facts["found"])
+    _found(console, facts["found"], judged="out_found_scores" in recomputed)
     _places(console, facts)
     _problems(console, facts["problems"])
     if facts["published_with_standing_champion"]:
@@ -154,12 +154,13 @@ def _candidates(console: Console, facts: dict[str, Any]) -> None:
         )
 
 
-def _found(console: Console, found: dict[str, Any] | None) -> None:
-    """What the search found that no catalogue has, the most likely planets first."""
+def _found(console: Console, found: dict[str, Any] | None, *, judged: bool) -> None:
+    """What the search found that no catalogue has, the most likely planets first; `judged`: in this run."""
     if found is None:
         return
-    ranked, flagged = found["ranked_in_no_catalogue"], "below the thresholds and not ranked"
-    _heading(console, f"found tonight, in no catalogue: {ranked} ranked, {found['below_threshold']} {flagged}")
+    new, ranked = found["new_when_judged"] if judged else 0, found["ranked_in_no_catalogue"]
+    weak = f"{found['below_threshold']} below the thresholds and not ranked"
+    _heading(console, f"found tonight, in no catalogue: {new} new; {ranked} ranked in all, {weak}")
     if found["not_judged"]:
         console.print(f"  ! {found['not_judged']} not judged: mart_found_signals says why", style="bold yellow")
     for row in found["best"]:

@@ -24,6 +24,8 @@ SUN_RADIUS_EARTH = 109.076
 FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
 """What the judgement knows of a found signal beside its star and its light curve."""
 NAMED, N_SIGNALS = "light_curve_star", "n_signals"
+SAME_PERIOD = 1e-3
+"""Periods of a signal that was found on two nights differ by less than this share: more data, or a new fit."""
 SHIPPED, OWN, SIMULATED = "snapshot", "user", "simulated"
 """Sources of light curves, and what the flux kind of one with a simulated transit says (`lightcurves.injection`)."""
 
@@ -134,6 +136,18 @@ def _flags() -> pl.Expr:
         "SIMULATED: a transit was put into the light curve": pl.col("flux_kind").str.contains(SIMULATED, literal=True),
     }
     return pl.concat_list(pl.when(holds).then(pl.lit(words)) for words, holds in said.items()).list.drop_nulls()
+
+
+def first_found(found: pl.DataFrame, before: pl.DataFrame) -> pl.Series:
+    """When each of `found` (tce_id, star_id, period_days) was found first; null for what is new.
+
+    `before` (star_id, period_days, first_found_at) is what an earlier night found. A signal is known by its star and
+    period: numbers of signals move from night to night.
+    """
+    pairs = found.select("tce_id", "star_id", period="period_days").join(before, on="star_id")
+    same = pairs.filter((pl.col("period_days") / pl.col("period") - 1).abs() < SAME_PERIOD)
+    known = same.group_by("tce_id").agg(pl.col("first_found_at").min())
+    return found.join(known, on="tce_id", how="left", maintain_order="left")["first_found_at"]
 
 
 def in_no_catalogue(scores: pl.DataFrame) -> pl.DataFrame:

@@ -7,6 +7,7 @@ found signal (`found.py`), the batches (`assets.py`, `batch.py`).
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -20,6 +21,7 @@ from exo_assets.scoring.contracts import JUDGEMENT, OUT_FOUND_SCORES
 from exo_assets.scoring.found import (
     as_signals,
     family_counts,
+    first_found,
     found_scores,
     in_no_catalogue,
     named_stars,
@@ -85,11 +87,16 @@ def out_found_scores(
     flux = core_searched_stars.select("star_id", "flux_kind")
     curves = flux.join(curve_sources(lake, star_tables), on="star_id", how="left")
     scored = found_scores(found, signals, judged, stars, curves)
-    stored = lake.version("core_found_signals").digest[:16]
-    scored = scored.with_columns(model_version=pl.lit(vetter.version), data_version=pl.lit(stored))
+    stored, now = lake.version("core_found_signals").digest[:16], datetime.now(UTC).isoformat(timespec="seconds")
+    since = first_found(found, _before(lake))
+    scored = scored.with_columns(
+        since.fill_null(now).alias("first_found_at"),
+        model_version=pl.lit(vetter.version),
+        data_version=pl.lit(stored),
+    )
     new = in_no_catalogue(scored)
     return Table(
-        scored,
+        OUT_FOUND_SCORES.conform(scored),
         metadata={"in_no_catalogue": dg.MetadataValue.md(rows_shown(new.select(_SHOWN).head(BEST)))},
         notes={
             "model": ref.as_row(),
@@ -97,8 +104,21 @@ def out_found_scores(
             "lost": scored["reason"].count(),
             "ranked": scored["rank"].count(),
             "ranked_in_no_catalogue": new.height,
+            "new_in_no_catalogue": new.join(found.filter(since.is_null()), on="tce_id", how="semi").height,
         },
     )
+
+
+def _before(lake: Any) -> pl.DataFrame:
+    """What an earlier night found, and when first; nothing before the first one."""
+    columns = {"star_id": pl.String, "period_days": pl.Float64, "first_found_at": pl.String}
+    present = lake.version(OUT_FOUND_SCORES.name)
+    if present is None:
+        return pl.DataFrame(schema=columns)
+    stored = lake.read(OUT_FOUND_SCORES.name)
+    if not {*columns} <= {*stored.columns}:
+        return pl.DataFrame(schema=columns)
+    return stored.select(*columns)
 
 
 def _told(prepared: Prepared, results: pl.DataFrame, vetter: Scorer, missions: list[str]) -> pl.DataFrame:

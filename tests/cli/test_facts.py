@@ -145,6 +145,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
             },
             "found": {
                 **{"in_catalogue": 2, "ranked_in_no_catalogue": 1, "below_threshold": 4, "not_judged": 1},
+                "new_when_judged": 1,
                 "best": [
                     {
                         **{"rank": 3, "tce_id": "KIC 1-02", "mission": "kepler", "probability_planet": 0.875},
@@ -170,7 +171,7 @@ def test_the_summary_shows_all_of_it(lake: Lake, tmp_path: Path) -> None:
         "against v1: 0.02 better (0.01 to 0.03)",
         "! the endpoint is not of the champion v3 yet",
         "1  K00001.01",
-        "found tonight, in no catalogue: 1 ranked, 4 below the thresholds and not ranked",
+        "found tonight, in no catalogue: 0 new; 1 ranked in all, 4 below the thresholds and not ranked",
         "3  KIC 1-02              kepler  0.8750  candidate       3.21 d, 812 ppm, SNR 9.2  (the data allow other",
         "! 1 not judged",
         "2 more that it found are catalogued",

@@ -184,7 +184,7 @@ def with_found(of: Tables) -> Tables:
         **{"period_alternatives_days": [], "probability_planet": 0.6, "disposition_confirmed": 0.6},
         **{"disposition_candidate": 0.2, "disposition_false_positive": 0.2, "verdict": "candidate", "rank": None},
         **{"prediction_set": "unsure", "has_diagnostics": False, "has_views": False, "model_version": "abcdef012345"},
-        **{"data_version": "0" * 16, "signal_id": None},
+        **{"data_version": "0" * 16, "signal_id": None, "first_found_at": "2026-01-01T00:00:00+00:00"},
     }
     rows = pl.DataFrame([plain | {"tce_id": name} | more for name, more in names.items()], infer_schema_length=None)
     scores = OUT_FOUND_SCORES.check(OUT_FOUND_SCORES.conform(rows))

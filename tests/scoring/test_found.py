@@ -41,6 +41,7 @@ from exo_assets.scoring.found import (
     SUN_RADIUS_EARTH,
     as_signals,
     family_counts,
+    first_found,
     found_scores,
     in_no_catalogue,
     named_stars,
@@ -231,7 +232,8 @@ def table(*rows: dict[str, Any]) -> pl.DataFrame:
         curves = curves.with_columns(flux_kind=pl.lit(told["flux_kind"][0]), curve_source=pl.lit("snapshot"))
     signals = as_signals(found, named_stars(CATALOGUES["both planets"]))
     scored = found_scores(found, signals, judged, named_stars(CATALOGUES["both planets"]), curves)
-    return OUT_FOUND_SCORES.check(scored.with_columns(model_version=pl.lit("m"), data_version=pl.lit("d")))
+    more = {"model_version": "m", "data_version": "d", "first_found_at": "2026-01-01T00:00:00+00:00"}
+    return OUT_FOUND_SCORES.check(scored.with_columns(**{name: pl.lit(value) for name, value in more.items()}))
 
 
 def test_what_is_weak_or_not_judged_has_no_rank_and_says_why() -> None:
@@ -266,6 +268,15 @@ def test_shipped_and_simulated_curves_are_labelled() -> None:
     (flags,) = table({"flux_kind": f"PDCSAP_FLUX ({INJECTED})"})["flags"].to_list()
     assert SIMULATED in INJECTED
     assert "the light curve ships with the package" in flags and any(f.startswith("SIMULATED") for f in flags)
+
+
+def test_a_signal_that_was_found_before_keeps_its_day_whatever_its_number() -> None:
+    names = {"tce_id": ["A-01", "A-02", "B-01"], "star_id": ["A", "A", "B"]}
+    found = pl.DataFrame(names | {"period_days": [3.0, 7.0, 3.0]})
+    days = {"star_id": ["A", "A", "C"], "first_found_at": ["monday", "sunday", "friday"]}
+    before = pl.DataFrame(days | {"period_days": [3.0005, 14.0, 3.0]})
+    assert first_found(found, before).to_list() == ["monday", None, None]
+    assert first_found(found, before.clear()).to_list() == [None] * 3
 
 
 def test_nothing_found_is_an_empty_table() -> None:

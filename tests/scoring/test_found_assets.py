@@ -147,7 +147,13 @@ def test_nothing_is_judged_again_while_nothing_changed(lake: Lake, resources: di
     # A file that was asked for once more, with the same outcome, changes nothing; one from elsewhere does.
     own = pl.DataFrame([file(STRANGER, "user"), file(STARS[2], "user")])
     lake.write(RAW_USER__LIGHT_CURVES.name, RAW_USER__LIGHT_CURVES.conform(own))
-    assert facts(run(resources))["recomputed"]
+    (again,) = lake.read(OUT_FOUND_SCORES.name)["first_found_at"].unique().to_list()
+    told = facts(run(resources))
+    assert told["recomputed"] and told["new_in_no_catalogue"] == 0
+    assert set(lake.read(OUT_FOUND_SCORES.name)["first_found_at"]) == {again}
+    rows = [*found_rows(), found_rows()[-1] | {"tce_id": f"{STRANGER}-02", "period_days": 77.0}]
+    lake.write(CORE_FOUND_SIGNALS.name, CORE_FOUND_SIGNALS.conform(pl.DataFrame(rows)))
+    assert facts(run(resources))["new_in_no_catalogue"] == 1
 
 
 def test_nothing_found_is_no_failure(lake: Lake, resources: dict[str, Any]) -> None:
