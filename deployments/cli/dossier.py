@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, out, print_json, read_settings
+from deployments.cli.output import USAGE, CliError, out, print_json, read_settings, write_whole
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +31,10 @@ def dossier(
     ],
     json: Annotated[bool, typer.Option("--json", help="A JSON list of dossiers, with rank and version.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="The text as Markdown.")] = False,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE", help="Write the page of plots of its light curve (PNG) there, too."),
+    ] = None,
 ) -> None:
     """Show everything that is known of a candidate, the catalogue's or one that only the search found: facts, the
     vetter's verdict and reasons, the nearest planets and false positives, and what the literature says of its star or
@@ -44,6 +49,8 @@ def dossier(
         raise CliError("--json and --markdown exclude each other", "choose one", USAGE)
     lake = Lake(read_settings().lake)
     rows, ranked = _found(lake, signal)
+    if page is not None:
+        _write_page(lake, [row["signal_id"] for row in rows], page)
     if json:
         print_json([_as_json(row) for row in rows])
         return
@@ -98,6 +105,32 @@ def _found(lake: Lake, name: str) -> tuple[list[dict[str, Any]], dict[str, int]]
         f"near it: {', '.join(alike)}" if alike else "exo query 'SELECT signal_id FROM mart_candidates' lists them",
         USAGE,
     )
+
+
+def _write_page(lake: Lake, signals: list[str], target: Path) -> None:
+    """Write the page of the one of `signals` that the search found; CliError when it found none or several of them."""
+    import polars as pl
+
+    from exo_assets.lightcurves.buckets import bucket_of
+    from exo_resources.star_tables import StarTables
+
+    found = lake.read("core_found_signals") if lake.version("core_found_signals") else None
+    same = pl.col("tce_id").is_in(signals) | (pl.col("signal_id").is_in(signals) & (pl.col("match") == "same"))
+    rows = [] if found is None else found.filter(same).select("tce_id", "star_id").rows()
+    if len(rows) != 1:
+        many = f"{len(rows)} pages: name one signal" if rows else "no page: the search found none of it"
+        raise CliError(f"{', '.join(signals)}: {many}", "mart_found_signals lists what the search found", USAGE)
+    ((event, star),) = rows
+    try:
+        pages = StarTables(lake).star("core_pages", bucket_of(star), star).filter(pl.col("tce_id") == event)
+    except KeyError:
+        pages = pl.DataFrame()
+    if pages.is_empty():
+        raise CliError(f"there is no page of {event} yet", "exo run draws it")
+    try:
+        write_whole(target, lambda temporary: temporary.write_bytes(pages["png"][0]))
+    except OSError as error:
+        raise CliError(f"{target}: cannot be written ({error.strerror or error})", "name another file") from error
 
 
 def _why_none(signals: pl.DataFrame, names: tuple[str, ...]) -> str:

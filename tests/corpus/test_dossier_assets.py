@@ -27,9 +27,11 @@ from exo_assets.corpus.dossier_assets import ASSETS, CHECKS
 from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
 from exo_assets.corpus.identifiers import aliases
 from exo_assets.corpus.neighbours import nearest, resolved_signals
+from exo_assets.lightcurves.star_contracts import CORE_PAGES
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
+from exo_resources.star_tables import StarEntry, StarRows, StarTables
 
 
 @pytest.fixture
@@ -133,7 +135,7 @@ def test_exo_dossier_shows_text_markdown_and_json(full: LibraryStore) -> None:
     assert told["dossier"]["passages"][0]["names"] == ["TOI-700", "TOI-700 d"]
 
 
-def test_exo_dossier_knows_what_the_search_found(library_store: LibraryStore) -> None:
+def test_exo_dossier_knows_what_the_search_found(library_store: LibraryStore, home: Path) -> None:
     store(library_store.lake, with_found(tables()))
     library_store.release(library_store.build(content())["version"])
     _, checks, _ = run(library_store)
@@ -145,6 +147,16 @@ def test_exo_dossier_knows_what_the_search_found(library_store: LibraryStore) ->
     assert (told["signal_id"], told["ranked_in"]) == ("KIC 5-01", "mart_found_signals")
     of_star = json.loads(exo("dossier", "Kepler-90", "--json").stdout)
     assert [d["signal_id"] for d in of_star] == ["K00351.09", "KIC 11442793-02"]
+    page = home / "page.png"
+    none = exo("dossier", "KIC 5-01", "--page", str(page))
+    assert none.exit_code == 1 and "there is no page of KIC 5-01 yet" in none.stderr and not page.exists()
+    drawn = pl.DataFrame([("KIC 5-01", "KIC 5", 9.0, "t", b"\x89PNG")], schema=CORE_PAGES.schema, orient="row")
+    rows = drawn.to_arrow(compat_level=pl.CompatLevel.oldest())
+    tables_of = StarTables(library_store.lake)
+    tables_of.write("core_pages", "kepler-05", CORE_PAGES.schema, [StarRows(StarEntry("KIC 5", "f"), rows)])
+    assert exo("dossier", "KIC 5-01", "--page", str(page)).exit_code == 0 and page.read_bytes() == b"\x89PNG"
+    several = exo("dossier", "Kepler-90", "--page", str(page))
+    assert several.exit_code == 2 and "2 pages: name one signal" in several.stderr
     known, weak = exo("dossier", "KIC 11442793-01"), exo("dossier", "KIC 5-02")
     assert known.exit_code == 1 and "is K00351.09 of the catalogue (same)" in known.stderr
     assert weak.exit_code == 1 and "below the thresholds" in weak.stderr
