@@ -35,7 +35,7 @@ def setup(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Say what was done as JSON.")] = False,
 ) -> None:
-    """Install dagster.yaml and set the limits of the pools. Repeating it changes nothing."""
+    """Install dagster.yaml, once its storage was tried, and set the limits of the pools. Can be repeated."""
     from deployments.dagster.instance import POOLS, InstanceError, install, open_instance, set_pools
 
     settings = read_settings()
@@ -52,6 +52,7 @@ def setup(
                 "backend": installed.backend,
                 "changed": installed.changed,
                 "previous_file": installed.kept_as,
+                "runs_left_behind": installed.left_behind,
                 "pools": POOLS,
                 "pools_changed": sorted(changed),
             }
@@ -62,4 +63,10 @@ def setup(
     console.print(f"{installed.backend} instance {did}: {installed.home / 'dagster.yaml'}", markup=False)
     if installed.kept_as:
         console.print(f"the file that was there is kept as {installed.kept_as}", markup=False)
+    if installed.left_behind:
+        console.print(
+            f"history stays behind: {installed.left_behind} runs, their events and switched-off schedules are in the "
+            "storage before; set that up again to see them. Tables, models and releases are as they were",
+            markup=False,
+        )
     console.print("pools: " + ", ".join(f"{pool} {limit}" for pool, limit in POOLS.items()), markup=False)

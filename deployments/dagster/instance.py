@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from deployments.dagster.database import FORM, VARIABLE, DatabaseError, address, check_database
+
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
@@ -41,6 +43,8 @@ class Installed:
     backend: str
     changed: bool
     kept_as: Path | None = None
+    left_behind: int = 0
+    """Runs that the storage before holds: they stay there, and are seen again when it is put back."""
 
 
 def dagster_home(settings: Settings) -> Path:
@@ -49,10 +53,11 @@ def dagster_home(settings: Settings) -> Path:
 
 
 def install(settings: Settings, backend: Backend | None = None) -> Installed:
-    """Put the instance file for `backend` in force.
+    """Put the instance file for `backend` in force, once an instance with it has opened.
 
     Without a backend an installed file is left as it is, edited or not, and a missing one becomes the embedded one.
     A different file that is replaced is kept beside it as `dagster.yaml.previous`. Repeating it changes nothing.
+    InstanceError when it does not open: what was in force stays.
     """
     home = dagster_home(settings)
     target = home / "dagster.yaml"
@@ -64,12 +69,57 @@ def install(settings: Settings, backend: Backend | None = None) -> Installed:
     if present == wanted:
         return Installed(home, chosen, changed=False)
     home.mkdir(parents=True, exist_ok=True)
-    kept = None
+    _try_out(home, chosen, wanted)
+    behind, kept = 0, None
     if present is not None:
+        behind = _runs_of(home) if _backend_of(present) != chosen else 0
         kept = home / "dagster.yaml.previous"
         _write(kept, present)
     _write(target, wanted)
-    return Installed(home, chosen, changed=True, kept_as=kept)
+    return Installed(home, chosen, changed=True, kept_as=kept, left_behind=behind)
+
+
+def _try_out(home: Path, backend: Backend, text: str) -> None:
+    """InstanceError unless an instance opens with this file; its storage is made where it will be."""
+    from dagster import DagsterInstance
+
+    try:
+        if backend == "postgres":
+            check_database()
+        with tempfile.TemporaryDirectory() as folder, _dagster_home(home):
+            (Path(folder) / "dagster.yaml").write_text(text, encoding="utf-8")
+            DagsterInstance.from_config(folder).dispose()
+    except DatabaseError as unusable:
+        raise InstanceError(f"{unusable}. The instance in {home} is as it was") from unusable
+    except Exception as error:
+        raise InstanceError(
+            f"a {backend} instance does not open: {_reason(error)}. The instance in {home} is as it was"
+        ) from error
+
+
+def _runs_of(home: Path) -> int:
+    """How many runs the instance in `home` knows; 0 when it does not open, for nothing can be told of it."""
+    from dagster import DagsterInstance
+
+    try:
+        with _dagster_home(home), DagsterInstance.from_config(str(home)) as instance:
+            return instance.get_runs_count()
+    except Exception:
+        return 0
+
+
+@contextmanager
+def _dagster_home(home: Path) -> Iterator[None]:
+    """DAGSTER_HOME for a moment: the embedded file says by it where its storage is."""
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(home)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["DAGSTER_HOME"]
+        else:
+            os.environ["DAGSTER_HOME"] = before
 
 
 @contextmanager
@@ -84,6 +134,8 @@ def open_instance(settings: Settings) -> Iterator[DagsterInstance]:
     installed = install(settings)
     os.environ["DAGSTER_HOME"] = str(installed.home)
     try:
+        if installed.backend == "postgres":
+            address()
         instance = DagsterInstance.get()
         if fresh:
             set_pools(instance)
@@ -121,16 +173,19 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def _remedy(installed: Installed, error: Exception) -> str:
+def _reason(error: Exception) -> str:
     cause: BaseException = error
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    reason = " ".join(str(cause).split())[:300]
+    return " ".join(str(cause).split())[:300]
+
+
+def _remedy(installed: Installed, error: Exception) -> str:
     if installed.backend == "postgres":
         what = (
-            "set EXO_PG_URL to postgresql://user:password@host:5432/database of a server that answers, "
+            f"set {VARIABLE} to {FORM} of a server that answers, "
             "or go back to files with: exo instance setup --storage embedded"
         )
     else:
         what = f"look at {installed.home / 'dagster.yaml'}, or renew it with: exo instance setup --storage embedded"
-    return f"the Dagster instance in {installed.home} ({installed.backend}) does not open: {reason}; {what}"
+    return f"the Dagster instance in {installed.home} ({installed.backend}) does not open: {_reason(error)}; {what}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -132,6 +133,64 @@ def test_a_server_that_does_not_answer_is_a_clear_error(settings: Settings, monk
     monkeypatch.setenv("EXO_PG_URL", "postgresql://exo@127.0.0.1:1/postgres")
     with pytest.raises(InstanceError, match="of a server that answers"), open_instance(settings):
         pass
+
+
+def test_the_switch_says_that_history_stays_behind(
+    settings: Settings, postgres_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = settings.model_copy(update={"home": tmp_path / "another"})
+    with open_instance(mine) as files:
+        small_run(files)
+    switched = install(mine, "postgres")
+    assert switched.changed and switched.left_behind == 1
+    with open_instance(mine) as database:
+        assert isinstance(database.run_storage, PostgresRunStorage)
+    back = install(mine, "embedded")
+    assert back.changed
+    with open_instance(mine) as files:
+        assert files.get_runs_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("rights", "said"),
+    [
+        ("revoke create on schema public from public", "may not create tables in schema public"),
+        ("revoke all on schema public from public", "grant usage, create on schema public to guest"),
+        ("grant create on schema public to guest", "may not read and write the tables that are there"),
+    ],
+)
+def test_a_user_without_rights_is_told_which(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    postgres_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rights: str,
+    said: str,
+) -> None:
+    import psycopg2
+
+    connection = psycopg2.connect(postgres_url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("drop owned by guest" if _has(cursor, "guest") else "create role guest login")
+            cursor.execute(rights)
+        monkeypatch.setenv("EXO_PG_URL", postgres_url.replace("//exo@", "//guest@"))
+        other = settings.model_copy(update={"home": tmp_path / "another"})
+        with pytest.raises(InstanceError, match=said) as refused:
+            install(other, "postgres")
+        assert "EXO_PG_URL" in str(refused.value)
+        assert not (tmp_path / "another" / "dagster" / "dagster.yaml").exists()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("grant usage on schema public to public")
+        connection.close()
+
+
+def _has(cursor: Any, role: str) -> bool:
+    cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
+    return cursor.fetchone() is not None
 
 
 def test_the_clock_of_the_database_orders_the_runs(instance: dg.DagsterInstance) -> None:
