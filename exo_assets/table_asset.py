@@ -20,14 +20,12 @@ import polars as pl
 
 from exo_assets.code_version import code_of, code_version
 from exo_assets.contracts import ContractError, TableContract
-from exo_resources.ray_runtime import RayStartError
+from exo_assets.retries import WAIT_S, tried_again
 
 if TYPE_CHECKING:
     from exo_resources.lake import Lake, TableVersion
 
-RETRIES, RETRY_WAIT_S = 2, 60
-"""A machine that is too busy to start Ray now may have time in a minute. No other failure is tried again: the archive's
-client has its own retries, and the rest is deterministic."""
+RETRY_WAIT_S = WAIT_S
 
 
 @dataclass(frozen=True)
@@ -97,6 +95,7 @@ def table_asset(
             },
             pool=pool,
         )
+        @tried_again(lambda: RETRY_WAIT_S)
         def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
             lake: Lake = context.resources.lake
             versions = input_versions(lake, upstream)
@@ -112,11 +111,7 @@ def table_asset(
             arguments |= dict.fromkeys(configured, config)
             if takes_context:
                 arguments["context"] = context
-            try:
-                made = function(**arguments)
-            except RayStartError as busy:
-                context.log.warning("%s; trying again in %d s", busy, RETRY_WAIT_S)
-                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
+            made = function(**arguments)
             table = made if isinstance(made, Table) else Table(made)
             try:
                 contract.check(table.frame)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import dagster as dg
+import httpx
 import polars as pl
 import pytest
 
 from exo_assets import table_asset as policy
 from exo_assets.contracts import Column, TableContract
 from exo_assets.table_asset import Table, TableConfig, table_asset
+from exo_resources.archive.errors import ArchiveQueryError, ArchiveTimeoutError, ArchiveUnreachableError
 from exo_resources.lake import Lake
 from exo_resources.ray_runtime import RayStartError
 
@@ -90,6 +94,52 @@ def test_a_machine_too_busy_for_ray_is_tried_again(
 
     assert dg.materialize([source], resources={"lake": lake}, raise_on_error=False).success is succeeds
     assert len(calls) == 3
+
+
+class World:
+    """What an asset asks, and what it does the first times that it is asked."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures, self.asked = list(failures), 0
+
+    def ask(self) -> pl.DataFrame:
+        self.asked += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return pl.DataFrame({"x": [1]}, schema=SOURCE.schema)
+
+
+def _locked() -> Exception:
+    error = RuntimeError("the store cannot be used")
+    error.__cause__ = sqlite3.OperationalError("database is locked")
+    return error
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked", "succeeds"),
+    [
+        ([ArchiveTimeoutError("toi", "no answer"), ConnectionResetError("reset by peer")], 3, True),
+        ([httpx.ReadTimeout("slow"), _locked()], 3, True),
+        ([ArchiveUnreachableError("toi", "no route")] * 3, 3, False),
+        ([KeyError("koi_period")], 1, False),
+        ([ArchiveQueryError("toi", "no such column")], 1, False),
+        ([FileNotFoundError("the mirror")], 1, False),
+        ([sqlite3.OperationalError("no such table: runs")], 1, False),
+        ([dg.Failure("refused", allow_retries=False)], 1, False),
+    ],
+)
+def test_what_the_world_does_is_tried_again_and_what_would_fail_again_is_not(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, failures: list[Exception], asked: int, succeeds: bool
+) -> None:
+    monkeypatch.setattr(policy, "RETRY_WAIT_S", 0)
+
+    @table_asset(SOURCE, group="test", always=True)
+    def source(archive: World) -> pl.DataFrame:
+        return archive.ask()
+
+    world = World(*failures)
+    result = dg.materialize([source], resources={"lake": lake, "archive": world}, raise_on_error=False)
+    assert (result.success, world.asked) == (succeeds, asked)
 
 
 def test_a_broken_contract_keeps_the_last_good_table(lake: Lake) -> None:

@@ -35,6 +35,7 @@ from exo_assets.lightcurves.star_contracts import (
 )
 from exo_assets.lightcurves.star_tasks import clean_star, search_one
 from exo_assets.pictures import image
+from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.mast.night import nightly_records
 from exo_resources.star_tables import StarEntry, StarRows, StarTables
@@ -59,6 +60,7 @@ POOL = "mast"
     check_specs=[few_lost(RAW_MAST__LIGHT_CURVES.name)],
     metadata={"dagster/column_schema": column_schema(RAW_MAST__LIGHT_CURVES)},
 )
+@tried_again()
 def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Fetch what is new or changed; what is whole is kept, what is not goes to quarantine with the reason."""
     source, tables = context.resources.light_curves, context.resources.star_tables

@@ -18,8 +18,9 @@ import dagster as dg
 from exo_assets.contracts import TableContract
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, is_partitioned, one_run
 from exo_assets.lightcurves.quantum import Outcome, Quantum, Work, fingerprint, run_quantum
-from exo_assets.table_asset import RETRIES, RETRY_WAIT_S, TableConfig, column_schema, shown_code, version_of
-from exo_resources.ray_runtime import RayStartError, WorkerLost
+from exo_assets.retries import tried_again
+from exo_assets.table_asset import TableConfig, column_schema, shown_code, version_of
+from exo_resources.ray_runtime import WorkerLost
 from exo_resources.star_tables import Index, StarEntry, StarRows, StarTables
 
 TOLD_EVERY_S = 15.0
@@ -63,6 +64,7 @@ def star_asset(
         code_version=version_of(contract, work, plan),
         metadata={"dagster/column_schema": column_schema(contract), "exo/code": shown_code(contract, work, plan)},
     )
+    @tried_again()
     def asset(context: dg.AssetExecutionContext, config: TableConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         resources = context.resources
         tables: StarTables = resources.star_tables
@@ -75,10 +77,7 @@ def star_asset(
         for bucket in buckets:
             planned = plans.of(bucket)
             made = _made(context, bucket, planned, outcomes)
-            try:
-                index, written = tables.rewrite(contract.name, bucket, contract.schema, planned.wanted, made)
-            except RayStartError as busy:
-                raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_WAIT_S) from busy
+            index, written = tables.rewrite(contract.name, bucket, contract.schema, planned.wanted, made)
             shown = pages(tables, bucket) if pages and written else {}
             tally.add(context, bucket, index, worked_on=len(planned.todo), written=written, shown=shown)
             plans.done(bucket)

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from exo_assets.retries import tried_again
 from exo_assets.training.model_ref import ModelRef
 
 GROUP = "serving"
@@ -37,6 +38,7 @@ GROUP = "serving"
         )
     ],
 )
+@tried_again()
 def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Deploy the champion, prove it, or put the one before back."""
     from exo_assets.serving.rollout import RolloutError, roll_out
@@ -104,6 +106,7 @@ def _details(registry: Any, ref: ModelRef) -> dict[str, Any]:
         )
     ],
 )
+@tried_again()
 def serve_library(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Deploy the released index, prove it, or put the one before back."""
     from exo_assets.serving.library_rollout import LibraryRolloutError, roll_out_library
