@@ -12,7 +12,8 @@ from typing import Any
 
 import dagster as dg
 
-from deployments.resources import build_resources
+from deployments.dagster.executor import turn_executor
+from deployments.resources import buckets_at_hand, build_resources
 from exo_assets.archive import assets as archive
 from exo_assets.archive import checks as archive_checks
 from exo_assets.catalogs import assets as catalogs
@@ -90,7 +91,7 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
         jobs=jobs,
         schedules=schedules,
         sensors=build_sensors(settings),
-        executor=dg.in_process_executor,
+        executor=turn_executor(settings.home, lambda: buckets_at_hand(settings)),
     )
 
 

@@ -150,6 +150,16 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     }
 
 
+def buckets_at_hand(settings: Settings) -> list[str]:
+    """The buckets of stars that there are light curves for, or will be asked for, as far as is known now."""
+    from exo_resources.lake import Lake
+    from exo_resources.mast import LightCurveSource
+    from exo_resources.mast.discovery import buckets_wanted
+
+    lake = Lake(settings.lake)
+    return buckets_wanted(LightCurveSource(settings, lake), lake)
+
+
 def _lazy(make: Callable[[], object], description: str) -> dg.ResourceDefinition:
     def create(_context: Any) -> object:
         return make()

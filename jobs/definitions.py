@@ -1,7 +1,8 @@
 """The jobs and schedules of the night.
 
-Belongs here: what can be run, with which tags and when.
-Does not belong here: reactions to events (sensors), and what an asset does.
+Belongs here: what can be run and when.
+Does not belong here: reactions to events (sensors), what an asset does, and how a run is executed: by the deployment's
+executor, in its turn, over all buckets of stars.
 
 Nothing here is driven by automation conditions. The nightly job walks the whole lineage and every table keeps itself
 when nothing changed, so a condition would only add a second driver for the same assets; `serve_vetter` follows the
@@ -14,19 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from exo_assets.lightcurves.partitions import run_tags
 from jobs.rollback import rollback_champion
 from jobs.selections import CORPUS, DEPLOY, EVERYTHING, FROM_TRAINING, LIGHT_CURVES, RELEASE, RETRAINED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from exo_resources.settings import Settings
-
-WRITES_TAG = "exo/writes"
-"""Runs that carry `exo/writes: lineage` write the same tables; the instance lets one of them run at a time."""
-
-WRITES_TABLES: Mapping[str, str] = {WRITES_TAG: "lineage"}
 
 
 def _job(
@@ -37,9 +30,6 @@ def _job(
         selection,
         description=description,
         config=config,
-        tags=WRITES_TABLES,
-        # One process: every step process would pay the imports of ray, lightgbm and mlflow again.
-        executor_def=dg.in_process_executor,
     )
 
 
@@ -80,11 +70,6 @@ CORPUS_REFRESH = _job(
 ASSET_JOBS = (NIGHTLY_REFRESH, WEEKLY_RETRAIN, PUBLISH_RELEASE, DEPLOY_CHAMPION, LIGHT_CURVES_REFRESH, CORPUS_REFRESH)
 
 
-def _all_partitions(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """A run over every registered bucket of stars."""
-    return dg.RunRequest(tags=run_tags(context.instance))
-
-
 def build_jobs_and_schedules(
     settings: Settings,
 ) -> tuple[list[dg.UnresolvedAssetJobDefinition | dg.JobDefinition], list[dg.ScheduleDefinition]]:
@@ -101,11 +86,10 @@ def build_jobs_and_schedules(
             execution_timezone=settings.timezone,
             default_status=dg.DefaultScheduleStatus.RUNNING,
             description=f"{job.name} {when}.",
-            execution_fn=asked,
         )
-        for job, cron, when, asked in (
-            (NIGHTLY_REFRESH, settings.nightly_at, "every night", _all_partitions),
-            (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night", None),
+        for job, cron, when in (
+            (NIGHTLY_REFRESH, settings.nightly_at, "every night"),
+            (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night"),
         )
     ]
     return [*ASSET_JOBS, rollback_champion], schedules

@@ -45,8 +45,6 @@ def rollback_champion_op(context: dg.OpExecutionContext) -> None:
 
 
 @dg.job(
-    tags={"exo/writes": "lineage"},
-    executor_def=dg.in_process_executor,
     description="Puts the previous champion back; scores, release and endpoint follow by the sensor champion_moved.",
 )
 def rollback_champion() -> None:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
-from exo_assets.lightcurves.partitions import run_tags
 from sensors.common import NIGHTLY_REFRESH, in_words
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def archive_changed_sensor(tables: Sequence[str]) -> dg.SensorDefinition:
         if not changed:
             first = f"first look at {', '.join(new)}" if new else "no table of the archive changed"
             return dg.SensorResult(skip_reason=first + note, cursor=cursor)
-        tags = {"exo/archive_changed": ",".join(changed), **run_tags(context.instance)}
+        tags = {"exo/archive_changed": ",".join(changed)}
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(run_key=_run_key(seen, found), tags=tags),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from exo_assets.lightcurves.partitions import BUCKETS, registered
+from exo_assets.lightcurves.partitions import BUCKETS, missing
 from sensors.common import in_words
 
 
@@ -26,8 +26,7 @@ def light_curves_found(context: dg.SensorEvaluationContext) -> dg.SensorResult |
         wanted = buckets_wanted(context.resources.light_curves, context.resources.lake)
     except Exception as error:
         return dg.SkipReason(f"the sources of light curves cannot be asked ({in_words(error)}); trying again")
-    known = set(registered(context.instance))
-    new = [bucket for bucket in wanted if bucket not in known]
+    new = missing(context.instance, wanted)
     if not new:
         return dg.SkipReason(f"all {len(wanted)} buckets that have light curves are registered")
     return dg.SensorResult(dynamic_partitions_requests=[BUCKETS.build_add_request(new)])

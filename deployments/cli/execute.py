@@ -87,13 +87,22 @@ def _stop(_number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-def tidy(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed the runs that an earlier `exo run` left behind when it was killed. Call it holding `alone`."""
+def tidy(instance: dg.DagsterInstance, *, holding_alone: bool = True) -> list[str]:
+    """Mark as failed the runs whose process is gone: killed, or gone with the machine. They would hold up the queue.
+
+    The daemon does that for runs that it watched, not for those that were in progress when it was killed itself. While
+    this process holds `alone`, no run of the command line is in progress: those that say so are gone too.
+    """
     from dagster import RunsFilter
 
+    from deployments.dagster.processes import PROCESS_TAG, is_gone
     from sensors.common import HANDLED_TAG, IN_PROGRESS
 
-    left = instance.get_runs(RunsFilter(statuses=IN_PROGRESS, tags={HANDLED_TAG: "exo run"}))
+    def left_behind(run: dg.DagsterRun) -> bool:
+        own = holding_alone and run.tags.get(HANDLED_TAG) == "exo run"
+        return own or is_gone(run.run_id, run.tags.get(PROCESS_TAG))
+
+    left = [run for run in instance.get_runs(RunsFilter(statuses=IN_PROGRESS)) if left_behind(run)]
     for run in left:
         instance.report_run_failed(run, "The process of this run ended before the run did.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
@@ -101,18 +110,22 @@ def tidy(instance: dg.DagsterInstance) -> list[str]:
 
 
 def refuse_when_busy(instance: dg.DagsterInstance) -> None:
-    """CliError when the daemon is running a job that writes the same tables."""
+    """CliError when a run is in progress or queued, whoever started it: all of them write the same tables."""
     from dagster import RunsFilter
 
     from sensors.common import IN_PROGRESS
 
-    busy = instance.get_runs(RunsFilter(statuses=IN_PROGRESS, tags={"exo/writes": "lineage"}), limit=1)
+    busy = instance.get_runs(RunsFilter(statuses=IN_PROGRESS), limit=1)
     if busy:
         run = busy[0]
         raise CliError(
-            f"{run.job_name} is in progress (run {run.run_id}, started from the UI or a schedule)",
-            "wait for it, or cancel it in the UI; --anyway if its process is gone",
+            f"{_shown(run.job_name)} is in progress (run {run.run_id}, started from the UI or a schedule)",
+            "wait for it, or cancel it in the UI; --anyway waits for its turn, or goes on if its process is gone",
         )
+
+
+def _shown(job: str) -> str:
+    return "a materialisation" if job.startswith("__ASSET_JOB") else job
 
 
 def job_definition(defs: dg.Definitions, name: str) -> dg.JobDefinition:
@@ -135,6 +148,11 @@ def execute(
 
     `lake` tells a table that was written anew from one that came out as it was.
     """
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run
+    from dagster._core.storage.tags import MAX_RETRIES_TAG
+
+    from deployments.dagster.location import job_origin
     from sensors.common import HANDLED_TAG
     from sensors.failed_checks import gate_refusals
 
@@ -161,12 +179,16 @@ def execute(
     instance.add_event_listener(run_id, listen)
     try:
         with progress.live(), stoppable():
-            result = job.execute_in_process(
-                instance=instance,
+            created = instance.create_run_for_job(
+                job,
                 run_id=run_id,
-                raise_on_error=False,
-                tags={HANDLED_TAG: "exo run", **(tags or {})},
+                run_config=job.run_config,
+                # The daemon does not try it again: who started it here is told, and `exo run` goes on from there.
+                tags={**job.run_tags, HANDLED_TAG: "exo run", MAX_RETRIES_TAG: "0", **(tags or {})},
+                asset_selection=set(job.asset_selection) if job.asset_selection else None,
+                remote_job_origin=job_origin(job.name),
             )
+            result = execute_run(InMemoryJob(job), created, instance)
     except SystemExit:
         # Ray's answer to SIGTERM, between two steps: it passes Dagster by and would leave the run open.
         run = instance.get_run_by_id(run_id)

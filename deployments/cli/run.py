@@ -27,7 +27,7 @@ def run(
     anyway: bool = typer.Option(False, "--anyway", help="Run although a run of the daemon seems to be in progress."),
 ) -> None:
     """Run the nightly job from the archives to the live endpoint. What did not change is kept, not recomputed."""
-    from deployments.cli.session import partitions, session
+    from deployments.cli.session import session
 
     settings = read_settings()
     published: Outcome | None = None
@@ -36,7 +36,7 @@ def run(
 
         definition = here.job(job)
         here.console.print(f"{job}  (state in {settings.home}, log {here.log})", markup=False)
-        outcome = here.execute(definition, partitions(definition, here.instance, settings))
+        outcome = here.execute(definition)
         standing = champion(here.lake) if outcome.refusals else None
         if outcome.only_refused and standing is not None:
             here.console.print(

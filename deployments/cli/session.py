@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deployments.cli.execute import alone, execute, job_definition, refuse_when_busy, stoppable, tidy
 from deployments.cli.output import FAILED, CliError
@@ -74,17 +74,3 @@ def failure(outcome: Outcome, log: Path) -> CliError:
         f"what was finished is kept, `exo run` goes on from there; log: {log}",
         FAILED,
     )
-
-
-def partitions(job: Any, instance: Any, settings: Any) -> dict[str, str]:
-    """Tags of a run over every bucket of stars that there is, after those that have light curves now are registered."""
-    from exo_assets.lightcurves.partitions import register, run_tags
-    from exo_resources.lake import Lake
-    from exo_resources.mast import LightCurveSource
-    from exo_resources.mast.discovery import buckets_wanted
-
-    if job.partitions_def is None:
-        return {}
-    lake = Lake(settings.lake)
-    register(instance, buckets_wanted(LightCurveSource(settings, lake), lake))
-    return run_tags(instance)

@@ -29,14 +29,15 @@ def ui(
     port: int = typer.Option(3000, min=1, max=65535, help="Port of the UI."),
 ) -> None:
     """The Dagster UI with schedules and sensors running. Ctrl-C or SIGTERM ends all of it."""
+    from deployments.cli.execute import tidy
     from deployments.dagster.instance import InstanceError, open_instance
     from exo_resources.settings import CHECKOUT
 
     settings = read_settings()
     _refuse_taken_port(host, port)
     try:
-        with open_instance(settings):
-            pass  # installed, valid and reachable before anything is started
+        with open_instance(settings) as instance:  # installed, valid and reachable before anything is started
+            tidy(instance, holding_alone=False)
     except InstanceError as error:
         raise CliError(str(error)) from error
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]

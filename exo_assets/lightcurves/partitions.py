@@ -4,6 +4,9 @@ Belongs here: the partitions definition and its tags. Does not belong here: whic
 
 A run takes a range of partitions, not one: a hundred runs would each start a Ray of their own, and tables that are not
 partitioned are made in the same run. Dagster counts a range in the order in which partitions were registered.
+
+A run that was asked for no partition takes all (`deployments.dagster.executor`). There is always one: Dagster cannot
+follow a dependency between partitioned tables in a run without any, and a bucket without a star is a bucket too.
 """
 
 import warnings
@@ -21,6 +24,12 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 
 NAME = str(BUCKETS.name)
 
+FIRST = "kepler-00"
+"""What is registered where no source has a light curve: stars whose KIC number 64 divides, none of them at hand."""
+
+NAMED_BY = "core_signals"
+"""The table that names stars of the live archive: a run that makes it knows its buckets only afterwards."""
+
 
 def one_run() -> dg.BackfillPolicy:
     """All partitions that are asked for in one run."""
@@ -32,10 +41,16 @@ def registered(instance: dg.DagsterInstance) -> list[str]:
     return list(instance.get_dynamic_partitions(NAME))
 
 
-def register(instance: dg.DagsterInstance, buckets: Iterable[str]) -> list[str]:
-    """Register the buckets that are new; those that were."""
-    known = set(registered(instance))
-    new = [bucket for bucket in buckets if bucket not in known]
+def missing(instance: dg.DagsterInstance, wanted: Iterable[str]) -> list[str]:
+    """Of the buckets that are wanted, those that are not registered; the first one of all where there is none."""
+    known = registered(instance)
+    new = [bucket for bucket in wanted if bucket not in set(known)]
+    return new if known or new else [FIRST]
+
+
+def register(instance: dg.DagsterInstance, wanted: Iterable[str]) -> list[str]:
+    """Register the buckets that are missing; those that were."""
+    new = missing(instance, wanted)
     if new:
         instance.add_dynamic_partitions(NAME, new)
     return new

@@ -355,7 +355,7 @@ def lineage(home: Path, *, gate: bool = True, crash: bool = False, champion: boo
         published.append("out_scores")
 
     jobs = [
-        dg.define_asset_job("nightly_refresh", executor_def=dg.in_process_executor, tags={"exo/writes": "lineage"}),
+        dg.define_asset_job("nightly_refresh", executor_def=dg.in_process_executor),
         dg.define_asset_job("publish_release", selection=[out_scores], executor_def=dg.in_process_executor),
     ]
     module = types.ModuleType("deployments.definitions")

@@ -17,6 +17,7 @@ from rich.console import Console
 from deployments.cli.execute import Outcome, alone, execute, job_definition, refuse_when_busy, tidy
 from deployments.cli.output import CliError
 from deployments.dagster.instance import open_instance
+from deployments.dagster.processes import PROCESS_TAG, this_process
 from exo_resources.settings import CHECKOUT, Settings
 from sensors.common import HANDLED_TAG
 
@@ -57,9 +58,7 @@ def definitions(*, gate: bool = True, crash: bool = False) -> dg.Definitions:
     return dg.Definitions(
         assets=[core_signals, core_stars, ml_vetter_gates, ml_vetter_champion],
         asset_checks=[floor_auc],
-        jobs=[
-            dg.define_asset_job("nightly_refresh", executor_def=dg.in_process_executor, tags={"exo/writes": "lineage"})
-        ],
+        jobs=[dg.define_asset_job("nightly_refresh", executor_def=dg.in_process_executor)],
     )
 
 
@@ -107,7 +106,7 @@ def test_a_refusal_is_told_from_a_failure(instance: dg.DagsterInstance) -> None:
 def test_runs_are_marked_as_the_command_lines_own(instance: dg.DagsterInstance) -> None:
     outcome, _ = run(instance, definitions())
     stored = instance.get_run_by_id(outcome.run_id)
-    assert stored is not None and stored.tags[HANDLED_TAG] == "exo run" and stored.tags["exo/writes"] == "lineage"
+    assert stored is not None and stored.tags[HANDLED_TAG] == "exo run"
 
 
 def test_an_unknown_job_names_those_there_are() -> None:
@@ -146,6 +145,24 @@ def test_runs_of_a_killed_process_are_tidied_and_others_are_respected(instance: 
     assert tidy(instance) == []
 
 
+def test_runs_of_the_daemon_are_tidied_once_their_process_is_gone(instance: dg.DagsterInstance) -> None:
+    job = job_definition(definitions(), "nightly_refresh")
+    runs = [
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags={HANDLED_TAG: handled})
+        for handled in ("", "", "", "exo run")
+    ]
+    here, ended, inherited, command = (run.run_id for run in runs)
+    child = subprocess.run(
+        [sys.executable, "-c", f"from deployments.dagster.processes import *; print(this_process({ended!r}))"],
+        cwd=CHECKOUT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    instance.add_run_tags(here, {PROCESS_TAG: this_process(here)})
+    instance.add_run_tags(ended, {PROCESS_TAG: child.stdout.strip()})
+    instance.add_run_tags(inherited, {PROCESS_TAG: child.stdout.strip()})  # a retry has its parent's tags at first
+    assert tidy(instance, holding_alone=False) == [ended]
+    assert set(tidy(instance)) == {command}
+
+
 RAYS_ANSWER = "signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))"
 """What `ray.init` does to the process that calls it."""
 
@@ -165,6 +182,7 @@ def test_a_run_that_is_told_to_stop_stops_and_says_so(
         from deployments.cli.execute import execute
         from deployments.cli.output import err
         from deployments.dagster.instance import open_instance
+from deployments.dagster.processes import PROCESS_TAG, this_process
         from exo_resources.settings import Settings
 
         @dg.asset

@@ -40,9 +40,8 @@ def test_what_every_instance_must_have(backend: Backend) -> None:
     config = yaml.safe_load(shipped(backend).read_text())
     assert config["telemetry"] == {"enabled": False}
     assert config["run_monitoring"]["enabled"] and config["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
-    assert {"key": "exo/writes", "value": "lineage", "limit": 1} in config["concurrency"]["runs"][
-        "tag_concurrency_limits"
-    ]
+    assert config["concurrency"]["runs"] == {"max_concurrent_runs": 1}
+    assert config["run_retries"] == {"enabled": True, "max_retries": 2, "retry_on_asset_or_op_failure": False}
     assert set(config["retention"]) == {"schedule", "sensor"}
 
 
@@ -52,7 +51,7 @@ def test_opening_installs_the_embedded_instance_with_its_pools(settings: Setting
         assert limits == POOLS
         assert not instance.telemetry_enabled
         assert instance.is_persistent and instance.root_directory == str(dagster_home(settings))
-        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 2  # type: ignore[union-attr]
+        assert instance.get_concurrency_config().run_queue_config.max_concurrent_runs == 1  # type: ignore[union-attr]
 
 
 def test_runs_outlive_the_process_that_made_them(settings: Settings) -> None:
@@ -84,17 +83,58 @@ def test_an_edited_file_is_left_alone_and_kept_when_replaced(settings: Settings)
     target = dagster_home(settings) / "dagster.yaml"
     target.write_text("# mine\ntelemetry:\n  enabled: false\n")
     assert install(settings).backend == "custom" and target.read_text().startswith("# mine")
-    replaced = install(settings, "postgres")
+    replaced = install(settings, "embedded")
     assert replaced.changed and replaced.kept_as is not None
     assert replaced.kept_as.read_text().startswith("# mine")
-    assert target.read_text() == shipped("postgres").read_text()
-    assert install(settings).backend == "postgres"
+    assert target.read_text() == shipped("embedded").read_text()
+    assert install(settings).backend == "embedded"
 
 
-def test_postgres_without_its_address_says_what_to_set(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+UNUSABLE = {
+    "": "EXO_PG_URL is not set",
+    "  ": "EXO_PG_URL is not set",
+    "localhost": "no address of a database",
+    "postgresql://exo:s3cret@host:port/db": "no address of a database",
+    "postgres://exo:s3cret@host/db": "begins with postgres://",
+    "mysql://exo:s3cret@host/db": "begins with mysql://",
+    "postgresql://exo:s3cret@host": "names no database",
+    "postgresql:///db": "names no host",
+    "postgresql://exo:s3cret@127.0.0.1:1/db": "cannot be connected to",
+}
+
+
+@pytest.mark.parametrize("url", [None, *UNUSABLE])
+@pytest.mark.parametrize("before", [True, False])
+def test_postgres_is_tried_before_it_is_switched_to(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str | None, before: bool
+) -> None:
+    """The message names the variable and what is wrong with it, without its password; what was in force stays."""
     monkeypatch.delenv("EXO_PG_URL", raising=False)
-    install(settings, "postgres")
-    with pytest.raises(InstanceError, match="EXO_PG_URL to postgresql://"), open_instance(settings):
+    if url is not None:
+        monkeypatch.setenv("EXO_PG_URL", url)
+    if before:
+        install(settings)
+    with pytest.raises(InstanceError, match=UNUSABLE.get(url or "", "")) as refused:
+        install(settings, "postgres")
+    assert ("EXO_PG_URL" in str(refused.value) and "postgresql://user:" in str(refused.value)) or url is not None
+    assert "s3cret" not in str(refused.value)
+    target = dagster_home(settings) / "dagster.yaml"
+    assert not list(target.parent.glob(".dagster*")) and not (target.parent / "dagster.yaml.previous").exists()
+    assert (target.read_text() == shipped("embedded").read_text()) if before else not target.exists()
+    with open_instance(settings) as instance:
+        assert instance.get_runs_count() == 0
+
+
+def test_an_installed_postgres_without_its_address_says_what_to_set(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EXO_PG_URL", raising=False)
+    install(settings)
+    (dagster_home(settings) / "dagster.yaml").write_text(shipped("postgres").read_text())
+    with (
+        pytest.raises(InstanceError, match=r"EXO_PG_URL is not set.*setup --storage embedded"),
+        open_instance(settings),
+    ):
         pass
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from exo_assets.lightcurves.partitions import RANGE_END, RANGE_START, register
+from exo_assets.lightcurves.partitions import RANGE_START, register
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
 from exo_resources.settings import Settings
@@ -107,13 +107,6 @@ def test_only_the_weekly_job_forces_training() -> None:
     assert sorted(forced) == sorted(RETRAINED)
 
 
-def test_runs_that_write_the_lineage_carry_the_tag_that_the_instances_limit() -> None:
-    jobs, _ = build_jobs_and_schedules(Settings())
-    assert {job.name: dict(job.tags or {}).get("exo/writes") for job in jobs} == dict.fromkeys(
-        [*EXPECTED, "rollback_champion"], "lineage"
-    )
-
-
 def test_schedules_run_from_the_start_in_the_time_zone_of_the_settings() -> None:
     _, schedules = build_jobs_and_schedules(Settings(timezone="Europe/Rome"))
     assert {(s.job_name, s.cron_schedule, s.execution_timezone, s.default_status.value) for s in schedules} == {
@@ -122,21 +115,14 @@ def test_schedules_run_from_the_start_in_the_time_zone_of_the_settings() -> None
     }
 
 
-def test_the_nightly_schedule_asks_for_its_job_over_all_registered_buckets(tmp_path: Path) -> None:
+def test_the_nightly_schedule_asks_for_its_job_over_all_buckets_that_the_run_will_find(tmp_path: Path) -> None:
     schedule = definitions().resolve_schedule_def("nightly_refresh_schedule")
-
-    def asked(instance: dg.DagsterInstance) -> dict[str, str]:
-        context = dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
-        requests = schedule.evaluate_tick(context).run_requests
-        assert requests is not None and len(requests) == 1
-        return {name: value for name, value in requests[0].tags.items() if "partition" in name}
-
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        assert asked(instance) == {}
-        assert register(instance, ["kepler-01", "tess-07"]) == ["kepler-01", "tess-07"]
-        assert register(instance, ["tess-07", "k2-00"]) == ["k2-00"]
-        assert asked(instance) == {RANGE_START: "kepler-01", RANGE_END: "k2-00"}
+        register(instance, ["kepler-01"])
+        context = dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
+        [request] = schedule.evaluate_tick(context).run_requests or []
     assert schedule.job_name == NIGHTLY_REFRESH.name
+    assert request.partition_key is None and RANGE_START not in request.tags
 
 
 class Registry:
