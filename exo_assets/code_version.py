@@ -33,7 +33,7 @@ from exo_assets.code_module import CodeVersionError, Definition, Module, Referen
 ROOT = Path(__file__).resolve().parents[1]
 PARTED = re.compile(r"(.*_)?(assets?|checks|contracts|plans|tasks)")
 """Names of modules that hold parts of several tables."""
-MOVERS = re.compile(r"exo_resources(\..*)?|.*\.(table_asset|star_asset|retries|code_version|code_module)")
+MOVERS = re.compile(r"exo_resources(\..*)?|.*\.(table_asset|star_asset|shown|retries|code_version|code_module)")
 """Modules that move values, or make assets of functions."""
 
 Place = tuple[str, str]

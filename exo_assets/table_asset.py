@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from exo_assets import shown
 from exo_assets.code_version import code_of, code_version
 from exo_assets.contracts import ContractError, TableContract
 from exo_assets.retries import WAIT_S, tried_again
@@ -32,12 +33,14 @@ RETRY_WAIT_S = WAIT_S
 class Table:
     """What a table function may return instead of a bare frame.
 
-    `metadata` is shown in the UI; `notes` (JSON values) travel with the table in the lake.
+    `metadata` is shown in the UI; `notes` (JSON values) travel with the table in the lake. A frame that `stays` is the
+    one of before, which the function left as it is: what was shown and noted of it stays too.
     """
 
     frame: pl.DataFrame
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    stays: bool = False
 
 
 class TableConfig(dg.Config):
@@ -104,7 +107,8 @@ def table_asset(
             present = lake.version(contract.name)
             if present and present.fingerprint == fingerprint and not (always or config.force):
                 context.log.info("%s: inputs and code unchanged, kept as it is", contract.name)
-                return _result(present, contract, recomputed=False, uri=lake.path(lake.table_key(contract.name)))
+                uri, before = lake.path(lake.table_key(contract.name)), shown.kept(lake, present)
+                return _result(present, contract, recomputed=False, uri=uri, extra=before)
             started = time.perf_counter()
             arguments: dict[str, Any] = {name: lake.read(name) for name in inputs}
             arguments |= {name: getattr(context.resources, name) for name in resources}
@@ -113,6 +117,9 @@ def table_asset(
                 arguments["context"] = context
             made = function(**arguments)
             table = made if isinstance(made, Table) else Table(made)
+            if table.stays and present:
+                seen = {**shown.kept(lake, present), **table.metadata}
+                table = Table(table.frame, seen, {**present.notes, **table.notes})
             try:
                 contract.check(table.frame)
             except ContractError as broken:
@@ -125,6 +132,7 @@ def table_asset(
                 inputs=versions,
                 notes=table.notes,
             )
+            shown.keep(lake, version, table.metadata)
             changed = present is None or present.digest != version.digest
             context.log.info(
                 "%s: %d rows in %.1f s (%s)",

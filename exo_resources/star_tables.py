@@ -185,9 +185,18 @@ class StarTables:
         """Digest of the content of all partitions: of every star's rows and reason."""
         whole = hashlib.sha256()
         for name in self.partitions(table):
-            for star, entry in sorted(self.index(table, name).items()):
-                whole.update(f"{name}\n{star}\n{entry.digest}\n{entry.reason}\n{entry.message}\n".encode())
+            self._digest(whole, table, name)
         return whole.hexdigest()
+
+    def partition_digest(self, table: str, partition: str) -> str:
+        """Digest of the content of one partition."""
+        whole = hashlib.sha256()
+        self._digest(whole, table, partition)
+        return whole.hexdigest()
+
+    def _digest(self, whole: Any, table: str, partition: str) -> None:
+        for star, entry in sorted(self.index(table, partition).items()):
+            whole.update(f"{partition}\n{star}\n{entry.digest}\n{entry.reason}\n{entry.message}\n".encode())
 
     @contextmanager
     def _open(self, table: str, partition: str) -> Iterator[_Part | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -83,7 +84,7 @@ def _missing(ran: set[str], counted: Sequence[str]) -> set[str]:
 def _function(asset: dg.AssetsDefinition) -> Any:
     """The cell in which `table_asset` keeps the function of an asset."""
     made_by: Any = asset.op.compute_fn
-    wrapped = made_by.decorated_fn
+    wrapped: Any = inspect.unwrap(made_by.decorated_fn)
     return wrapped.__closure__[wrapped.__code__.co_freevars.index("function")]
 
 

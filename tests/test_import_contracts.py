@@ -13,7 +13,16 @@ import pytest
 from exo_resources.settings import CHECKOUT
 
 ASSETS = CHECKOUT / "exo_assets"
-GLUE = ("assets.py", "*_assets.py", "checks.py", "*_checks.py", "table_asset.py", "star_asset.py", "partitions.py")
+GLUE = (
+    "assets.py",
+    "*_assets.py",
+    "checks.py",
+    "*_checks.py",
+    "table_asset.py",
+    "star_asset.py",
+    "shown.py",
+    "partitions.py",
+)
 """Names, as patterns, of the modules that know Dagster."""
 OUTSIDE = {"dagster", "ray", "mlflow", "duckdb", "qdrant_client", "httpx", "requests", "urllib", "socket"}
 KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])

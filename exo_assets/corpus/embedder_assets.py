@@ -69,7 +69,8 @@ def ml_embedder_candidate(
     recipe = recipe_digest(plan, settings.seed, code_version(_taught, EmbedderRecipe), base.digest)
     before = _stored(lake, ML_EMBEDDER_CANDIDATE)
     if not config.force and stays(before, recipe, corpus_documents.height):
-        return Table(before, notes={"kept": f"taught {before['trained_at'][0]}; weekly_retrain teaches anew"})
+        kept = {"kept": f"taught {before['trained_at'][0]}; weekly_retrain teaches anew"}
+        return Table(before, notes=kept, stays=True)
     made = _taught(context, corpus_documents, plan, (embedder_training, embedding_models, registry, settings), recipe)
     champion = _stored(lake, ML_EMBEDDER_CHAMPION)
     for row in before.iter_rows(named=True):

@@ -15,6 +15,7 @@ from typing import Any
 
 import dagster as dg
 
+from exo_assets import shown
 from exo_assets.contracts import TableContract
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, is_partitioned, one_run
 from exo_assets.lightcurves.quantum import Outcome, Quantum, Work, fingerprint, run_quantum
@@ -47,7 +48,7 @@ def star_asset(
     """A partitioned asset named as its contract, from `work` on one star.
 
     `plan` says which stars there are and what each is made from; `reader` is the resource key of what `work` is given
-    to read with. `pages` adds metadata to a partition that changed. A star is worked on again when the code of `work`
+    to read with. `pages` adds metadata to a partition. A star is worked on again when the code of `work`
     changed or what its quantum says that it is made from; so the code of `plan` counts by what it plans.
     """
 
@@ -78,12 +79,22 @@ def star_asset(
             planned = plans.of(bucket)
             made = _made(context, bucket, planned, outcomes)
             index, written = tables.rewrite(contract.name, bucket, contract.schema, planned.wanted, made)
-            shown = pages(tables, bucket) if pages and written else {}
-            tally.add(context, bucket, index, worked_on=len(planned.todo), written=written, shown=shown)
+            seen = _shown(pages, tables, contract.name, bucket) if pages and is_partitioned(context) else {}
+            tally.add(context, bucket, index, worked_on=len(planned.todo), written=written, shown=seen)
             plans.done(bucket)
         return tally.result()
 
     return asset
+
+
+def _shown(pages: Pages, tables: StarTables, table: str, bucket: str) -> dict[str, Any]:
+    """What `pages` shows of a partition, kept until the partition changes."""
+    name, version = f"{table}/{bucket}", tables.partition_digest(table, bucket)
+    seen = shown.kept_as(tables.lake, name, version)
+    if seen is None:
+        seen = pages(tables, bucket)
+        shown.keep_as(tables.lake, name, version, seen)
+    return seen
 
 
 def few_lost(table: str) -> dg.AssetCheckSpec:
