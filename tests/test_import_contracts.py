@@ -21,6 +21,7 @@ GLUE = (
     "table_asset.py",
     "star_asset.py",
     "shown.py",
+    "retries.py",
     "partitions.py",
 )
 """Names, as patterns, of the modules that know Dagster."""
