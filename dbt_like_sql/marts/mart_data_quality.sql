@@ -1,20 +1,22 @@
 /* ---
 description: >
   What the data of this release are worth, one figure per row. kind says which: rows of a table; null_rate of a
-  column; rows quarantined, by mission (or archive table) and reason; signals not scored, by stage and reason; and where each archive
-  table came from, as of when.
+  column; rows quarantined, by mission (or archive table) and reason; signals not scored, by stage and reason; where each
+  archive table came from, as of when; why its newest copy could not be used (archive_problem: the table is stale or
+  empty); and what was sent in its place and refused (archive_refused: the bytes are kept, see
+  raw_archive__refused_copies).
 owner: team:exo
 key: [kind, table_name, item]
 columns:
   kind:
     description: What the row says
     tests:
-      - accepted_values: [rows, null_rate, quarantined, not_scored, archive_source]
+      - accepted_values: [rows, null_rate, quarantined, not_scored, archive_source, archive_problem, archive_refused]
   table_name: Table concerned
-  item: "rows: empty; null_rate: the column; quarantined: mission or archive table, and reason; not_scored: stage and reason; archive_source: live, mirror, last_good, snapshot or absent"
-  value: {description: "Rows, or for null_rate the share of rows in which the column is null", type: DOUBLE}
+  item: "rows: empty; null_rate: the column; quarantined: mission or archive table, and reason; not_scored: stage and reason; archive_source: live, mirror, last_good, snapshot or absent; archive_problem and archive_refused: what was wrong"
+  value: {description: "Rows, or for null_rate the share of rows in which the column is null; 1 for archive_refused", type: DOUBLE}
   share: {description: "value over the rows that it is a part of; null where that says nothing", type: DOUBLE}
-  as_of: {description: Date of the archive's content; archive_source only, type: DATE}
+  as_of: {description: Date of the archive's content; of archive_refused the day on which it came, type: DATE}
 tests:
   - expression: value >= 0
     name: value_not_negative
@@ -102,3 +104,26 @@ SELECT
     TRY_CAST(nullif(archive_as_of, '') AS DATE)
 FROM stg_lake_tables
 WHERE archive_source IS NOT NULL
+
+UNION ALL
+
+SELECT
+    'archive_problem',
+    table_name,
+    archive_reason,
+    CAST(row_count AS DOUBLE),
+    NULL,
+    TRY_CAST(nullif(archive_as_of, '') AS DATE)
+FROM stg_lake_tables
+WHERE archive_reason <> ''
+
+UNION ALL
+
+SELECT
+    'archive_refused',
+    concat('raw_nea__', archive_table),
+    concat(source, ': ', error, ': ', reason, ' (', left(sha256, 12), ')'),
+    1,
+    NULL,
+    TRY_CAST(left(refused_at, 10) AS DATE)
+FROM raw_archive__refused_copies

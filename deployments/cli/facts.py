@@ -62,7 +62,7 @@ def sources(versions: Iterable[TableVersion]) -> dict[str, dict[str, Any]]:
     """For each archive table: where it came from, as of when, how many rows."""
     return {
         v.table.removeprefix(ARCHIVE_PREFIX): {
-            name: v.notes.get(name) for name in ("source", "as_of", "retrieved_at", "url")
+            name: v.notes.get(name) for name in ("source", "as_of", "retrieved_at", "url", "reason")
         }
         | {"rows": v.rows}
         for v in versions

@@ -22,7 +22,7 @@ LOUD = {
 
 def print_summary(console: Console, facts: dict[str, Any]) -> None:
     """The end of `exo run`: sources, rows and what was recomputed, champion, candidates, and where things are."""
-    _sources(console, facts["sources"])
+    print_sources(console, facts["sources"])
     recomputed = set(facts["recomputed"])
     _heading(console, "tables")
     for name, table in facts["tables"].items():
@@ -52,7 +52,7 @@ def print_summary(console: Console, facts: dict[str, Any]) -> None:
 
 def print_status(console: Console, facts: dict[str, Any]) -> None:
     """`exo status`."""
-    _sources(console, facts["sources"])
+    print_sources(console, facts["sources"])
     _champion(console, facts)
     _places(console, facts)
     _problems(console, facts["problems"])
@@ -75,7 +75,8 @@ def _problems(console: Console, problems: list[str]) -> None:
         console.print(f"\n! {problem}", style="bold red", markup=False)
 
 
-def _sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:
+def print_sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:
+    """Where each table of the archive is from and as of when; loudly where it is not the archive's of now, and why."""
     _heading(console, "sources")
     if not sources:
         console.print("  none yet: exo run", markup=False)
@@ -90,6 +91,8 @@ def _sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:
             style="bold yellow" if note else None,
             markup=False,
         )
+        if note and found.get("reason"):
+            console.print(f"      {found['reason']}", style="yellow", markup=False)
 
 
 def _champion(console: Console, facts: dict[str, Any]) -> None:

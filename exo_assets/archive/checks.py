@@ -1,5 +1,8 @@
 """Checks of the raw tables beyond their contracts: is what we have what the archive has now?"""
 
+from collections.abc import Mapping
+from typing import Any
+
 import dagster as dg
 
 from exo_assets.archive.contracts import CONTRACTS, RawContract
@@ -14,6 +17,25 @@ EXPLAINED = {
 }
 
 
+def judged(notes: Mapping[str, Any]) -> tuple[bool, dg.AssetCheckSeverity, str]:
+    """From a raw table's notes: whether it is as the archive has it now, how bad it is if not, and a sentence.
+
+    An outage is a warning: it passes by itself. An answer that was refused is an error, whatever was used in its place:
+    it stays so until a person has looked.
+    """
+    source = str(notes.get("source"))
+    attempts = [dict(attempt) for attempt in notes.get("attempts") or ()]
+    refused = [attempt for attempt in attempts if attempt.get("refused")]
+    said = f"source: {source}" if source in FRESH else EXPLAINED[source]
+    if reason := notes.get("reason"):
+        said += f" ({reason})"
+    remedies = dict.fromkeys(str(attempt["remedy"]) for attempt in refused or attempts if attempt.get("remedy"))
+    if remedies:
+        said += f". Remedy: {'; or '.join(remedies)}"
+    severity = dg.AssetCheckSeverity.ERROR if refused else dg.AssetCheckSeverity.WARN
+    return source in FRESH and not refused, severity, said
+
+
 def _fresh_check(contract: RawContract) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=contract.name,
@@ -26,14 +48,12 @@ def _fresh_check(contract: RawContract) -> dg.AssetChecksDefinition:
         lake: Lake = context.resources.lake
         version = lake.version(contract.name)
         notes = version.notes if version else {"source": "absent"}
-        source = str(notes.get("source"))
-        fresh = source in FRESH
-        reason = f" ({notes['reason']})" if notes.get("reason") else ""
+        fresh, severity, said = judged(notes)
         return dg.AssetCheckResult(
             passed=fresh,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"source: {source}" if fresh else f"{EXPLAINED[source]}{reason}",
-            metadata={"source": source, "as_of": str(notes.get("as_of", "")), "reason": str(notes.get("reason", ""))},
+            severity=severity,
+            description=said,
+            metadata={name: str(notes.get(name) or "") for name in ("source", "as_of", "reason")},
         )
 
     return source_is_fresh

@@ -78,7 +78,8 @@ class RawContract(TableContract):
     `archive_table` is the archive's name of it. `as_of_column` dates a copy by its newest row, where the rows say when
     they were last updated. `updated_column` is asked for its maximum to see whether the table changed. `stand_in` is
     what a mirror may hold in its place. `followed` are the columns that the history of dispositions and the keys of
-    hosts are made from: they are kept of every copy that there ever was; none where no label is followed.
+    hosts are made from: they are kept of every copy that there ever was; none where no label is followed. `also_read`
+    are columns that are read where a copy has them: one that had them is not replaced by one without.
     """
 
     archive_table: str = ""
@@ -86,6 +87,11 @@ class RawContract(TableContract):
     updated_column: str | None = None
     stand_in: StandIn | None = None
     followed: tuple[str, ...] = ()
+    also_read: tuple[str, ...] = ()
+
+    def lost(self, columns: Iterable[str], before: Iterable[str]) -> list[str]:
+        """Columns that the copy with the columns `before` had, that are read, and that are not among `columns`."""
+        return sorted(set(self.also_read) & set(before) - set(columns))
 
     def missing(self, columns: Iterable[str]) -> list[str]:
         """Required columns that are not among `columns`."""
@@ -104,21 +110,23 @@ class RawContract(TableContract):
         return frame.filter(pl.struct(self.key).is_duplicated()).select(key.unique().sort()).head(5)["key"].to_list()
 
     def problems(self, frame: pl.DataFrame) -> list[str]:
-        """Every way `frame` breaks the contract. Columns beyond it are welcome, as long as they are text."""
+        """Every way `frame` breaks the contract. Columns beyond it are welcome, as long as they are text.
+
+        Rows without their names are held against it by their share: a few do not make the table useless.
+        """
         missing = self.missing(frame.columns)
         typed = [f"{name} is {dtype}, not String" for name, dtype in frame.schema.items() if dtype != pl.String]
         out = [f"missing columns {missing}"] * bool(missing) + typed
         if out or not frame.height:
             return out
-        rules = [rule for column in self.columns for rule in column.broken()]
-        if rules:
-            counts = frame.select(expr.sum().alias(reason) for reason, expr in rules).row(0, named=True)
-            out += [f"{reason}: {n} rows" for reason, n in counts.items() if n]
+        names = [c.name for c in self.columns if not c.nullable]
+        unnamed = _beyond(frame, ((n, pl.col(n).is_null()) for n in names), GARBLED_SHARE, "empty") if names else []
+        out = unnamed + self._garbled(frame) + self._emptied(frame)
         if copies := self.repeated_rows(frame):
             out.append(f"{copies} rows are exact copies of another")
         if keys := self.repeated_keys(frame):
             out.append(f"key {self.key} is not unique: {keys}")
-        return out + self._garbled(frame) + self._emptied(frame)
+        return out
 
     def _garbled(self, frame: pl.DataFrame) -> list[str]:
         """Columns of numbers that hold too much else."""
@@ -235,6 +243,7 @@ _K2 = (
     *_text("hostname", "Name of the host star", nullable=False),
     *_text("default_flag", "1 on the row of the object's default parameter set", nullable=False),
     *_text("disposition", "Disposition: CONFIRMED, CANDIDATE, FALSE POSITIVE or REFUTED"),
+    *_text("discoverymethod", "Method of discovery"),
     *_pl("pl_orbper", "Orbital period", "d"),
     *_pl("pl_rade", "Planet radius", "R_Earth"),
     *_pl("pl_insol", "Insolation", "S_Earth"),
@@ -331,6 +340,7 @@ def _raw(
     updated_column: str | None = None,
     stand_in: StandIn | None = None,
     followed: tuple[str, ...] = (),
+    also_read: tuple[str, ...] = (),
 ) -> RawContract:
     return RawContract(
         f"raw_nea__{archive_table}",
@@ -342,9 +352,16 @@ def _raw(
         updated_column=updated_column or as_of_column,
         stand_in=stand_in,
         followed=followed,
+        also_read=also_read,
     )
 
 
+def _errors(*names: str) -> tuple[str, ...]:
+    """Quantities of the newer tables with their uncertainties and limit flags."""
+    return tuple(f"{name}{end}" for name in names for end in ("", "err1", "err2", "lim"))
+
+
+_TEQ_ERRORS = ("koi_teq_err1", "koi_teq_err2")
 _KOI_FOLLOWED = ("kepoi_name", "kepid", "kepler_name", "koi_disposition", "koi_vet_date", "koi_period", "ra", "dec")
 _TOI_FOLLOWED = (
     *("toi", "tid", "tfopwg_disp", "pl_orbper", "pl_orbperlim", "pl_tranmid", "ra", "dec", "st_pmra", "st_pmdec"),
@@ -363,10 +380,30 @@ CUMULATIVE = _raw(
     ("kepoi_name",),
     updated_column="koi_vet_date",
     followed=_KOI_FOLLOWED,
+    also_read=("koi_vet_date", *_TEQ_ERRORS, *(c.name for c in _DR25_ONLY)),
 )
-TOI = _raw("toi", "TESS Objects of Interest", _TOI, ("toi",), as_of_column="rowupdate", followed=_TOI_FOLLOWED)
+TOI = _raw(
+    "toi",
+    "TESS Objects of Interest",
+    _TOI,
+    ("toi",),
+    as_of_column="rowupdate",
+    followed=_TOI_FOLLOWED,
+    also_read=("rowupdate", *_errors("st_mass", "pl_insol", "pl_eqt")),
+)
 # One object has several rows here, and two rows of one publication may differ in their values only: there is no key.
-K2PANDC = _raw("k2pandc", "K2 planets and candidates", _K2, (), as_of_column="rowupdate", followed=_K2_FOLLOWED)
+K2PANDC = _raw(
+    "k2pandc",
+    "K2 planets and candidates",
+    _K2,
+    (),
+    as_of_column="rowupdate",
+    followed=_K2_FOLLOWED,
+    also_read=(
+        *("rowupdate", "epic_hostname", "epic_candname", "epic_name", "k2_name", "tic_id", "sy_pmra", "sy_pmdec"),
+        *_errors("pl_tranmid", "pl_trandur", "pl_trandep", "pl_ratror", "pl_imppar", "pl_ratdor", "pl_orbincl"),
+    ),
+)
 PSCOMPPARS = _raw(
     "pscomppars", "Confirmed planets, composite parameters", _PLANETS, ("pl_name",), updated_column="rowupdate"
 )
@@ -377,6 +414,7 @@ DR25_KOI = _raw(
     ("kepoi_name",),
     as_of_column="koi_vet_date",
     followed=_KOI_FOLLOWED,
+    also_read=("koi_vet_date", *_TEQ_ERRORS, "koi_tce_plnt_num", "koi_fpflag_nt"),
 )
 
 # Where the compilers of the labelled file wrote over a diagnostic, they kept the archive's value as `<name>_original`.
@@ -396,6 +434,7 @@ DR25_TCE = _raw(
             **{name: f"{name}_overwritten" for name in _OVERWRITTEN},
         },
     ),
+    also_read=("label", "cv_fold", "kepoi_name", "koi_disposition", "fpwg_disp_status"),
 )
 
 CONTRACTS: tuple[RawContract, ...] = (CUMULATIVE, TOI, K2PANDC, PSCOMPPARS, DR25_KOI, DR25_TCE)

@@ -7,29 +7,36 @@ Does not belong here: types, ranges and keys (contracts), or the counting itself
 import dagster as dg
 import polars as pl
 
-from exo_assets.archive.contracts import GARBLED_SHARE
 from exo_assets.catalogs.dispositions import unknown_label
+from exo_assets.catalogs.plausible import CATALOGUES, QUARANTINE_BLOCK, QUARANTINE_WARN, TYPICAL, implausible_medians
 from exo_assets.catalogs.signals import reason_counts
 from exo_assets.catalogs.stars import CROSS_MISSION_ARCSEC, chance_matches
 
-QUARANTINE_WARN = 0.01
-QUARANTINE_BLOCK = GARBLED_SHARE
-"""Shares of quarantined rows above which the check warns, and above which nothing downstream is built."""
-TYPICAL = {
-    "period_days": (0.5, 200.0),
-    "duration_hours": (0.5, 15.0),
-    "depth_ppm": (30.0, 50_000.0),
-    "radius_earth": (0.5, 40.0),
-    "star_teff_k": (3000.0, 8000.0),
-    "star_radius_sun": (0.3, 5.0),
-    "magnitude": (6.0, 18.0),
-}
-"""Where the median of each quantity lies in any catalogue of transit signals, generously: a table in other units (per
-cent for ppm, days for hours) falls outside, and no single value need be impossible for that."""
-LEAST_MEDIAN = 50
-"""Known values below which a median says nothing."""
 CHANCE_SHARE = 0.05
 """Share of joined stars that may be explained by chance neighbours."""
+
+
+@dg.asset_check(
+    asset="core_signals_harmonised",
+    name="has_signals",
+    blocking=True,
+    required_resource_keys={"lake"},
+    description="At least one catalogue has rows: without any there is nothing to work with.",
+)
+def has_signals(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+    """Whether there is a catalogue at all, and where not, what each source of one said."""
+    lake = context.resources.lake
+    rows: pl.DataFrame = lake.read("core_signals_harmonised")
+    versions = [lake.version(f"raw_nea__{table}") for table in CATALOGUES]
+    why = {v.table: str(v.notes.get("reason") or "it is empty") for v in versions if v is not None and not v.rows}
+    return dg.AssetCheckResult(
+        passed=rows.height > 0,
+        description=None
+        if rows.height
+        else "no source has a catalogue of signals: "
+        + "; ".join(f"{table}: {reason}" for table, reason in why.items()),
+        metadata={"rows": rows.height, "empty": sorted(why)},
+    )
 
 
 @dg.asset_check(
@@ -125,24 +132,12 @@ def one_star_per_planet(context: dg.AssetCheckExecutionContext) -> dg.AssetCheck
     )
 
 
-def implausible_medians(rows: pl.DataFrame) -> dict[str, float]:
-    """'mission: quantity' and its median (the column's unit), where that is outside TYPICAL."""
-    medians = rows.group_by("mission").agg(
-        pl.when(pl.col(name).count() >= LEAST_MEDIAN).then(pl.col(name).median()).alias(name) for name in TYPICAL
-    )
-    long = medians.unpivot(index="mission", variable_name="quantity", value_name="median").drop_nulls("median")
-    return {
-        f"{mission}: {quantity}": median
-        for mission, quantity, median in long.sort("mission", "quantity").iter_rows()
-        if not TYPICAL[quantity][0] <= median <= TYPICAL[quantity][1]
-    }
-
-
 def _shares(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.group_by("mission").agg(share=pl.col("quarantine_reason").is_not_null().mean()).sort("mission")
 
 
 CHECKS: list[dg.AssetChecksDefinition] = [
+    has_signals,
     quarantine_share,
     units_plausible,
     labels_known,

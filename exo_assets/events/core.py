@@ -33,7 +33,7 @@ def core_events(raw: pl.DataFrame, dr25: pl.DataFrame, cumulative: pl.DataFrame)
     if raw.is_empty():
         return CORE_EVENTS.empty(), {"why_empty": ABSENT}
     names = raw.columns
-    events = raw.select(
+    listed = raw.select(
         number("kepid", names).cast(pl.Int64).alias("kepid"),
         number("tce_plnt_num", names).cast(pl.Int64).alias("planet_number"),
         (number("tce_rogue_flag", names).fill_null(0) == 1).alias("is_rogue"),
@@ -43,7 +43,11 @@ def core_events(raw: pl.DataFrame, dr25: pl.DataFrame, cumulative: pl.DataFrame)
             text("kepoi_name", names), text("koi_disposition", names), text("fpwg_disp_status", names)
         ).alias("by_rule"),
         number("cv_fold", names).cast(pl.Int64).alias("published_fold"),
-    ).with_columns(
+    )
+    # A row without its number cannot be named, and of rows of one event the first counts.
+    whole = listed.drop_nulls(["kepid", "planet_number"])
+    distinct = whole.unique(["kepid", "planet_number"], keep="first", maintain_order=True)
+    events = distinct.with_columns(
         event=pl.format(
             "{}-{}", pl.col("kepid").cast(pl.String).str.zfill(9), pl.col("planet_number").cast(pl.String).str.zfill(2)
         ),
@@ -62,7 +66,11 @@ def core_events(raw: pl.DataFrame, dr25: pl.DataFrame, cumulative: pl.DataFrame)
     )
     label = pl.when(pl.col("source") == "published").then("published").otherwise("label_join")
     events = events.with_columns(label=label, label_source=pl.when(label.is_not_null()).then("source"))
-    return CORE_EVENTS.conform(events).sort("event"), _notes(events, kois)
+    return CORE_EVENTS.conform(events).sort("event"), {
+        **_notes(events, kois),
+        "rows_without_number": listed.height - whole.height,
+        "rows_repeated": whole.height - distinct.height,
+    }
 
 
 def period_of_pipeline() -> pl.Expr:

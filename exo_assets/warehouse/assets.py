@@ -62,7 +62,7 @@ def stg_lake_tables(lake: Any) -> pl.DataFrame:
     archive = [{key: v.notes.get(key) if v.table in _ARCHIVE else None for key in ARCHIVE_NOTES} for v in versions]
     return pl.DataFrame(
         [
-            (v.table, layer(v.table), v.rows, v.digest, a["source"], a["as_of"], a["sha256"], a["url"])
+            (v.table, layer(v.table), v.rows, v.digest, *(a[key] for key in ARCHIVE_NOTES))
             for v, a in zip(versions, archive, strict=True)
         ],
         schema=own.STG_LAKE_TABLES.schema,

@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from exo_assets.archive import contracts as archive
+from exo_assets.archive.refused import REFUSED_COPIES
 from exo_assets.catalogs import contracts as catalogs
 from exo_assets.contracts import TableContract
 from exo_assets.evaluation import contracts as evaluation
@@ -31,7 +32,7 @@ from exo_assets.warehouse.models import Project, load_project
 
 SQL_ROOT = Path(__file__).resolve().parents[2] / "dbt_like_sql"
 UPSTREAM: tuple[TableContract, ...] = (
-    *(*archive.CONTRACTS, *catalogs.CONTRACTS, *lightcurves.CONTRACTS, *features.CONTRACTS),
+    *(*archive.CONTRACTS, REFUSED_COPIES, *catalogs.CONTRACTS, *lightcurves.CONTRACTS, *features.CONTRACTS),
     *(*training.CONTRACTS, *evaluation.CONTRACTS, *events.CONTRACTS, *scoring.CONTRACTS),
 )
 """Tables that the warehouse builds on and releases."""

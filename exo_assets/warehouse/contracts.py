@@ -24,6 +24,7 @@ STG_LAKE_TABLES = TableContract(
         Column("archive_as_of", S, "Date of the archive's content (ISO)"),
         Column("archive_sha256", S, "SHA-256 of the bytes that the archive sent"),
         Column("archive_url", S, "Address that an archive table was read from"),
+        Column("archive_reason", S, "Why an earlier source of an archive table was not used; empty where it was"),
     ),
     key=("table_name",),
 )

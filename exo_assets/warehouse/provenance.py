@@ -12,19 +12,19 @@ from typing import Any
 import polars as pl
 
 RAW = "raw_nea__"
-ARCHIVE_NOTES = ("source", "as_of", "sha256", "url")
+ARCHIVE_NOTES = ("source", "as_of", "sha256", "url", "reason")
 """What is kept of an archive table's notes; when it was fetched is left out, as it changes though nothing else does."""
 
 Snapshots = Mapping[str, Mapping[str, Any]]
-"""Archive snapshots by archive table: source, as_of, sha256, url."""
+"""Archive snapshots by archive table: source, as_of, sha256, url, and why an earlier source was not used."""
 
 
 def snapshots(notes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Archive snapshots from the notes of the raw tables; tables that no source had are left out."""
+    """Archive snapshots from the notes of the raw tables; of a table that no source had the reason."""
     return {
         table.removeprefix(RAW): {key: note.get(key) for key in ARCHIVE_NOTES}
         for table, note in sorted(notes.items())
-        if table.startswith(RAW) and note.get("source") not in (None, "absent")
+        if table.startswith(RAW) and note.get("source") is not None
     }
 
 
@@ -65,4 +65,5 @@ def _cell(value: object, width: int = 60) -> str:
 
 
 def _bytes(found: Snapshots) -> dict[str, Any]:
-    return {table: (snapshot.get("sha256"), snapshot.get("as_of")) for table, snapshot in found.items()}
+    there = {table: snapshot for table, snapshot in found.items() if snapshot.get("source") != "absent"}
+    return {table: (snapshot.get("sha256"), snapshot.get("as_of")) for table, snapshot in there.items()}

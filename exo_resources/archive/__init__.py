@@ -6,7 +6,7 @@ mean (`exo_assets.archive.contracts`, `exo_assets.catalogs`).
 
 from __future__ import annotations
 
-from exo_resources.archive.errors import ArchiveError
-from exo_resources.archive.source import ArchiveSource, Attempt, Fetched
+from exo_resources.archive.errors import ArchiveError, Attempt
+from exo_resources.archive.source import ArchiveSource, Fetched
 
 __all__ = ["ArchiveError", "ArchiveSource", "Attempt", "Fetched"]

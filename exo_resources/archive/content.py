@@ -11,6 +11,8 @@ import html
 import io
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import polars as pl
 
@@ -20,6 +22,7 @@ from exo_assets.archive.rows import separated
 from exo_resources.archive.errors import (
     ArchiveEmptyError,
     ArchiveEncodingError,
+    ArchiveError,
     ArchiveGzipError,
     ArchiveHeaderError,
     ArchiveHtmlError,
@@ -34,14 +37,25 @@ _TAG = re.compile(r"<[^>]*>")
 _HEAD_BYTES = 4096
 
 
+@contextmanager
+def kept_for_inspection(data: bytes) -> Iterator[None]:
+    """Gives an ArchiveError that refuses `data` these bytes, so that a person can look at them."""
+    try:
+        yield
+    except ArchiveError as error:
+        error.data = data if error.data is None else error.data
+        raise
+
+
 def plain_bytes(table: str, data: bytes, origin: str) -> bytes:
     """`data` decompressed when it is gzip; ArchiveGzipError when it is damaged."""
     if not data.startswith(_GZIP_MAGIC):
         return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ArchiveGzipError(table, f"{origin} is damaged gzip ({error})") from error
+    with kept_for_inspection(data):
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ArchiveGzipError(table, f"{origin} is damaged gzip ({error})") from error
 
 
 def stand_in_csv(table: str, stand_in: StandIn, data: bytes, origin: str) -> bytes:
@@ -49,11 +63,12 @@ def stand_in_csv(table: str, stand_in: StandIn, data: bytes, origin: str) -> byt
 
     Numbers are written so that they read back as the same; what stands for nothing in them stays as it is.
     """
-    try:
-        frame = pl.read_parquet(io.BytesIO(data))
-        renamed = frame.rename(dict(stand_in.renamed))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise ArchiveMalformedError(table, f"{origin} is not the Parquet file it should be ({error})") from error
+    with kept_for_inspection(data):
+        try:
+            frame = pl.read_parquet(io.BytesIO(data))
+            renamed = frame.rename(dict(stand_in.renamed))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise ArchiveMalformedError(table, f"{origin} is not the Parquet file it should be ({error})") from error
     return to_csv(renamed.cast(pl.String))
 
 
@@ -64,23 +79,34 @@ def checked_rows(
 
     `counted` is the number of rows that the service says it has. Repeated rows are no fault (`rows.separated`).
     """
-    table = contract.archive_table
-    refuse_page(table, data, content_type)
+    with kept_for_inspection(data):
+        refuse_page(contract.archive_table, data, content_type)
+        frame = _parsed(contract.archive_table, data)
+        _refuse_broken(contract, frame)
+        if counted is not None and counted != frame.height:
+            problem = f"{frame.height:,} rows arrived, the service counts {counted:,}"
+            raise ArchiveRowCountError(contract.archive_table, problem)
+    return frame
+
+
+def _parsed(table: str, data: bytes) -> pl.DataFrame:
     try:
-        frame = parse_csv(data)
+        return parse_csv(data)
     except CsvEncodingError as error:
         raise ArchiveEncodingError(table, str(error)) from error
     except CsvError as error:
         raise ArchiveMalformedError(table, str(error)) from error
+
+
+def _refuse_broken(contract: RawContract, frame: pl.DataFrame) -> None:
+    """The named error of the first way in which the rows break the contract."""
+    table = contract.archive_table
     if missing := contract.missing(frame.columns):
         raise ArchiveHeaderError(table, f"missing columns {missing} (the header begins {frame.columns[:6]})")
     if not frame.height:
         raise ArchiveEmptyError(table, "it has a header but no rows")
     if problems := contract.problems(separated(contract, frame).rows):
         raise ArchiveRowsError(table, "; ".join(problems))
-    if counted is not None and counted != frame.height:
-        raise ArchiveRowCountError(table, f"{frame.height:,} rows arrived, the service counts {counted:,}")
-    return frame
 
 
 def refuse_page(table: str, data: bytes, content_type: str = "") -> None:

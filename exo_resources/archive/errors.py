@@ -1,6 +1,6 @@
 """Everything that can go wrong between the archive and the lake, one name each.
 
-Belongs here: the failures, whether waiting may cure them, and what a person can do. Does not belong here: detecting
+Belongs here: the failures, whether waiting may cure them, what a person can do, and how an attempt is told of. Does not belong here: detecting
 them.
 """
 
@@ -26,12 +26,14 @@ class Asked:
 
 
 class ArchiveError(RuntimeError):
-    """What an archive was asked for could not be had. `transient` says whether another try may succeed.
+    """What an archive was asked for could not be had. `transient` says whether another try may succeed, `is_content`
+    that the archive answered, but not with the table: somebody has to look at what it sent (`data`, where it is known).
 
     `{url}` in a remedy stands for the setting that holds the archive's address.
     """
 
     transient = False
+    is_content = False
     remedy = "run again later, or set EXO_ARCHIVE_MIRROR to a mirror of the archive"
 
     def __init__(self, asked: str | Asked, problem: str, *, remedy: str | None = None) -> None:
@@ -40,6 +42,24 @@ class ArchiveError(RuntimeError):
         super().__init__(f"{what.kind} {what.name!r}: {problem}. Remedy: {cure}")
         self.table = what.name
         self.problem = problem
+        self.cure = cure
+        self.data: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A source that was asked in vain; `refused` when it answered, and the answer is not the table."""
+
+    source: str
+    error: str
+    message: str
+    remedy: str = ""
+    refused: bool = False
+
+    @classmethod
+    def failed(cls, source: str, error: ArchiveError) -> Attempt:
+        """What `source` failed with."""
+        return cls(source, type(error).__name__, error.problem, error.cure, error.is_content)
 
 
 def shortened(text: str) -> str:
@@ -93,6 +113,7 @@ class ArchiveTooLargeError(ArchiveError):
 class ArchiveHtmlError(ArchiveError):
     """A web page instead of a table: an error or maintenance page, or a proxy's log-in."""
 
+    is_content = True
     transient = True
     remedy = "open the address in a browser: the archive may be in maintenance, or a proxy asks for a log-in"
 
@@ -100,30 +121,35 @@ class ArchiveHtmlError(ArchiveError):
 class ArchiveQueryError(ArchiveError):
     """The TAP service answered with an error document: it did not accept the query."""
 
+    is_content = True
     remedy = "check that the table exists in the archive's TAP_SCHEMA and that EXO_ARCHIVE_URL is a TAP service"
 
 
 class ArchiveGzipError(ArchiveError):
     """Compressed bytes that do not decompress."""
 
+    is_content = True
     remedy = "copy the file to the mirror again"
 
 
 class ArchiveEncodingError(ArchiveError):
     """Bytes that are not UTF-8."""
 
+    is_content = True
     remedy = "download the table again; if it stays so, save it as UTF-8 (the archive's tables are)"
 
 
 class ArchiveMalformedError(ArchiveError):
     """Not a CSV table: ragged rows, a quote that never ends, an unusable header."""
 
+    is_content = True
     remedy = "download the table again; if it stays so, report it to the archive's help desk"
 
 
 class ArchiveHeaderError(ArchiveError):
     """Columns that the pipeline needs are not there."""
 
+    is_content = True
     remedy = (
         "compare the header with exo_assets/archive/contracts.py: download all columns, or adapt the contract and "
         "exo_assets/catalogs/layouts.py if the archive renamed one"
@@ -133,24 +159,28 @@ class ArchiveHeaderError(ArchiveError):
 class ArchiveEmptyError(ArchiveError):
     """A header without rows."""
 
+    is_content = True
     remedy = "the archive never publishes this table empty: run again later"
 
 
 class ArchiveRowCountError(ArchiveError):
     """Fewer or more rows than the service counts."""
 
+    is_content = True
     transient = True
 
 
 class ArchiveShrunkError(ArchiveError):
     """Far fewer rows than the copy in use: a part of the table, most likely."""
 
+    is_content = True
     remedy = "compare it with the archive; if so many rows were really withdrawn, raise EXO_ARCHIVE_SHRINK for one run"
 
 
 class ArchiveRowsError(ArchiveError):
     """Rows without the identifiers that every row has, or with words where numbers belong."""
 
+    is_content = True
     remedy = "download the table again; if it stays so, report it to the archive's help desk"
 
 

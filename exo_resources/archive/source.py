@@ -6,12 +6,12 @@ Does not belong here: transfers (`tap.py`, `mirror.py`) and checks of content (`
 | EXO_ARCHIVE | asked, in order | when all of them fail |
 | --- | --- | --- |
 | auto | live, then the mirror if one is set | last good copy, else the shipped snapshot, else absent |
-| live | live | last good copy, else the error |
-| mirror | the mirror | last good copy, else absent if the mirror lacks only this table, else the error |
+| live | live | last good copy, else absent |
+| mirror | the mirror | last good copy, else absent; the error if the mirror is not set or is no mirror |
 | snapshot | the shipped snapshot | absent |
 
 A last good copy came from the archive or a mirror and passed every check. `absent` is a table without rows: the night
-goes on without it, and a check says so.
+goes on without it, and a check says so. What came and was refused is kept apart for inspection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -29,6 +29,7 @@ import polars as pl
 
 from exo_assets.archive.contracts import RAW_CONTRACTS, RawContract
 from exo_assets.archive.parse import as_of
+from exo_assets.archive.refused import keep_refused
 from exo_assets.archive.rows import separated
 from exo_assets.archive.snapshot.shipped import ORIGIN, SHIPPED, shipped_csv
 from exo_assets.archive.snapshots import (
@@ -39,15 +40,18 @@ from exo_assets.archive.snapshots import (
     snapshots,
     store_snapshot,
 )
-from exo_resources.archive.content import checked_rows
+from exo_assets.catalogs.plausible import unfit
+from exo_resources.archive.content import checked_rows, kept_for_inspection
 from exo_resources.archive.copies import Copy, now
 from exo_resources.archive.errors import (
     ArchiveError,
+    ArchiveHeaderError,
     ArchiveMirrorError,
+    ArchiveRowsError,
     ArchiveSettingError,
     ArchiveShrunkError,
-    ArchiveTableAbsentError,
     ArchiveUnreachableError,
+    Attempt,
 )
 from exo_resources.archive.mirror import Mirror, open_mirror
 from exo_resources.archive.tap import TapService
@@ -62,14 +66,10 @@ log = logging.getLogger("exo.archive")
 UNREACHABLE_FOR_S = 300.0
 """For how long a source that could not be reached is not asked again, seconds: five tables need not wait in turn."""
 
-
-@dataclass(frozen=True)
-class Attempt:
-    """A source that was asked in vain."""
-
-    source: str
-    error: str
-    message: str
+COLUMNS_GONE = (
+    "adapt exo_assets/catalogs/layouts.py if the archive renamed one; if they were really withdrawn, set "
+    "EXO_ARCHIVE_SHRINK=1 for one run"
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Fetched:
             "rows": self.rows,
             "quarantined": self.quarantined,
             "reason": self.reason,
-            "attempts": [{"source": a.source, "error": a.error, "message": a.message} for a in self.attempts],
+            "attempts": [asdict(a) for a in self.attempts],
         }
 
 
@@ -134,7 +134,8 @@ class ArchiveSource:
     def fetch(self, table: str) -> Fetched:
         """The best copy of `table` that the mode allows; it is in the lake when this returns.
 
-        Raises a named ArchiveError in the modes live and mirror when there is no copy at all.
+        Raises ArchiveMirrorError when there is no copy and the mirror is not set or is no mirror: that is a setting to
+        be corrected. Whatever else goes wrong with a table leaves the last good copy, or none.
         """
         contract = _contract(table)
         sweep(self._scratch)
@@ -145,10 +146,11 @@ class ArchiveSource:
         for source, get in self._outside():
             try:
                 copy = self._guarded(source, table, partial(get, contract))
-                self._refuse_shrunk(contract, copy)
+                self._refuse_unfit(contract, copy, source)
             except ArchiveError as error:
                 log.warning("%s failed for %s: %s", source, table, error)
-                attempts.append(Attempt(source, type(error).__name__, error.problem))
+                attempts.append(Attempt.failed(source, error))
+                self._keep_refused(table, source, error)
                 failure = error
             else:
                 return self._newer(contract, copy, source, attempts) or self._keep(
@@ -163,9 +165,9 @@ class ArchiveSource:
         if found is not None:
             log.warning("%s: using %s, %d rows as of %s", table, found.source, found.rows, found.as_of)
             return found
-        if self.settings.archive == "auto" or isinstance(failure, ArchiveTableAbsentError):
-            return self._absent(contract, tuple(attempts))
-        raise failure
+        if isinstance(failure, ArchiveMirrorError) and self.settings.archive == "mirror":
+            raise failure
+        return self._absent(contract, tuple(attempts))
 
     def fingerprint(self, table: str) -> str:
         """A value that changes when the source's `table` changes, for the price of one small question.
@@ -259,17 +261,44 @@ class ArchiveSource:
             log.info("%s: the copy %s is beyond the %d that stay", old.table, old.key, self.settings.raw_snapshots_kept)
         return _described(kept, copy.frame, source, attempts, url=copy.url)
 
-    def _refuse_shrunk(self, contract: RawContract, copy: Copy) -> None:
-        """ArchiveShrunkError when more of the rows in use are missing than the settings allow."""
+    def _refuse_unfit(self, contract: RawContract, copy: Copy, source: str) -> None:
+        """A named ArchiveError when a sound copy is a step back from the one in use, or no catalogue can be made of it:
+        more rows are gone than the settings allow, columns that are read are gone though it came from the same source,
+        or its values are not those of transits."""
         current = self.lake.version(contract.name)
         in_use = current.rows if current else 0
-        found = separated(contract, copy.frame).rows.height
-        lost = 1 - found / in_use if in_use else 0.0
-        if lost > self.settings.archive_shrink:
-            raise ArchiveShrunkError(
-                contract.archive_table,
-                f"{found:,} rows came from {copy.url}, {lost:.0%} fewer than the {in_use:,} in use",
-            )
+        found = separated(contract, copy.frame).rows
+        lost = 1 - found.height / in_use if in_use else 0.0
+        with kept_for_inspection(copy.data):
+            if lost > self.settings.archive_shrink:
+                raise ArchiveShrunkError(
+                    contract.archive_table,
+                    f"{found.height:,} rows came from {copy.url}, {lost:.0%} fewer than the {in_use:,} in use",
+                )
+            if current and in_use and current.notes.get("origin") == source and self.settings.archive_shrink < 1:
+                columns = self.lake.read(contract.name).columns
+                if gone := contract.lost(copy.frame.columns, columns):
+                    new = [name for name in copy.frame.columns if name not in columns]
+                    problem = f"missing columns {gone}, which the copy in use has (new: {new[:6]})"
+                    raise ArchiveHeaderError(contract.archive_table, problem, remedy=COLUMNS_GONE)
+            if problems := unfit(contract.archive_table, found):
+                raise ArchiveRowsError(contract.archive_table, "; ".join(problems))
+
+    def _keep_refused(self, table: str, source: str, error: ArchiveError) -> None:
+        """Keep what was refused for inspection, where any of it is known."""
+        if error.data is None or not error.is_content:
+            return
+        kept = keep_refused(
+            self.lake,
+            table,
+            error.data,
+            source=source,
+            error=type(error).__name__,
+            reason=error.problem,
+            remedy=error.cure,
+            refused_at=now(),
+        )
+        log.warning("%s: what %s sent is kept at %s", table, source, kept.key)
 
     def _newer(self, contract: RawContract, copy: Copy, source: str, attempts: list[Attempt]) -> Fetched | None:
         """The last good copy, when `copy` only stands in for a failed source and is older: no step back."""
@@ -281,7 +310,10 @@ class ArchiveSource:
         return kept if kept is not None and kept.as_of > dated else None
 
     def _last_good(self, contract: RawContract, attempts: list[Attempt]) -> Fetched | None:
-        """The copy in use, or else the newest, that came from the archive or a mirror and is still intact."""
+        """The copy in use, or else the newest, that came from the archive or a mirror and is still intact.
+
+        Where no snapshot is left it is the table itself that is kept.
+        """
         current = self.lake.version(contract.name)
         in_use = current.notes.get("sha256") if current else None
         good = [s for s in snapshots(self.lake, contract.archive_table) if s.source != "snapshot"]
@@ -294,7 +326,11 @@ class ArchiveSource:
                 attempts.append(Attempt("last_good", type(error).__name__, str(error)))
                 continue
             return _described(kept, frame, "last_good", tuple(attempts))
-        return None
+        if current is None or not current.rows or current.notes.get("origin") not in ("live", "mirror"):
+            return None
+        told = {name: str(current.notes.get(name, "")) for name in ("url", "origin", "as_of", "retrieved_at", "sha256")}
+        frame, key = self.lake.read(contract.name), str(current.notes.get("key", ""))
+        return Fetched(contract.archive_table, "last_good", frame, tuple(attempts), key=key, **told)
 
     def _shipped(self, contract: RawContract, attempts: tuple[Attempt, ...]) -> Fetched | None:
         """The table of the shipped snapshot, or None when it does not ship."""

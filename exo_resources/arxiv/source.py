@@ -29,8 +29,7 @@ import polars as pl
 
 from exo_assets.corpus.abstracts import newest_listed, news, of_categories, updated
 from exo_assets.corpus.source_contracts import RAW_ARXIV__ABSTRACTS
-from exo_resources.archive.errors import ArchiveError, ArchiveShrunkError
-from exo_resources.archive.source import Attempt
+from exo_resources.archive.errors import ArchiveError, ArchiveShrunkError, Attempt
 from exo_resources.arxiv.harvest import Harvest, spans
 from exo_resources.arxiv.mirror import ASKED, mirrored_abstracts
 from exo_resources.arxiv.oai import OaiService
@@ -116,7 +115,7 @@ class ArxivSource:
                     found = self._mirror(frame, state, today, stands_in=bool(attempts))
             except ArchiveError as error:
                 log.warning("%s failed for arXiv's abstracts: %s", source, error)
-                attempts.append(Attempt(source, type(error).__name__, error.problem))
+                attempts.append(Attempt.failed(source, error))
             else:
                 return replace(found, attempts=(*attempts, *found.attempts))
         if frame.height:

@@ -20,9 +20,8 @@ from dataclasses import replace
 from exo_assets.lightcurves.mast_names import DIGITS, mission_of, parse_name
 from exo_assets.lightcurves.records import Record
 from exo_assets.lightcurves.sample.shipped import shipped_files
-from exo_resources.archive.errors import ArchiveError, ArchiveSettingError, ArchiveTableAbsentError
+from exo_resources.archive.errors import ArchiveError, ArchiveSettingError, ArchiveTableAbsentError, Attempt
 from exo_resources.archive.mirror import shown
-from exo_resources.archive.source import Attempt
 from exo_resources.lake import Lake
 from exo_resources.mast.fetch import Fetcher
 from exo_resources.mast.files import Available, Listing, asked, chosen
@@ -59,7 +58,7 @@ class LightCurveSource:
                 listing = ask(mission, stars)
             except ArchiveError as error:
                 log.warning("%s failed for the light curves of %s: %s", source, mission, error)
-                attempts.append(Attempt(source, type(error).__name__, error.problem))
+                attempts.append(Attempt.failed(source, error))
                 failure = error
             else:
                 if listing.missed:

@@ -40,11 +40,14 @@ FAULTS = (
     "votable",  # the service's own error document with status 200
     "renamed",  # a column has another name
     "duplicated",  # some rows are there twice
+    "doubled",  # every row is there twice
     "same_key",  # two rows share their key but differ
+    "same_keys",  # every key is there twice, in rows that differ
     "not_utf8",
     "empty",  # a header without rows
     "ragged",  # a row lacks fields
     "garbled",  # zeros became the letter O
+    "words",  # words where the numbers were
     "count",  # count(*) disagrees with the rows
     "bad_gzip",  # damaged compressed file (mirror paths)
 )
@@ -68,12 +71,15 @@ PAGES: dict[str, tuple[bytes, str, int]] = {
 
 SPOILED: dict[str, Callable[[bytes, list[bytes]], bytes]] = {
     "short": lambda data, lines: b"\n".join(lines[:-6]) + b"\n",
-    "renamed": lambda data, lines: data.replace(b"koi_period,", b"orbital_period,", 1),
+    "renamed": lambda data, lines: re.sub(rb"(koi_period|pl_orbper|tce_period),", b"orbital_period,", data, count=1),
     "duplicated": lambda data, lines: data + b"\n".join(lines[1:3]) + b"\n",
+    "doubled": lambda data, lines: data + b"\n".join(lines[1:]),
     "same_key": lambda data, lines: data + lines[1].rpartition(b",")[0] + b",99\n",
+    "same_keys": lambda data, lines: data + b"".join(line.rpartition(b",")[0] + b",99\n" for line in lines[1:-1]),
     "not_utf8": lambda data, lines: b"\n".join([*lines[:3], lines[3][:-1] + b"\xe9", *lines[4:]]),
     "empty": lambda data, lines: lines[0] + b"\n",
     "ragged": lambda data, lines: b"\n".join([*lines[:3], lines[3].rpartition(b",")[0], *lines[4:]]),
+    "words": lambda data, lines: b"\n".join([lines[0], *(re.sub(rb"[0-9.]+", b"unknown", line) for line in lines[1:])]),
     "garbled": lambda data, lines: b"\n".join([lines[0], *(line.replace(b"0", b"O") for line in lines[1:])]),
     "count": lambda data, lines: data,
 }
@@ -207,9 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _aggregate(self, table: str, data: bytes, column: str | None) -> None:
         frame = parse_csv(data)
         fault = self.service.pending(table)
-        n = {"count": frame.height + 7, "empty": 0, "duplicated": frame.height + 2, "same_key": frame.height + 1}.get(
-            fault, frame.height
-        )
+        rows = frame.height
+        more = {"count": 7, "empty": -rows, "duplicated": 2, "same_key": 1, "doubled": rows, "same_keys": rows}
+        n = rows + more.get(fault, 0)
         if column is None:
             return self._send(f"count(*)\n{n}\n".encode(), "text/csv")
         if column not in frame.columns:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo_assets.archive.contracts import CONTRACTS, GARBLED_SHARE, K2PANDC, TOI, RawContract
+from exo_assets.archive.contracts import CONTRACTS, CUMULATIVE, DR25_KOI, GARBLED_SHARE, K2PANDC, TOI, RawContract
 from exo_assets.archive.parse import parse_csv
+from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import ContractError
 from exo_assets.text_csv import number, text
 
@@ -49,14 +50,28 @@ def test_a_raw_table_may_have_more_columns_but_only_text(contract: RawContract) 
     assert contract.problems(frame.drop(last)) == [f"missing columns ['{last}']"]
 
 
-def test_a_broken_raw_table_is_refused() -> None:
-    frame = _rows(TOI)
-    with pytest.raises(ContractError, match="tid_missing: 1 rows"):
-        TOI.check(frame.with_columns(tid=pl.Series(["1", None, "3"])))
-    with pytest.raises(ContractError, match=r"not unique: \['0'\]"):
-        TOI.check(frame.with_columns(toi=pl.Series(["0", "0", "2"])))
+def test_rows_that_cannot_be_used_make_a_damaged_copy_unless_they_are_few() -> None:
+    frame = _rows(TOI, 100)
+    row = pl.int_range(pl.len())
+
+    def where(rows: int, value: pl.Expr, name: str) -> pl.DataFrame:
+        return frame.with_columns(pl.when(row < rows).then(value).otherwise(name).alias(name))
+
+    nothing = pl.lit(None, pl.String)
+    assert TOI.problems(where(5, nothing, "tid")) == []
+    assert TOI.problems(where(6, nothing, "tid")) == ["tid is empty in 6 of 100 rows"]
+    with pytest.raises(ContractError, match=r"not unique: \['7'\]"):
+        TOI.check(where(1, pl.lit("7"), "toi"))
     with pytest.raises(ContractError, match="1 rows are exact copies"):
         K2PANDC.check(pl.concat([_rows(K2PANDC), _rows(K2PANDC, 1)]))
+
+
+def test_every_column_that_is_read_is_known_to_the_contracts() -> None:
+    """A column that a copy loses must be missed: what the layouts read is required, or known as read where it is."""
+    for contract, layout in ((CUMULATIVE, "koi"), (DR25_KOI, "koi"), (TOI, "toi"), (K2PANDC, "k2")):
+        known = {c.name for c in contract.columns} | set(contract.also_read)
+        read = {s for q in LAYOUTS[layout].quantities for s in (*q.sources, *filter(None, [q.limit]))}
+        assert {name for name in read - known if not name.endswith("lim")} == set(), contract.name
 
 
 def test_words_where_numbers_belong_make_a_damaged_copy_unless_they_are_few() -> None:

@@ -1,9 +1,11 @@
-"""The real client over real HTTP against a service that misbehaves: a named error or a recovered download, and never
-a half-written snapshot."""
+"""The real client over real HTTP against a service that misbehaves: a named reason or a recovered download, never a
+half-written snapshot, and what was refused kept apart."""
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -13,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from exo_assets.archive.contracts import DR25_KOI
+from exo_assets.archive.refused import KEPT, keep_refused, refused_copies, refused_table
 from exo_assets.archive.snapshot.shipped import shipped_frame, write_mirror
 from exo_assets.archive.snapshots import read_snapshot, snapshot_bytes, snapshots
-from exo_resources.archive import errors
+from exo_resources.archive import ArchiveSource, Attempt, Fetched, errors
 from exo_resources.settings import CHECKOUT
 from tests.archive.conftest import EXCERPT, ROWS, TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
@@ -38,18 +41,33 @@ TRANSIENT = {
 }
 
 
+def refused_by(fetched: Fetched, error: type[errors.ArchiveError]) -> Attempt:
+    """Why the table is absent, which it is because of `error`."""
+    assert (fetched.source, fetched.rows) == ("absent", 0)
+    [attempt] = fetched.attempts
+    assert attempt.error == error.__name__ and attempt.refused == error.is_content and attempt.remedy
+    return attempt
+
+
+def outside_quarantine(archive: ArchiveSource) -> dict[str, bytes]:
+    return {name: data for name, data in files_of(archive).items() if "/raw/refused/" not in name}
+
+
 @pytest.mark.parametrize("fault", PERMANENT)
-def test_a_permanent_fault_is_named_at_once_and_leaves_nothing(
+def test_a_permanent_fault_is_named_at_once_and_leaves_no_snapshot(
     source: MakeSource, replica: Replica, fault: str
 ) -> None:
     replica.fault(TABLE, fault)
     archive = source()
     error, words = PERMANENT[fault]
-    with pytest.raises(error, match=words) as caught:
-        archive.fetch(TABLE)
-    assert TABLE in str(caught.value) and "Remedy:" in str(caught.value)
+    attempt = refused_by(archive.fetch(TABLE), error)
+    assert re.search(words, attempt.message)
     assert replica.requests[TABLE] == 1
-    assert files_of(archive) == {}
+    assert outside_quarantine(archive) == {}
+    kept = refused_copies(archive.lake)
+    assert [(k.archive_table, k.source, k.error, k.reason) for k in kept] == (
+        [(TABLE, "live", error.__name__, attempt.message)] if error.is_content else []
+    )
 
 
 @pytest.mark.parametrize(("fault", "aside"), [("duplicated", 2), ("same_key", 1)])
@@ -73,10 +91,27 @@ def test_a_transient_fault_that_stays_is_named_after_bounded_tries(
 ) -> None:
     replica.fault(TABLE, fault)
     archive = source()
-    with pytest.raises(TRANSIENT[fault], match=TABLE):
-        archive.fetch(TABLE)
+    refused_by(archive.fetch(TABLE), TRANSIENT[fault])
     assert replica.requests[TABLE] == 3
-    assert files_of(archive) == {}
+    assert outside_quarantine(archive) == {}
+
+
+def test_what_was_refused_is_kept_to_the_byte_once_and_the_last_few(source: MakeSource, replica: Replica) -> None:
+    archive = source(archive_attempts=1)
+    replica.fault(TABLE, "renamed")
+    for _ in range(2):
+        archive.fetch(TABLE)
+    [copy] = refused_copies(archive.lake, TABLE)
+    sent = EXCERPT.replace(b"koi_period,", b"orbital_period,", 1)
+    assert gzip.decompress(archive.lake.get(copy.key)) == sent and copy.size_bytes == len(sent)
+    assert "koi_period" in copy.reason and "contracts.py" in copy.remedy
+    told = {"source": "live", "error": "E", "reason": "r", "remedy": "m"}
+    for n in range(KEPT + 1):
+        keep_refused(archive.lake, TABLE, b"page %d" % n, **told, refused_at=f"2030-{n}")
+    left = refused_copies(archive.lake)
+    assert [gzip.decompress(archive.lake.get(c.key)) for c in left] == [b"page %d" % n for n in range(1, KEPT + 1)]
+    assert len(archive.lake.keys("raw/refused")) == 2 * KEPT
+    assert refused_table(left)["refused_at"].to_list() == [f"2030-{n}" for n in range(1, KEPT + 1)]
 
 
 @pytest.mark.parametrize("fault", TRANSIENT)
@@ -94,15 +129,14 @@ def test_a_transient_fault_that_passes_is_recovered(source: MakeSource, replica:
 def test_a_slow_answer_ends_at_the_deadline(source: MakeSource, replica: Replica, fault: str) -> None:
     replica.fault(TABLE, fault)
     archive = source(archive_timeout_s=1)
-    with pytest.raises(errors.ArchiveTimeoutError, match="EXO_ARCHIVE_TIMEOUT_S"):
-        archive.fetch(TABLE)
+    assert "EXO_ARCHIVE_TIMEOUT_S" in refused_by(archive.fetch(TABLE), errors.ArchiveTimeoutError).remedy
     assert files_of(archive) == {}
 
 
 def test_a_count_that_disagrees_is_named(source: MakeSource, replica: Replica) -> None:
     replica.fault(TABLE, "count")
-    with pytest.raises(errors.ArchiveRowCountError, match="400 rows arrived, the service counts 407"):
-        source().fetch(TABLE)
+    told = refused_by(source().fetch(TABLE), errors.ArchiveRowCountError).message
+    assert told == "400 rows arrived, the service counts 407"
 
 
 @pytest.mark.parametrize("fault", [*PERMANENT, *TRANSIENT])
@@ -115,7 +149,7 @@ def test_the_last_good_copy_outlives_every_fault(source: MakeSource, replica: Re
     assert (kept.source, kept.sha256, kept.as_of) == ("last_good", good.sha256, good.as_of)
     assert kept.frame.equals(good.frame)
     assert kept.attempts[0].source == "live" and kept.attempts[0].error.startswith("Archive")
-    assert files_of(archive) == before
+    assert outside_quarantine(archive) == before
 
 
 def test_nothing_listening_is_found_once_for_all_tables(source: MakeSource, mirror_folder: Path) -> None:
@@ -123,14 +157,10 @@ def test_nothing_listening_is_found_once_for_all_tables(source: MakeSource, mirr
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
         archive = source("live", archive_url=url)
-        with pytest.raises(errors.ArchiveUnreachableError, match="EXO_ARCHIVE_MIRROR"):
-            archive.fetch(TABLE)
+        assert "EXO_ARCHIVE_MIRROR" in refused_by(archive.fetch(TABLE), errors.ArchiveUnreachableError).remedy
     # Something answers now, but the source remembers: five tables must not wait in turn.
-    with (
-        Replica(mirror_folder, port=int(url.rpartition(":")[2])) as late,
-        pytest.raises(errors.ArchiveUnreachableError, match="'toi'"),
-    ):
-        archive.fetch("toi")
+    with Replica(mirror_folder, port=int(url.rpartition(":")[2])) as late:
+        refused_by(archive.fetch("toi"), errors.ArchiveUnreachableError)
     assert not late.requests
 
 
@@ -157,9 +187,8 @@ def test_a_mirror_on_the_web_gets_the_same_checks(source: MakeSource, replica: R
         archive = source("mirror", archive_mirror=web.url, archive_attempts=2)
         before = files_of(archive)
         web.fault(TABLE, fault)
-        with pytest.raises(expected, match=TABLE):
-            archive.fetch(TABLE)
-        assert files_of(archive) == before
+        refused_by(archive.fetch(TABLE), expected)
+        assert outside_quarantine(archive) == before
         web.heal()
         assert archive.fetch(TABLE).source == "mirror"
 

@@ -9,8 +9,8 @@ import polars as pl
 from indexed_corpus import content
 from rich.console import Console
 
-from deployments.cli.facts import candidates, library, performance
-from deployments.cli.summary import print_summary
+from deployments.cli.facts import candidates, library, performance, sources
+from deployments.cli.summary import print_sources, print_summary
 from exo_assets.corpus.embedding import packaged_files
 from exo_assets.evaluation.contracts import ML_PERFORMANCE_HISTORY, ML_VETTER_CHAMPION
 from exo_resources.lake import Lake
@@ -203,3 +203,21 @@ def test_an_index_that_another_model_will_replace_is_told_of(tmp_path: Path) -> 
     shutil.copy(packaged_files().tokenizer, folder / "tokenizer.json")
     (folder / "model.json").write_text(json.dumps({"name": "mine", "dimensions": 384, "tokens": 64}))
     assert (library(chosen)["next_model"], library(chosen)["model_problem"]) == ("mine", None)
+
+
+def test_a_stale_and_an_empty_source_are_shown_with_the_reason(lake: Lake) -> None:
+    reason = "live: ArchiveHeaderError: missing columns ['pl_orbper']"
+    for table, source in (("toi", "last_good"), ("k2pandc", "absent"), ("cumulative", "live")):
+        notes = {"source": source, "as_of": "2025-09-22", "reason": "" if source == "live" else reason}
+        lake.write(f"raw_nea__{table}", pl.DataFrame({"x": ["1"]}), notes=notes)
+    found = sources([v for v in map(lake.version, lake.tables()) if v])
+    assert {table: one["reason"] for table, one in found.items()} == {
+        "toi": reason,
+        "k2pandc": reason,
+        "cumulative": "",
+    }
+    shown = io.StringIO()
+    print_sources(Console(file=shown, width=200), found)
+    lines = shown.getvalue().splitlines()
+    assert sum(reason in line for line in lines) == 2
+    assert any("NOT AVAILABLE" in line for line in lines) and any("last good copy" in line for line in lines)

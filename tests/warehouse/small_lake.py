@@ -84,7 +84,11 @@ def write_scores(lake: Lake, probabilities: dict[str, float] | None = None, vers
 
 def snapshot(as_of: str, content: str) -> dict[str, Any]:
     """Notes of a raw table."""
-    return {"source": "mirror", "as_of": as_of, "sha256": content, "url": f"file://{content}", "retrieved_at": "now"}
+    told = {"source": "mirror", "as_of": as_of, "sha256": content, "url": f"file://{content}", "reason": ""}
+    return {**told, "retrieved_at": "now"}
+
+
+REFUSED = "live: ArchiveHeaderError: missing columns ['pl_orbper']"
 
 
 def fill(lake: Lake) -> None:
@@ -92,6 +96,20 @@ def fill(lake: Lake) -> None:
     for name, contract in upstream().items():
         write(lake, name, [], snapshot("2025-09-29", name) if name.startswith("raw_") else None)
         del contract
+    write(lake, "raw_nea__k2pandc", [], {**snapshot("2025-09-29", "k2"), "source": "last_good", "reason": REFUSED})
+    write(lake, "raw_nea__pscomppars", [], {"source": "absent", "as_of": "", "sha256": "", "url": "", "reason": "gone"})
+    refused = {
+        "archive_table": "k2pandc",
+        "source": "live",
+        "error": "ArchiveHeaderError",
+        "reason": "missing columns ['pl_orbper']",
+        "remedy": "adapt the contract",
+        "sha256": "5" * 64,
+        "size_bytes": 9,
+        "refused_at": "2025-10-01T02:00:01+00:00",
+        "key": "raw/refused/k2pandc/555555555555.gz",
+    }
+    write(lake, "raw_archive__refused_copies", [refused])
     write_signals(lake)
     write_scores(lake)
     write(lake, "core_stars", [_star(star) for star in ("KIC 1", "KIC 2", "TIC 1")])

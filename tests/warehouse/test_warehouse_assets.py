@@ -16,6 +16,7 @@ from exo_resources.lake import Lake
 from exo_resources.query import run_query
 from exo_resources.releases import ReleaseStore
 from tests.warehouse.small_lake import (
+    REFUSED,
     fill,
     materialise,
     metadata,
@@ -51,7 +52,10 @@ def test_the_night_ends_in_a_release_of_every_table(night: Night) -> None:
         "as_of": "2025-09-29",
         "sha256": "raw_nea__toi",
         "url": "file://raw_nea__toi",
+        "reason": "",
     }
+    assert (info["archive"]["k2pandc"]["source"], info["archive"]["k2pandc"]["reason"]) == ("last_good", REFUSED)
+    assert (info["archive"]["pscomppars"]["source"], info["archive"]["pscomppars"]["reason"]) == ("absent", "gone")
     assert info["champion"]["digest"] == "d2"
     assert info["baseline"] == ""
     assert info["absent"] == []
@@ -104,7 +108,12 @@ def test_data_quality_counts_what_was_kept_out_and_where_it_is_from(night: Night
     ]  # fmt: skip
     sources = rows.filter(kind="archive_source")
     assert sources.height == 6
-    assert set(sources.select("item", "as_of").rows()) == {("mirror", "2025-09-29")}
+    dated = {("mirror", "2025-09-29"), ("last_good", "2025-09-29"), ("absent", None)}
+    assert set(sources.select("item", "as_of").rows()) == dated
+    assert rows.filter(kind="archive_problem")["item"].sort().to_list() == ["gone", REFUSED]
+    assert rows.filter(kind="archive_refused").select("item", "as_of").rows() == [
+        (f"{REFUSED} (555555555555)", "2025-10-01")
+    ]
     assert rows.filter(kind="null_rate", item="planet_name")["value"].max() == 1.0
     assert rows.filter(pl.col("kind") == "rows")["value"].sum() > 0
 
