@@ -125,7 +125,12 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
     def notifier() -> object:
         from exo_resources.notifier import Notifier
 
-        return Notifier(settings.home / "logs" / "alerts.jsonl", settings.webhook_url)
+        return Notifier(settings.home / "logs" / "alerts.jsonl", settings.webhook_url, ui_url=settings.ui_url)
+
+    def alert_book() -> object:
+        from exo_resources.alert_book import AlertBook
+
+        return AlertBook(settings.alert_book)
 
     return {
         "settings": dg.ResourceDefinition.hardcoded_resource(settings, "Exo's settings (EXO_*)"),
@@ -147,6 +152,7 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),
         "library_store": _lazy(library_store, "Versions of the corpus's index, and the released one"),
         "notifier": _lazy(notifier, "Alerts: log file and webhook"),
+        "alert_book": _lazy(alert_book, "Alerts that are open: what was told and is not over"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Alerts: where a failed run or a failed check is told.
+"""Alerts: where people are told what is wrong.
 
 Belongs here: writing an alert to the log file and posting it to the webhook.
 Does not belong here: deciding what is worth an alert (that is the sensors').
@@ -33,21 +33,33 @@ class Notifier:
         log_file: Path,
         webhook_url: str | None = None,
         *,
+        ui_url: str = "http://127.0.0.1:3000",
         attempts: int = 3,
         timeout_s: float = 5.0,
         pause_s: float = 0.5,
     ) -> None:
         self.log_file = log_file
         self.webhook_url = webhook_url
+        self.ui_url = ui_url.rstrip("/")
         self.attempts = attempts
         self.timeout_s = timeout_s
         self.pause_s = pause_s
 
-    def notify(self, kind: str, text: str, details: Mapping[str, Any] | None = None) -> bool:
-        """Tell `text`, a sentence for people, with machine-readable `details`; True when every channel took it."""
+    def link(self, run_id: str) -> str:
+        """Where the UI shows a run; all runs when it is empty."""
+        return f"{self.ui_url}/runs/{run_id}".rstrip("/")
+
+    def notify(
+        self, kind: str, text: str, details: Mapping[str, Any] | None = None, *, severity: str = "ERROR"
+    ) -> bool:
+        """Tell `text`, words for people, with machine-readable `details`; True when every channel took it.
+
+        `severity` is ERROR (a person has to act), WARN or INFO.
+        """
         alert = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "kind": kind,
+            "severity": severity,
             "text": text,
             "details": dict(details or {}),
         }
@@ -62,6 +74,7 @@ class Notifier:
             {
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
                 "kind": "webhook_failed",
+                "severity": "ERROR",
                 "text": f"the alert {kind!r} did not reach the webhook at {host}: {problem}; check EXO_WEBHOOK_URL",
                 "details": {"attempts": self.attempts, "alert": alert},
             }

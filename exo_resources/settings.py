@@ -180,11 +180,16 @@ class Settings(BaseSettings):
     )
     releases_kept: int = Field(default=5, ge=2, description="How many DuckDB releases stay on disk.")
     webhook_url: str | None = Field(default=None, description="Alerts are also posted here as JSON.")
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000", description="Where people reach the Dagster UI; alerts link to it."
+    )
     nightly_at: str = Field(default="0 2 * * *", description="When nightly_refresh starts, as a cron line.")
     weekly_at: str = Field(default="0 5 * * 0", description="When weekly_retrain starts, as a cron line.")
     timezone: str = Field(default="UTC", description="Time zone of the schedules.")
 
-    @field_validator("archive_url", "mast_url", "mast_api_url", "webhook_url", "arxiv_url", "qdrant_url", "llm_url")
+    @field_validator(
+        "archive_url", "mast_url", "mast_api_url", "webhook_url", "ui_url", "arxiv_url", "qdrant_url", "llm_url"
+    )
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         return _url(value, _OF_WEB)
@@ -308,6 +313,11 @@ class Settings(BaseSettings):
     def releases(self) -> Path:
         """Folder of the DuckDB releases; `current` inside it names the live one."""
         return self.home / "releases"
+
+    @property
+    def alert_book(self) -> Path:
+        """File of the open alerts."""
+        return self.home / "alerts.json"
 
     @cached_property
     def documents_folder(self) -> str:

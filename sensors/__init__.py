@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from sensors.archive_changed import archive_changed_sensor
 from sensors.champion_moved import champion_moved
-from sensors.check_failed import check_failed
 from sensors.documents_changed import documents_changed
 from sensors.gate_refused import gate_refused
 from sensors.light_curves_found import light_curves_found
-from sensors.run_failed import run_failed
+from sensors.night_overdue import night_overdue
+from sensors.run_digest import run_digest
 from sensors.served_version import served_version
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def build_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         documents_changed,
         champion_moved,
         gate_refused,
-        run_failed,
-        check_failed,
+        run_digest,
+        night_overdue,
         served_version,
     ]

@@ -54,6 +54,7 @@ def gather(settings: Settings) -> dict[str, Any]:
         "candidates": sound(lambda: candidates(lake)) or [],
         "found": sound(lambda: found(lake)),
         "endpoint": endpoint(settings),
+        "alerts": alerts(settings),
         "problems": problems,
     }
 
@@ -68,6 +69,15 @@ def sources(versions: Iterable[TableVersion]) -> dict[str, dict[str, Any]]:
         for v in versions
         if v.table.startswith(ARCHIVE_PREFIX)
     }
+
+
+def alerts(settings: Settings) -> list[dict[str, Any]]:
+    """What people were told of and is not over yet, the worst first."""
+    from dataclasses import asdict
+
+    from exo_resources.alert_book import AlertBook
+
+    return [asdict(alert) for alert in AlertBook(settings.alert_book).alerts()]
 
 
 def champion(lake: Lake) -> dict[str, Any] | None:

@@ -56,6 +56,7 @@ def print_status(console: Console, facts: dict[str, Any]) -> None:
     _champion(console, facts)
     _places(console, facts)
     _problems(console, facts["problems"])
+    print_alerts(console, facts["alerts"])
     _heading(console, "last runs")
     for run in facts["runs"] or []:
         seconds = f"{run['seconds']:.0f} s" if run["seconds"] is not None else ""
@@ -73,6 +74,18 @@ def _heading(console: Console, text: str) -> None:
 def _problems(console: Console, problems: list[str]) -> None:
     for problem in problems:
         console.print(f"\n! {problem}", style="bold red", markup=False)
+
+
+def print_alerts(console: Console, alerts: list[dict[str, Any]]) -> None:
+    """What was told of and is not over yet; nothing when nothing is."""
+    if not alerts:
+        return
+    _heading(console, "open alerts")
+    for alert in alerts:
+        cause = f": {alert['cause']}" if alert["cause"] else ""
+        style = "bold red" if alert["severity"] == "ERROR" else "yellow"
+        console.print(f"  {alert['severity']:<6}{alert['title']}{cause}", style=style, markup=False)
+        console.print(f"        since {alert['since'][:16]}, in {alert['runs']} runs; {alert['remedy']}", markup=False)
 
 
 def print_sources(console: Console, sources: dict[str, dict[str, Any]]) -> None:

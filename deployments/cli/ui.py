@@ -40,6 +40,8 @@ def ui(
             tidy(instance, holding_alone=False)
     except InstanceError as error:
         raise CliError(str(error)) from error
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    os.environ.setdefault("EXO_UI_URL", f"http://{shown}:{port}")  # what alerts link to
     command = [sys.executable, "-m", "dagster", "dev", "-w", "workspace.yaml", "-h", host, "-p", str(port)]
     err().print(f"UI: http://{host}:{port}  (state in {settings.home}; Ctrl-C ends it)")
     code = supervise(command, cwd=str(CHECKOUT))

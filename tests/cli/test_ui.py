@@ -72,7 +72,7 @@ def test_the_ui_answers_with_everything_on_and_ends_without_leftovers(tmp_path: 
             "weekly_retrain_schedule": "RUNNING",
         }
         states = {s["name"]: s["sensorState"]["status"] for s in repository["sensors"]}
-        assert {"archive_changed", "champion_moved", "run_failed", "check_failed"} <= states.keys()
+        assert {"archive_changed", "champion_moved", "run_digest", "night_overdue"} <= states.keys()
         assert set(states.values()) == {"RUNNING"}
         children = [int(p) for p in Path(f"/proc/{ui.pid}/task/{ui.pid}/children").read_text().split()]
         assert children and in_session(children[0])

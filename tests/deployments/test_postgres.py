@@ -12,6 +12,8 @@ from dagster._core.scheduler.instigation import TickData, TickStatus
 from dagster_postgres import PostgresEventLogStorage, PostgresRunStorage, PostgresScheduleStorage
 
 from deployments.dagster.instance import POOLS, InstanceError, install, open_instance, set_pools
+from exo_resources.alert_book import AlertBook
+from exo_resources.lake import Lake
 from exo_resources.notifier import Notifier
 from exo_resources.settings import Settings
 from sensors import build_sensors
@@ -118,11 +120,13 @@ def test_pools_are_bootstrapped_and_hold(instance: dg.DagsterInstance) -> None:
     assert storage.claim_concurrency_slot("release", "run2", "out_warehouse").is_claimed
 
 
-def test_the_sensor_of_failed_checks_reads_this_log_too(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    sensor = next(s for s in build_sensors(Settings()) if s.name == "check_failed")
+def test_the_sensor_that_tells_of_runs_reads_this_log_too(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    sensor = next(s for s in build_sensors(Settings()) if s.name == "run_digest")
     notifier, cursor = Notifier(tmp_path / "alerts.jsonl"), None
+    book, lake = AlertBook(tmp_path / "alerts.json"), Lake(str(tmp_path / "lake"))
+    resources = {"notifier": notifier, "alert_book": book, "lake": lake}
     for step in range(4):
-        with dg.build_sensor_context(instance, cursor=cursor, resources={"notifier": notifier}) as context:
+        with dg.build_sensor_context(instance, cursor=cursor, resources=resources) as context:
             cursor = sensor.evaluate_tick(context).cursor
         if step == 0:
             small_run(instance)

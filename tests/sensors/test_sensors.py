@@ -19,7 +19,6 @@ from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
 from exo_resources.mast import LightCurveSource
 from exo_resources.mast.discovery import buckets_wanted
-from exo_resources.notifier import Notifier
 from exo_resources.serve_client import ServeStatus
 from exo_resources.settings import Settings
 from exo_resources.user_curves import import_curve
@@ -34,8 +33,8 @@ NAMES = [
     "documents_changed",
     "champion_moved",
     "gate_refused",
-    "run_failed",
-    "check_failed",
+    "run_digest",
+    "night_overdue",
     "served_version",
 ]
 
@@ -263,70 +262,9 @@ def a_job(name: str, *, gate: str = "pass", asset: str = "ml_vetter_gates") -> d
     ).resolve_job_def(name)
 
 
-def alerts(notifier: Notifier) -> list[dict[str, Any]]:
-    log = notifier.log_file
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
 def run(instance: dg.DagsterInstance, name: str, gate: str, asset: str = "ml_vetter_gates", **tags: str) -> str:
     job = a_job(name, gate=gate, asset=asset)
     return job.execute_in_process(instance=instance, raise_on_error=False, tags=tags).run_id
-
-
-def test_a_failed_run_is_told_once_with_its_step_and_cause(instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    notifier = Notifier(tmp_path / "alerts.jsonl")
-    ticks = Ticks("run_failed", instance, notifier=notifier)
-    ticks.tick()
-    failed = run(instance, "nightly_refresh", "crash")
-    run(instance, "nightly_refresh", "pass")
-    for _ in range(3):
-        ticks.tick()
-    [alert] = alerts(notifier)
-    assert alert["kind"] == "run_failed" and "nightly_refresh failed in ml_vetter_gates" in alert["text"]
-    assert alert["details"]["run_id"] == failed
-    assert alert["details"]["steps"] == {"ml_vetter_gates": "RuntimeError: the disk is full"}
-
-
-@pytest.mark.parametrize(("gate", "blocking"), [("refuse", True), ("warn", False)])
-def test_a_failed_check_is_told_once_even_when_the_run_went_well(
-    instance: dg.DagsterInstance, tmp_path: Path, gate: str, blocking: bool
-) -> None:
-    notifier = Notifier(tmp_path / "alerts.jsonl")
-    ticks = Ticks("check_failed", instance, notifier=notifier)
-    ticks.tick()
-    run(instance, "nightly_refresh", "pass")
-    failed = run(instance, "nightly_refresh", gate)
-    for _ in range(3):
-        ticks.tick()
-    [alert] = alerts(notifier)
-    assert alert["kind"] == "check_failed"
-    assert (alert["details"]["run_id"], alert["details"]["blocking"]) == (failed, blocking)
-    again = run(instance, "nightly_refresh", gate)
-    ticks.tick()
-    assert [a["details"]["run_id"] for a in alerts(notifier)] == [failed, again]
-
-
-def test_a_check_that_fails_in_a_run_still_going_is_told_before_it_ends(
-    instance: dg.DagsterInstance, tmp_path: Path
-) -> None:
-    notifier = Notifier(tmp_path / "alerts.jsonl")
-    ticks = Ticks("check_failed", instance, notifier=notifier)
-    ticks.tick()
-    seen = list[int]()
-
-    @dg.asset(name="early", check_specs=[dg.AssetCheckSpec("rows", asset="early")])
-    def early() -> dg.MaterializeResult:
-        return dg.MaterializeResult(check_results=[dg.AssetCheckResult(check_name="rows", passed=False)])
-
-    @dg.asset(deps=[early])
-    def late() -> None:
-        ticks.tick()
-        seen.append(len(alerts(notifier)))
-
-    defs = dg.Definitions(assets=[early, late], jobs=[dg.define_asset_job("nightly_refresh")])
-    defs.resolve_job_def("nightly_refresh").execute_in_process(instance=instance)
-    ticks.tick()
-    assert seen == [1] and len(alerts(notifier)) == 1
 
 
 def test_a_refusal_with_a_champion_asks_for_a_release_once(instance: dg.DagsterInstance) -> None:
