@@ -1,7 +1,7 @@
 """Everything that can go wrong between the archive and the lake, one name each.
 
-Belongs here: the failures, whether waiting may cure them, what a person can do, and how an attempt is told of. Does not belong here: detecting
-them.
+Belongs here: the failures, whether waiting may cure them, what a person can do, and how an attempt is told of.
+Does not belong here: detecting them.
 """
 
 from __future__ import annotations
