@@ -14,11 +14,12 @@ import numpy as np
 import polars as pl
 
 from exo_assets.lightcurves.curve import LightCurve
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.mast_names import mission_of, star_of
 from exo_assets.lightcurves.records import Record, records_frame
 from exo_assets.lightcurves.stored import content_digest, notes_of, read_curve, to_parquet
-from exo_assets.lightcurves.user_file import Told, user_curve, user_curves
+from exo_assets.lightcurves.told import Told
+from exo_assets.lightcurves.user_file import user_curve, user_curves
 from exo_resources.archive.copies import now
 from exo_resources.lake import Lake
 

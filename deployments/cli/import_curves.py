@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.output import USAGE, CliError, counted, err, out, print_json, read_settings, regular_bytes
+from deployments.cli import curve_options as options
+from deployments.cli.output import counted, err, out, print_json, read_settings
+from deployments.cli.vet_read import listed_files
 
 if TYPE_CHECKING:
-    from exo_assets.lightcurves.user_file import Told
+    from exo_assets.lightcurves.told import Told
     from exo_resources.lake import Lake
     from exo_resources.user_curves import Imported
 
@@ -25,22 +27,20 @@ def import_curves(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="FITS of Kepler, K2 or TESS; CSV/Parquet with time and flux; Parquet of many stars, one a row.",
+            help="FITS, CSV or Parquet of a star; Parquet of many stars, one a row; a CSV list of files.",
         ),
     ],
     *,
-    target: Annotated[str | None, typer.Option(help="The star, unless the files name it: 'EPIC 201367065'.")] = None,
-    mission: Annotated[str | None, typer.Option(help="Mission of tables: kepler, k2 or tess.")] = None,
-    time_zero: Annotated[float, typer.Option(help="Added to the times of tables, e.g. 2457000 for BTJD.")] = 0.0,
+    target: options.Target = None,
+    mission: options.Mission = None,
+    time_zero: options.TimeZero = None,
     segment: Annotated[
         int | None, typer.Option(min=0, max=9999, help="Kepler quarter, K2 campaign or TESS sector.")
     ] = None,
-    flat: Annotated[
-        bool,
-        typer.Option(
-            "--flat", help="The flux of tables is relative (about one or zero) and detrended: not to be again."
-        ),
-    ] = False,
+    flux_column: options.FluxColumn = None,
+    time_column: options.TimeColumn = None,
+    quality_column: options.QualityColumn = None,
+    flat: options.Flat = False,
     json: Annotated[bool, typer.Option("--json", help="What was imported as a JSON list of objects.")] = False,
 ) -> None:
     """Keep your own light curves in the lake, with those of the archive. A curve that is there already stays.
@@ -50,20 +50,11 @@ def import_curves(
 
     A file or a row that cannot be read is named on stderr and the others go on; the exit code is 1 then.
     """
-    from exo_assets.catalogs.contracts import MISSIONS
-    from exo_assets.lightcurves.mast_names import star_of
-    from exo_assets.lightcurves.user_file import Told
+    from exo_assets.lightcurves.told import Told
     from exo_resources.lake import Lake
 
-    settings = read_settings()
-    if mission is not None and mission not in MISSIONS:
-        raise CliError(f"{mission!r} is no mission", f"choose one of {', '.join(MISSIONS)}", USAGE)
-    if target is not None and star_of(target) is None:
-        raise CliError(f"{target!r} is no star", "write KIC, EPIC or TIC and a number, such as 'EPIC 201367065'", USAGE)
-    lake, told = Lake(settings.lake), Told(target, mission, time_zero, segment, flat)
-    done = [_Done(path) for path in files]
-    for of_file in done:
-        _import(lake, of_file, told)
+    told = options.checked(Told(target, mission, time_zero, segment, flat, flux_column, time_column, quality_column))
+    done = _imported(Lake(read_settings().lake), files, told)
     if json:
         print_json([row for of_file in done for row in of_file.rows])
     else:
@@ -86,23 +77,31 @@ class _Done:
     of: int | None = None
 
 
-def _import(lake: Lake, done: _Done, told: Told) -> None:
+def _imported(lake: Lake, files: list[Path], told: Told) -> list[_Done]:
+    """What became of each file, and of each that a list names; what could not be read is said of them all at last."""
+    unread = _Done(Path())
+    done = []
+    for path, data, said in listed_files(files, told, unread.lost, "read or kept"):
+        done.append(_Done(path))
+        _import(lake, data, done[-1], said)
+    return [*done, unread]
+
+
+def _import(lake: Lake, data: bytes, done: _Done, told: Told) -> None:
     """Import a file, or say why it cannot be."""
-    from exo_assets.lightcurves.fits_file import LightCurveFileError
+    from exo_assets.lightcurves.file_error import LightCurveFileError
     from exo_assets.lightcurves.many_stars_file import holds_many
-    from exo_assets.scoring.read_file import CatalogueFileError
     from exo_resources.user_curves import import_curve
 
     try:
-        data = regular_bytes(done.path)
         if holds_many(data):
             _import_stars(lake, data, done, told)
         else:
             done.rows.append(_row(done.path, import_curve(lake, data, str(done.path), told)))
-    except (LightCurveFileError, CatalogueFileError) as error:
+    except LightCurveFileError as error:
         done.lost.append(str(error))
     except OSError as error:
-        done.lost.append(f"{done.path}: cannot be read or kept ({error.strerror or error})")
+        done.lost.append(f"{done.path}: cannot be kept ({error.strerror or error})")
 
 
 def _import_stars(lake: Lake, data: bytes, done: _Done, told: Told) -> None:
@@ -129,7 +128,11 @@ def _say(done: _Done) -> None:
         return
     for row in done.rows:
         what = "imported" if row["is_new"] else "was there already"
-        out().print(f"{done.path}: {row['target']}, {row['mission']}, {row['points']:,} points, {what}", markup=False)
+        layout = f"({row['product']}, {row['flux_kind']})"
+        said = f"{row['target']}, {row['mission']}, {row['points']:,} points, {what} {layout}"
+        out().print(f"{done.path}: {said}", markup=False)
+        for note in row["notes"]:
+            err().print(f"{done.path}: {note}", markup=False)
 
 
 def _row(path: Path, imported: Imported) -> dict[str, Any]:
@@ -138,7 +141,10 @@ def _row(path: Path, imported: Imported) -> dict[str, Any]:
         "file": str(path),
         "target": curve.target,
         "mission": curve.mission,
+        "product": curve.origin.product,
         "flux_kind": curve.flux_kind,
+        "time_zero_bjd": curve.origin.time_zero_bjd,
+        "notes": list(curve.origin.notes),
         "points": len(curve),
         "first_bjd": float(curve.time_bjd[0]),
         "last_bjd": float(curve.time_bjd[-1]),

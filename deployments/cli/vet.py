@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from deployments.cli import curve_options as options
 from deployments.cli.output import (
     USAGE,
     CliError,
@@ -21,7 +22,6 @@ from deployments.cli.output import (
     out,
     print_json,
     read_settings,
-    regular_bytes,
     write_whole,
 )
 
@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 def vet(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="FITS of Kepler, K2 or TESS, or CSV/Parquet with time and flux."),
+        typer.Argument(metavar="FILE...", help="FITS, CSV or Parquet of a star; Parquet of many; a list of files."),
     ],
     *,
+    target: options.Target = None,
+    mission: options.Mission = None,
+    time_zero: options.TimeZero = None,
+    flux_column: options.FluxColumn = None,
+    time_column: options.TimeColumn = None,
+    quality_column: options.QualityColumn = None,
+    flat: options.Flat = False,
     period: Annotated[float | None, typer.Option(min=0.0, help="Known period, days: no search.")] = None,
     t0: Annotated[float | None, typer.Option(help="Known mid-transit, BJD.")] = None,
     duration: Annotated[float | None, typer.Option(min=0.0, help="Known duration, hours.")] = None,
@@ -49,22 +56,20 @@ def vet(
     ] = None,
     period_max: Annotated[float | None, typer.Option(min=0.1, help="Longest period searched, days.")] = None,
     signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = 5,
-    time_zero: Annotated[float, typer.Option(help="Added to the times of tables, e.g. 2457000 for BTJD.")] = 0.0,
-    mission: Annotated[str, typer.Option(help="Mission of tables: kepler, k2 or tess.")] = "",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where pictures go.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Signals as a JSON list of objects.")] = False,
 ) -> None:
-    """Search light curves for transits, fit them and judge them. FITS files of one star are joined.
+    """Search light curves for transits, fit them and judge them. Files of one star are joined, photons counted once.
 
     A star that cannot be read or searched is named on stderr and the others go on; the exit code is 1 then.
     """
     from deployments.cli.vet_judge import KnownStars, draw_views, judge_found
-    from exo_assets.catalogs.contracts import MISSIONS
+    from deployments.cli.vet_read import read_stars
     from exo_assets.lightcurves.search import SearchSettings
+    from exo_assets.lightcurves.told import Told
 
     settings = read_settings()
-    if mission and mission not in MISSIONS:
-        raise CliError(f"{mission!r} is no mission", f"choose one of {', '.join(MISSIONS)}", USAGE)
+    told = options.checked(Told(target, mission, time_zero, None, flat, flux_column, time_column, quality_column))
     place = _place(period, t0, duration)
     if output is not None:
         try:
@@ -74,23 +79,26 @@ def vet(
                 f"{output}: no folder can be made there ({error.strerror})", "name another for the pictures", USAGE
             ) from error
     plain = replace(SearchSettings(), period_max_days=period_max, signals_max=signals)
-    stars, lost = _stars(files, time_zero, mission)
+    stars, lost = read_stars(files, told)
     catalogue = KnownStars(settings)
     found: list[Found] = []
     searched = 0
-    for name, segments in stars.items():
-        err().print(f"{name}: {sum(map(len, segments)):,} points", markup=False)
+    for read in stars:
+        name = read.name
+        read.say()
         known = catalogue.known(name)
         if density is not None:
             known = replace(known, density_sun=density)
         search = replace(plain, density_sun=known.density_sun) if isfinite(known.density_sun) else plain
         try:
-            star = _searched(segments, search, place)
+            star = _searched(read.curves, search, place)
         except ValueError as error:
             lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
         searched += 1
         new = _found(star, name, known)
+        for one in new:
+            one.row |= read.as_row()
         if output is not None:
             lost += _draw(star, [one.row for one in new], search, output, searched=place is None)
         found += new
@@ -122,30 +130,6 @@ def _place(period: float | None, t0: float | None, duration: float | None) -> Ep
     if not 0 < duration / 24 < period < float("inf"):
         raise CliError(f"a transit of {duration} h does not fit into {period} d", "--duration is in hours", USAGE)
     return Ephemeris(period, t0, duration / 24)
-
-
-def _stars(files: list[Path], time_zero: float, mission: str) -> tuple[dict[str, list[LightCurve]], list[str]]:
-    """Light curves by star, and what is wrong with files that are none."""
-    from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
-    from exo_assets.lightcurves.flux_level import at_level
-    from exo_assets.lightcurves.table_file import read_table
-    from exo_assets.scoring.read_file import CatalogueFileError
-
-    stars: dict[str, list[LightCurve]] = {}
-    lost = []
-    for path in files:
-        try:
-            data = regular_bytes(path)
-            if data.startswith(b"SIMPLE"):
-                curve = read_fits(data, str(path))
-            else:
-                curve = at_level(read_table(data, str(path), time_zero_bjd=time_zero, mission=mission), str(path))
-            stars.setdefault(curve.target or str(path), []).append(curve)
-        except (LightCurveFileError, CatalogueFileError) as error:
-            lost.append(str(error))
-        except OSError as error:
-            lost.append(f"{path}: cannot be read ({error.strerror or error})")
-    return stars, lost
 
 
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:

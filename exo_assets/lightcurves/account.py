@@ -31,7 +31,7 @@ def searched_stars(curves: pl.DataFrame, found: pl.DataFrame, searched: Collecti
 
 
 def lost_files(stage: str, files: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `core_light_curves_attrition` for files that were quarantined or did not arrive."""
+    """Rows of `core_light_curves_attrition` for files that were quarantined, did not arrive or are not used."""
     rows = files.filter(pl.col("status") != "kept").with_columns(
         stage=pl.lit(stage),
         bucket=BUCKET,
@@ -39,6 +39,13 @@ def lost_files(stage: str, files: pl.DataFrame) -> pl.DataFrame:
         message=pl.col("message").fill_null(""),
     )
     return CORE_LIGHT_CURVES_ATTRITION.conform(rows)
+
+
+def unused_files(stage: str, curves: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `core_light_curves_attrition` for files that other files of the same photons go before; `curves` has the
+    stars and their `unused_files`."""
+    rows = curves.filter(pl.col("unused_files").list.len() > 0).explode("unused_files").unnest("unused_files")
+    return CORE_LIGHT_CURVES_ATTRITION.conform(rows.with_columns(stage=pl.lit(stage), bucket=BUCKET))
 
 
 def lost_stars(stage: str, bucket: str, lost: Collection[tuple[str, str, str]]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars
+from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars, unused_files
 from exo_assets.lightcurves.buckets import BUCKET
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.download import in_buckets, made_from, outcomes
@@ -202,6 +202,9 @@ LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_PAGES.name, "feat_diagn
 """Tables of stars whose losses are accounted for; those of files are in the raw tables."""
 
 
+UNUSED = ("star_id", "unused_files")
+
+
 @table_asset(
     CORE_LIGHT_CURVES_ATTRITION,
     group=GROUP,
@@ -213,7 +216,12 @@ def core_light_curves_attrition(raw_user__light_curves: pl.DataFrame, star_table
     raw = star_tables.read(RAW_MAST__LIGHT_CURVES.name, empty=RAW_MAST__LIGHT_CURVES.empty())
     stars = [lost_stars(stage, bucket, lost) for stage in LOSSES for bucket, lost in star_tables.lost(stage).items()]
     files = [(RAW_MAST__LIGHT_CURVES, raw), (RAW_USER__LIGHT_CURVES, raw_user__light_curves)]
-    rows = pl.concat([*(lost_files(table.name, frame) for table, frame in files), *stars])
+    unused = star_tables.read(CORE_LIGHT_CURVES.name, UNUSED, CORE_LIGHT_CURVES.empty().select(UNUSED))
+    of_files = [
+        *(lost_files(table.name, frame) for table, frame in files),
+        unused_files(CORE_LIGHT_CURVES.name, unused),
+    ]
+    rows = pl.concat([*of_files, *stars])
     counts = rows.group_by("stage", "reason").len().sort("stage", "reason")
     return Table(rows, metadata={"losses": dg.MetadataValue.json(counts.to_dicts())})
 

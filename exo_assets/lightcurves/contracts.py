@@ -14,7 +14,7 @@ from exo_assets.lightcurves.validation_contracts import CONTRACTS as VALIDATION
 
 S, F, I = pl.String, pl.Float64, pl.Int64  # noqa: E741
 
-FILE_STATES = ("kept", "quarantined", "failed")
+FILE_STATES = ("kept", "quarantined", "failed", "unused")
 FILE_SOURCES = ("live", "mirror", "last_good", "snapshot", "user")
 
 RAW_MAST__LIGHT_CURVES = TableContract(
@@ -41,7 +41,7 @@ RAW_MAST__LIGHT_CURVES = TableContract(
         Column(
             "status",
             S,
-            "kept: whole and right; quarantined: arrived and does not count; failed: did not arrive",
+            "kept: whole and right; quarantined: arrived and does not count; failed: did not arrive; unused: not asked for, another file has the same photons",
             nullable=False,
             allowed=FILE_STATES,
         ),

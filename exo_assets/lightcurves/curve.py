@@ -49,6 +49,33 @@ DUMP_FLAG = {"kepler": 1 << 5, "k2": (1 << 5) | (1 << 20), "tess": 1 << 5}
 """Momentum dumps: reaction wheels desaturated, and K2's thrusters fired."""
 
 
+EXCLUDED = 1 << 40
+"""Bit of a point that its product's own flags, or a column that the user names, exclude. No mission has such a bit."""
+SCATTERED_LIGHT = 1 << 12
+"""TESS bit 13: scattered light from Earth or Moon (TESS Science Data Products Description, table 32). Such points are
+used, and what hangs on them is told."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a curve was read, to be told to people.
+
+    `file` its file; `product` whose layout it has; `time_zero_bjd` what its times were counted from, and
+    `time_zero_from` who says so; `left_out` how many points are not used, by reason; `notes` what else was noticed.
+    """
+
+    file: str = ""
+    product: str = ""
+    time_zero_bjd: float = 0.0
+    time_zero_from: str = ""
+    left_out: tuple[tuple[str, int], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def noted(self, *notes: str) -> Origin:
+        """With further notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+
 @dataclass(frozen=True)
 class LightCurve:
     """Points of one star, ascending in time; arrays of one length.
@@ -68,6 +95,7 @@ class LightCurve:
     segment: NDArray[np.int32]
     column: Array
     row: Array
+    origin: Origin = Origin()
 
     def __len__(self) -> int:
         return int(self.time_bjd.size)
@@ -91,13 +119,13 @@ def is_flat(flux_kind: str) -> bool:
     return FLAT in flux_kind
 
 
-ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind"))
+ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind", "origin"))
 
 
 def usable(curve: LightCurve) -> NDArray[np.bool_]:
-    """Points with finite time and flux and none of the mission's bits for unusable data."""
+    """Points with finite time and flux, none of the mission's bits for unusable data, and not `EXCLUDED`."""
     good = np.isfinite(curve.time_bjd) & np.isfinite(curve.flux)
-    return np.asarray(good & ((curve.quality & UNUSABLE.get(curve.mission, 0)) == 0))
+    return np.asarray(good & ((curve.quality & (UNUSABLE.get(curve.mission, 0) | EXCLUDED)) == 0))
 
 
 def near_dump(curve: LightCurve, days: float = 0.5) -> NDArray[np.bool_]:

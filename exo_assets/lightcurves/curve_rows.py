@@ -5,12 +5,14 @@ Belongs here: how a curve lies in the table. Does not belong here: making one (`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from exo_assets.lightcurves.clean import CDPP_HOURS, CleanCurve
+from exo_assets.lightcurves.joining import Unused
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 
 SINGLE = ("flux", "flux_err", "trend", "column", "row")
@@ -18,7 +20,7 @@ SINGLE = ("flux", "flux_err", "trend", "column", "row")
 _NOISE = tuple(f"cdpp_{hours:.0f}h_ppm" for hours in CDPP_HOURS)
 
 
-def to_rows(curve: CleanCurve, star_id: str, n_files: int) -> pl.DataFrame:
+def to_rows(curve: CleanCurve, star_id: str, n_files: int, unused: Sequence[Unused] = ()) -> pl.DataFrame:
     """The one row of a star."""
     known = {name: value if np.isfinite(value) else None for name, value in zip(_NOISE, curve.cdpp_ppm, strict=True)}
     row: dict[str, Any] = {
@@ -40,6 +42,9 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int) -> pl.DataFrame:
         "segment": curve.segment,
         "is_edge": curve.is_edge,
         "is_near_dump": curve.is_near_dump,
+        "unused_files": [
+            {"file_name": one.file, "reason": f"unused: {one.reason}", "message": one.message} for one in unused
+        ],
     }
     schema = CORE_LIGHT_CURVES.schema
     return pl.DataFrame([_column(name, row[name]).cast(kind) for name, kind in schema.items()])

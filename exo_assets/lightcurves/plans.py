@@ -17,25 +17,19 @@ from exo_assets.lightcurves.star_tasks import Catalogued, CleanWork, SearchWork
 
 def clean_quanta(files: pl.DataFrame, known: Mapping[str, KnownStar]) -> Iterator[Quantum]:
     """Stars with files that count: `files` are rows of `raw_mast__light_curves`, and users' in the same form."""
-    kept = joined(files).sort("star_id", "file_name", "sha256")
-    for (star,), rows in kept.group_by("star_id", maintain_order=True):
+    for (star,), rows in counting(files).group_by("star_id", maintain_order=True):
         signals = tuple(s for s in known.get(str(star), UNKNOWN).signals if s.is_placed)
         work = CleanWork(str(star), tuple(rows.select("key", "file_name", "sha256").iter_rows()), signals)
         yield Quantum(str(star), f"{rows['sha256'].to_list()} {_named(signals)}", work)
 
 
-def joined(files: pl.DataFrame) -> pl.DataFrame:
-    """The files that count, of each star and segment one.
-
-    Two light curves of one stretch are not joined: the archive's own goes before a user's, and a user's newer import
-    before an older one. A user's curve that does not say its segment is taken where the star has nothing else.
-    """
-    kept = files.filter(status="kept")
-    theirs, own = kept.filter(pl.col("source") != "user"), kept.filter(pl.col("source") == "user")
-    own = own.sort("retrieved_at", "key", descending=True).unique(["star_id", "segment"], keep="first")
-    told = own.filter(pl.col("segment").is_not_null()).join(theirs, on=["star_id", "segment"], how="anti")
-    told = pl.concat([theirs, told])
-    return pl.concat([told, own.filter(pl.col("segment").is_null()).join(told, on="star_id", how="anti")])
+def counting(files: pl.DataFrame) -> pl.DataFrame:
+    """The files that count, by star, in the order in which those of one product go before each other: the archive's
+    own, by name, then users', the newer import before the older. What is used of them `joining.py` says."""
+    kept = files.filter(status="kept").with_columns(is_own=pl.col("source") == "user")
+    at = pl.when("is_own").then("retrieved_at")
+    order = kept.sort("star_id", "is_own", at, "file_name", "sha256", descending=[False, False, True, False, False])
+    return order.drop("is_own")
 
 
 def search_quanta(bucket: str, curves: Mapping[str, str], known: Mapping[str, KnownStar]) -> Iterator[Quantum]:

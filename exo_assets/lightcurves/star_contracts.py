@@ -61,6 +61,12 @@ CORE_LIGHT_CURVES = TableContract(
         Column("segment", pl.List(pl.Int32), "Quarter, campaign or sector", nullable=False),
         Column("is_edge", pl.List(B), "Within half a day of a gap", nullable=False),
         Column("is_near_dump", pl.List(B), "Within half a day of a momentum dump", nullable=False),
+        Column(
+            "unused_files",
+            pl.List(pl.Struct({"file_name": S, "reason": S, "message": S})),
+            "Files of the star, or parts of them, that are not used, and why: core_light_curves_attrition has them too",
+            nullable=False,
+        ),
     ),
     key=("star_id",),
 )
@@ -226,7 +232,7 @@ CORE_SINGLE_TRANSITS = TableContract(
 
 CORE_LIGHT_CURVES_ATTRITION = TableContract(
     "core_light_curves_attrition",
-    "What was lost on the way from files to diagnostics, and why: quarantined and failed files, and stars that a stage could not process.",
+    "What was lost on the way from files to diagnostics, and why: quarantined, failed and unused files, and stars that a stage could not process.",
     (
         Column("stage", S, "Table that it is missing from", nullable=False),
         Column("bucket", S, "Partition", nullable=False),

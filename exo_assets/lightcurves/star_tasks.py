@@ -21,6 +21,8 @@ from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.file_error import LightCurveFileError
+from exo_assets.lightcurves.joining import Unused, joinable
 from exo_assets.lightcurves.matching import match
 from exo_assets.lightcurves.search import SearchSettings
 from exo_assets.lightcurves.search_rows import measured
@@ -79,23 +81,34 @@ class SearchWork:
     catalogued: tuple[Catalogued, ...]
 
 
-def read_files(blobs: Blobs, star_id: str, files: Sequence[File]) -> list[LightCurve]:
-    """The light curves of a star. OSError for a file that is not what was recorded when it was kept: the lake's damage,
-    not the star's, and mended by fetching it again."""
-    curves = []
+def star_curves(blobs: Blobs, star_id: str, files: Sequence[File]) -> tuple[list[LightCurve], list[Unused]]:
+    """The light curves of a star that are joined, and what is not used of its files.
+
+    LightCurveFileError when not one of them can be read; OSError for a file that is not what was recorded when it was
+    kept: the lake's damage, not the star's, and mended by fetching it again.
+    """
+    curves, unread = [], []
     for key, name, digest in files:
         data = blobs.get(key)
         if hashlib.sha256(data).hexdigest() != digest:
             raise OSError(f"{key} in the lake is not the file that was kept; delete it, and it is fetched again")
-        curves.append(read_curve(data, name, star_id))
-    return curves
+        try:
+            curves.append(read_curve(data, name, star_id))
+        except LightCurveFileError as error:
+            if len(files) == 1:
+                raise
+            unread.append(Unused(name, 0, error.reason, str(error)))
+    if not curves:
+        raise LightCurveFileError(star_id, unread[0].reason, f"no file of {len(files)} counts: {unread[0].message}")
+    used, unused = joinable(curves)
+    return used, [*unused, *unread]
 
 
 def clean_star(blobs: Blobs, work: CleanWork) -> pl.DataFrame:
     """The row of `core_light_curves` of one star."""
-    curves = read_files(blobs, work.star_id, work.files)
+    curves, unused = star_curves(blobs, work.star_id, work.files)
     known = [signal.place for signal in work.catalogued if signal.is_placed]
-    return to_rows(cleaned(curves, known), work.star_id, len(curves))
+    return to_rows(cleaned(curves, known), work.star_id, len(curves), unused)
 
 
 def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:

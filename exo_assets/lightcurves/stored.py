@@ -19,8 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from exo_assets.lightcurves.curve import ARRAYS, EARLIEST_BJD, LATEST_BJD, LightCurve
-from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
+from exo_assets.lightcurves.curve import ARRAYS, EARLIEST_BJD, LATEST_BJD, LightCurve, Origin
+from exo_assets.lightcurves.file_error import LightCurveFileError
+from exo_assets.lightcurves.fits_file import read_fits
 
 _META_KEY = b"exo_light_curve"
 _TYPES = {"quality": pa.int64(), "segment": pa.int32()}
@@ -34,10 +35,20 @@ def read_curve(data: bytes, name: str, star_id: str) -> LightCurve:
     """
     if not data.startswith(b"PAR1"):
         return read_fits(data, name, star_id)
-    curve = _of_parquet(data, name)
+    curve = read_canonical(data, name)
     if curve.target != star_id:
         raise LightCurveFileError(name, "wrong_target", f"holds {curve.target or 'no named star'}, not {star_id}")
     return curve
+
+
+def is_canonical(data: bytes) -> bool:
+    """Whether the bytes are Parquet that says it is a light curve of Exo's. A damaged file is for others to name."""
+    if not data.startswith(b"PAR1"):
+        return False
+    try:
+        return _META_KEY in (pq.read_schema(io.BytesIO(data)).metadata or {})
+    except (pa.ArrowException, OSError, ValueError):
+        return False
 
 
 def to_parquet(curve: LightCurve, notes: Mapping[str, str] | None = None) -> bytes:
@@ -46,6 +57,7 @@ def to_parquet(curve: LightCurve, notes: Mapping[str, str] | None = None) -> byt
         "target": curve.target,
         "mission": curve.mission,
         "flux_kind": curve.flux_kind,
+        "product": curve.origin.product,
         "content": content_digest(curve),
         "notes": dict(notes or {}),
     }
@@ -73,7 +85,11 @@ def notes_of(data: bytes, name: str) -> dict[str, str]:
     return dict(_meta(_table(data, name), name)["notes"])
 
 
-def _of_parquet(data: bytes, name: str) -> LightCurve:
+def read_canonical(data: bytes, name: str) -> LightCurve:
+    """The light curve in the bytes of a table in the canonical form, as it was written, of whatever star.
+
+    LightCurveFileError for a damaged one.
+    """
     table = _table(data, name)
     meta = _meta(table, name)
     if not table.schema.remove_metadata().equals(_SCHEMA):
@@ -82,7 +98,8 @@ def _of_parquet(data: bytes, name: str) -> LightCurve:
         field.name: np.array(table[field.name].to_numpy(zero_copy_only=False), dtype=field.type.to_pandas_dtype())
         for field in _SCHEMA
     }
-    curve = LightCurve(meta["target"], meta["mission"], meta["flux_kind"], **values)
+    origin = Origin(name, meta.get("product", ""), 0.0, "Exo's own table")
+    curve = LightCurve(meta["target"], meta["mission"], meta["flux_kind"], origin=origin, **values)
     time = curve.time_bjd
     sound = time.size and np.isfinite(time).all() and time.min() > EARLIEST_BJD and time.max() < LATEST_BJD
     if not sound or (np.diff(time) < 0).any() or content_digest(curve) != meta["content"]:

@@ -13,32 +13,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exo_assets.catalogs.contracts import MISSIONS
-from exo_assets.lightcurves.curve import LightCurve
-from exo_assets.lightcurves.fits_file import LightCurveFileError, read_fits
-from exo_assets.lightcurves.flux_level import at_level, came_flat
+from exo_assets.lightcurves.curve import LightCurve, is_flat
+from exo_assets.lightcurves.file_error import LightCurveFileError
+from exo_assets.lightcurves.fits_file import read_fits
+from exo_assets.lightcurves.flux_level import came_flat, measured
 from exo_assets.lightcurves.many_stars_file import SEGMENT, StarRow, many_stars
 from exo_assets.lightcurves.mast_names import mission_of, star_in, star_of
+from exo_assets.lightcurves.stored import is_canonical, read_canonical
 from exo_assets.lightcurves.table_file import curve_in, read_table
+from exo_assets.lightcurves.time_reference import outside
+from exo_assets.lightcurves.told import Told
 
 MIN_POINTS = 2
 MIN_STEP_S = 1.0
 """Points of a space mission are further apart."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the user says of a file that does not say it itself.
-
-    `target` 'EPIC 201367065'; `mission` whose quality flags it has, that of the target's catalogue unless given;
-    `time_zero_bjd` is added to a table's times; `segment` quarter, campaign or sector; `is_flat`: the trend was taken
-    out of a table's flux before, which is relative now, about one or about zero.
-    """
-
-    target: str | None = None
-    mission: str | None = None
-    time_zero_bjd: float = 0.0
-    segment: int | None = None
-    is_flat: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,31 +46,76 @@ class UserCurves:
     curves: Iterator[UserCurve | LightCurveFileError]
 
 
+def any_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
+    """The light curve in the bytes of a FITS file, of a CSV or Parquet table, or of a table that Exo wrote; `name` is
+    what errors call it.
+
+    Its star (told, of the header, or in `name`) and its mission are empty where nothing says them. LightCurveFileError
+    for a file that is no light curve, or contradicts what is told.
+    """
+    told = told or Told()
+    given = _star(told.target, name) if told.target is not None else None
+    _known_mission(name, told)
+    named = given or star_in(_base(name)) or ""
+    if _is_table(data):
+        columns = {"time": told.time_column, "flux": told.flux_column, "quality": told.quality_column}
+        asked = {what: column for what, column in columns.items() if column}
+        zero = told.time_zero_bjd or 0.0
+        table = read_table(data, name, time_zero_bjd=zero, mission=told.mission or "", columns=asked)
+        return _told_level(replace(table, target=named), name, told)
+    curve = read_fits(data, name, told=told) if _is_fits(data) else measured(read_canonical(data, name), name)
+    curve = replace(curve, target=curve.target or named)
+    if given not in (None, curve.target) and not _other_name(curve):
+        raise LightCurveFileError(name, "wrong_target", f"holds {curve.target}, not {given}")
+    if curve.mission and told.mission not in (None, curve.mission):
+        raise LightCurveFileError(name, "wrong_mission", f"is of {curve.mission}, not {told.mission}")
+    if told.is_flat and not is_flat(curve.flux_kind):
+        raise LightCurveFileError(
+            name, "flux_level", f"holds the mission's {curve.flux_kind}, which is not flat: leave --flat out"
+        )
+    return replace(curve, target=given or curve.target)
+
+
 def user_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
-    """The light curve in the bytes of a user's FITS file, CSV or Parquet table; `name` is what errors call it.
+    """The light curve of a star in the bytes of a user's file, as `any_curve` reads it.
 
     A FITS file names its star and mission; what is told must agree with it. The star of a table is told, or named in
     `name` ('EPIC201367065.csv'). LightCurveFileError otherwise.
     """
     told = told or Told()
-    given = _star(told.target, name) if told.target is not None else None
-    _known_mission(name, told)
-    if data.startswith(b"SIMPLE"):
-        curve = read_fits(data, name)
-        curve = replace(curve, target=curve.target or given or _named(name))
-        if given not in (None, curve.target):
-            raise LightCurveFileError(name, "wrong_target", f"holds {curve.target}, not {given}")
-        if curve.mission and told.mission not in (None, curve.mission):
-            raise LightCurveFileError(name, "wrong_mission", f"is of {curve.mission}, not {told.mission}")
-        if told.is_flat:
-            raise LightCurveFileError(
-                name, "flux_level", f"holds the mission's {curve.flux_kind}, which is not flat: leave --flat out"
-            )
-    else:
-        star = given or _named(name)
-        curve = replace(read_table(data, name, time_zero_bjd=told.time_zero_bjd), target=star)
-        curve = (came_flat if told.is_flat else at_level)(curve, name)
-    return _checked(curve, name, told)
+    if _is_table(data) and told.target is None and star_in(_base(name)) is None:
+        raise _nameless(name)
+    return _checked(any_curve(data, name, told), name, told)
+
+
+def _is_fits(data: bytes) -> bool:
+    return data.startswith(b"SIMPLE")
+
+
+def _is_table(data: bytes) -> bool:
+    return not (_is_fits(data) or is_canonical(data))
+
+
+def _base(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
+def _nameless(name: str) -> LightCurveFileError:
+    return LightCurveFileError(
+        name, "no_target", "does not say whose light curve it is: give the star, such as --target 'EPIC 201367065'"
+    )
+
+
+def _other_name(curve: LightCurve) -> bool:
+    """Whether a curve has its star's name in another catalogue than that of the mission which observed it."""
+    return bool(curve.mission) and star_of(curve.target) is not None and mission_of(curve.target) != curve.mission
+
+
+def _told_level(curve: LightCurve, name: str, told: Told) -> LightCurve:
+    """A table's curve with its flux checked, and what its times say of its mission."""
+    curve = measured(came_flat(curve, name) if told.is_flat else curve, name)
+    said = outside(curve.time_bjd, curve.mission)
+    return replace(curve, origin=curve.origin.noted(said)) if said else curve
 
 
 def user_curves(data: bytes, name: str, told: Told | None = None) -> UserCurves:
@@ -107,8 +140,9 @@ def _of_row(row: StarRow | LightCurveFileError, told: Told) -> UserCurve | Light
         return row
     told = told if row.segment is None else replace(told, segment=row.segment)
     try:
-        curve = replace(curve_in(row.points, row.name, time_zero_bjd=told.time_zero_bjd), target=row.star_id)
-        curve = (came_flat if told.is_flat else at_level)(curve, row.name)
+        zero = told.time_zero_bjd or 0.0
+        curve = curve_in(row.points, row.name, time_zero_bjd=zero, mission=told.mission or "")
+        curve = _told_level(replace(curve, target=row.star_id), row.name, told)
         return UserCurve(row.name, _checked(curve, row.name, told), told.segment is not None)
     except LightCurveFileError as error:
         return error
@@ -121,13 +155,18 @@ def _known_mission(name: str, told: Told) -> None:
 
 def _checked(curve: LightCurve, name: str, told: Told) -> LightCurve:
     """The curve with its mission and the segment that was told; LightCurveFileError unless it is of a star."""
+    if not curve.target:
+        raise _nameless(name)
     if star_of(curve.target) is None:
         raise LightCurveFileError(name, "no_target", f"is of {curve.target!r}, which is no star of KIC, EPIC or TIC")
     mission = mission_of(curve.target)
     if mission != (told.mission or curve.mission or mission):
         said = told.mission or curve.mission
         raise LightCurveFileError(
-            name, "wrong_mission", f"is of {curve.target}, a star of {mission}'s catalogue, and said to be of {said}"
+            name,
+            "wrong_mission",
+            f"is of {curve.target}, a star of {mission}'s catalogue, and said to be of {said}: name the star by "
+            f"{said}'s catalogue with --target",
         )
     curve = replace(curve, mission=mission)
     if told.segment is not None:
@@ -138,15 +177,6 @@ def _checked(curve: LightCurve, name: str, told: Told) -> LightCurve:
     if step_s < MIN_STEP_S:
         raise LightCurveFileError(name, "no_light_curve", f"has points {step_s:.2g} s apart: its times are not in days")
     return curve
-
-
-def _named(name: str) -> str:
-    star = star_in(name.replace("\\", "/").rpartition("/")[2])
-    if star is None:
-        raise LightCurveFileError(
-            name, "no_target", "does not say whose light curve it is: give the star, such as --target 'EPIC 201367065'"
-        )
-    return star
 
 
 def _star(target: str, name: str) -> str:

@@ -26,7 +26,7 @@ from exo_assets.lightcurves.recovery import trial
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings
 from exo_assets.lightcurves.search_rows import signal_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
-from exo_assets.lightcurves.star_tasks import Blobs, File, Rows, read_files
+from exo_assets.lightcurves.star_tasks import Blobs, File, Rows, star_curves
 from exo_assets.lightcurves.validation_contracts import FALSE_ALARM_KINDS
 
 SIGNALS_HIDDEN = 3
@@ -125,7 +125,7 @@ def alarms(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed
 
 def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
     """A row of `core_injections` or `core_false_alarms`."""
-    whole = read_files(blobs, work.star_id, work.star.files)
+    whole, _ = star_curves(blobs, work.star_id, work.star.files)
     segments = [s.where(~in_transit(s.time_bjd, work.star.hidden, HIDDEN_DURATIONS)) for s in whole]
     settings = SearchSettings(signals_max=SIGNALS_MAX)
     if work.injection is not None:

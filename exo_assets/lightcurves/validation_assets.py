@@ -18,7 +18,7 @@ from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.lightcurves.false_alarms import false_alarm_table
 from exo_assets.lightcurves.planet_grid import GRIDS
 from exo_assets.lightcurves.planning import NAMED, with_star_names
-from exo_assets.lightcurves.plans import joined
+from exo_assets.lightcurves.plans import counting
 from exo_assets.lightcurves.search_rows import place_of
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 from exo_assets.lightcurves.validation import (
@@ -139,7 +139,7 @@ def _stars(star_tables: Any, own: pl.DataFrame, found: pl.DataFrame, stars: Sequ
     raw = RAW_MAST__LIGHT_CURVES
     buckets = sorted({bucket_of(star) for star in stars})
     rows = pl.concat([own, *(star_tables.partition(raw.name, bucket, raw.empty()) for bucket in buckets)])
-    kept = joined(rows.filter(pl.col("star_id").is_in(list(stars)))).sort("star_id", "file_name")
+    kept = counting(rows.filter(pl.col("star_id").is_in(list(stars))))
     return {
         str(star): QuietStar(
             tuple(part.select("key", "file_name", "sha256").iter_rows()),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.records import Record
 from exo_assets.lightcurves.sample.shipped import shipped_files
 from exo_assets.lightcurves.stored import read_curve

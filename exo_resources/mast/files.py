@@ -34,7 +34,8 @@ class Listing(Sequence[Available]):
     """The files of one mission that are to be had, the preferred one of each star and segment.
 
     `source` is where they are from, `attempts` the sources that were asked in vain before. `missed` says of stars that
-    could not be asked for why; `ignored` counts files with names that are not the archive's.
+    could not be asked for why; `ignored` counts files with names that are not the archive's. `passed_over` are files
+    of photons that a preferred file has: they are not fetched.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Listing(Sequence[Available]):
     attempts: tuple[Attempt, ...] = ()
     missed: Mapping[str, str] = field(default_factory=dict)
     ignored: int = 0
+    passed_over: tuple[Available, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Available: ...
@@ -61,5 +63,18 @@ def asked(name: str) -> Asked:
 
 def chosen(files: Iterable[Available]) -> tuple[Available, ...]:
     """One of each name, the preferred ones, by name."""
+    named = _named(files)
+    return tuple(named[file.name] for file in preferred(one.file for one in named.values()))
+
+
+def passed_over(files: Iterable[Available]) -> tuple[Available, ...]:
+    """Those that `chosen` leaves out, by name."""
+    named = _named(files)
+    names = {one.file.name for one in chosen(named.values())}
+    return tuple(one for name, one in named.items() if name not in names)
+
+
+def _named(files: Iterable[Available]) -> dict[str, Available]:
+    """One of each name, by name."""
     named = {one.file.name: one for one in sorted(files, key=lambda one: one.url, reverse=True)}
-    return tuple(named[file.name] for file in preferred(named[name].file for name in sorted(named)))
+    return {name: named[name] for name in sorted(named)}

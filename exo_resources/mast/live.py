@@ -35,7 +35,7 @@ from exo_resources.archive.errors import (
 )
 from exo_resources.archive.transfer import Deadline, answer_bytes, http_client, with_retries
 from exo_resources.mast.crew import Outage, side_by_side
-from exo_resources.mast.files import Available, Listing, asked, chosen
+from exo_resources.mast.files import Available, Listing, asked, chosen, passed_over
 from exo_resources.mast.index_page import listed
 from exo_resources.settings import Settings
 
@@ -98,7 +98,7 @@ class LiveMast:
             raise ArchiveUnreachableError(asked(f"list of {mission}"), outage.problem)
         if last is not None and len(missed) == len(known):
             raise last
-        return Listing("live", chosen(files), missed=missed)
+        return Listing("live", chosen(files), missed=missed, passed_over=passed_over(files))
 
     # -- Kepler ------------------------------------------------------------------------------------------------
 

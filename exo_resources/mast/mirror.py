@@ -25,7 +25,7 @@ from exo_resources.archive.errors import (
 )
 from exo_resources.archive.mirror import file_system, read_whole, shown
 from exo_resources.archive.transfer import Deadline, answer_bytes, http_client, with_retries
-from exo_resources.mast.files import Available, Listing, asked, chosen
+from exo_resources.mast.files import Available, Listing, asked, chosen, passed_over
 from exo_resources.mast.index_page import listed
 from exo_resources.settings import Settings
 
@@ -59,7 +59,7 @@ class MastMirror:
                 ignored += 1
             elif file.mission == mission and (wanted is None or file.star_id in wanted):
                 files.append(Available(file, url, fingerprint, "mirror", size))
-        return Listing("mirror", chosen(files), ignored=ignored)
+        return Listing("mirror", chosen(files), ignored=ignored, passed_over=passed_over(files))
 
     def reader(self) -> Callable[[Available, Deadline], bytes]:
         """Reads files of a folder or bucket (those of a web server are fetched like the archive's)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import polars as pl
 
@@ -17,6 +18,7 @@ from exo_assets.lightcurves.records import Record, records_of
 from exo_resources.archive.errors import ArchiveError
 from exo_resources.mast.discovery import wanted
 from exo_resources.mast.files import Available
+from exo_resources.mast.outcome import passed_record
 from exo_resources.mast.source import LightCurveSource
 
 TOLD_EVERY_S = 15.0
@@ -46,7 +48,9 @@ def nightly_records(
         for star, why in listing.missed.items():
             log.warning("%s: %s cannot be asked for: %s", mission, star, why)
         here = [one for one in listing if bucket_of(one.file.star_id) in before]
-        names = {one.file.name for one in here}
+        beside = [one for one in listing.passed_over if bucket_of(one.file.star_id) in before]
+        yield from (_as_before(passed_record(one), kept.get(one.file.name)) for one in beside)
+        names = {one.file.name for one in (*here, *beside)}
         gone = [r for r in kept.values() if r.mission == mission and r.status == "kept" and r.file_name not in names]
         had = sum(r.mission == mission and r.status == "kept" for r in kept.values())
         if gone and len(gone) > source.settings.archive_shrink * had:
@@ -65,6 +69,11 @@ def nightly_records(
         if now - told > TOLD_EVERY_S:
             told = now
             log.info("%d of %d files, %.1f files/s", done, len(files), done / (now - began))
+
+
+def _as_before(record: Record, last: Record | None) -> Record:
+    """The last record of a file when nothing is new but the time at which it was asked for."""
+    return last if last is not None and replace(last, retrieved_at=record.retrieved_at) == record else record
 
 
 def _few(records: list[Record]) -> str:

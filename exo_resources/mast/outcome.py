@@ -37,6 +37,15 @@ def failed_record(one: Available, error: ArchiveError, reason: str | None = None
     return replace(_asked_for(one), reason=reason or _reason(error), message=str(error))
 
 
+def passed_record(one: Available) -> Record:
+    """Of a file that is not asked for, because a preferred one has the same photons."""
+    said = (
+        f"{one.file.name} ({one.file.cadence_s} s between points) is not fetched: a preferred file of segment "
+        f"{one.file.segment} has the same photons"
+    )
+    return replace(_asked_for(one), status="unused", reason="other_product", message=said)
+
+
 def _asked_for(one: Available) -> Record:
     return Record(
         file_name=one.file.name,

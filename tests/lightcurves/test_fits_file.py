@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exo_assets.lightcurves.curve import ARRAYS
-from exo_assets.lightcurves.fits_file import BLOCK, LightCurveFileError, ones_sum, read_fits
+from exo_assets.lightcurves.file_error import LightCurveFileError
+from exo_assets.lightcurves.fits_file import BLOCK, ones_sum, read_fits
 
 POINTS = 200
 
@@ -72,7 +73,7 @@ def test_sap_stands_in_for_pdcsap_and_says_so() -> None:
     ("target", "mission", "shown"),
     [
         ("EPIC 201367065", "k2", "EPIC 201367065"),
-        ("TIC 0149603524", "tess", "TIC 149603524"),
+        ("TIC 0149603524", "kepler", "TIC 149603524"),  # a star's name says nothing of who observed it
         ("unknown", "kepler", ""),
     ],
 )
@@ -107,6 +108,16 @@ def test_what_does_not_count_is_refused_with_its_reason(kind: str) -> None:
 
 
 _WHOLE = a_file()
+DATA = 4 * BLOCK
+"""Bytes of its table's data, which end the file."""
+
+
+def test_a_header_that_was_edited_over_sound_data_is_read_with_a_warning() -> None:
+    data = _WHOLE.replace(b"QUARTER =                    5", b"QUARTER =                    6")
+    curve = read_fits(data, "edited.fits", "KIC 11442793")
+    (note,) = curve.origin.notes
+    assert set(curve.segment) == {6} and "header of unit PRIMARY was changed" in note and "data are sound" in note
+    assert read_fits(_WHOLE, "whole.fits").origin.notes == ()
 
 
 @settings(max_examples=150, deadline=None)
@@ -118,7 +129,10 @@ def test_no_flipped_bit_is_read_as_other_data(bit: int) -> None:
         curve = read_fits(bytes(data), "bad.fits", "KIC 11442793")
     except LightCurveFileError:
         return
-    # Only the name of the checksum's own keyword can change unseen; nothing else is other then.
+    # A header that was changed is told of; otherwise only the name of the checksum's own keyword can change unseen.
+    if any("changed after its checksum was taken" in note for note in curve.origin.notes):
+        assert bit // 8 < len(_WHOLE) - DATA, "no bit of the data"
+        return
     sound = read_fits(_WHOLE, "sound.fits")
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(curve, name), getattr(sound, name))

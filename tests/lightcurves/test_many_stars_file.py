@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.many_stars_file import StarRow, holds_many, many_stars
-from exo_assets.lightcurves.user_file import Told, UserCurve, user_curves
+from exo_assets.lightcurves.told import Told
+from exo_assets.lightcurves.user_file import UserCurve, user_curves
 from tests.lightcurves.many_stars import FLUX, TIME, packed, rows
 
 ZERO = 2_454_833.0

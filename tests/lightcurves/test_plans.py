@@ -1,11 +1,11 @@
-"""Which files a star's curve is made from."""
+"""Which files a star's curve is made from, and in which order they go before each other."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
-from exo_assets.lightcurves.plans import clean_quanta, joined
+from exo_assets.lightcurves.plans import clean_quanta, counting
 
 
 def files(*rows: tuple[str, int | None, str, str]) -> pl.DataFrame:
@@ -30,20 +30,15 @@ def files(*rows: tuple[str, int | None, str, str]) -> pl.DataFrame:
     )
 
 
-def used(*rows: tuple[str, int | None, str, str]) -> list[str]:
-    return sorted(joined(files(*rows))["file_name"])
+def order(*rows: tuple[str, int | None, str, str]) -> list[str]:
+    return counting(files(*rows))["file_name"].to_list()
 
 
-def test_an_import_never_takes_the_place_of_the_archives_file() -> None:
-    assert used(("live", 1, "a", "kept"), ("user", 1, "b", "kept")) == ["f0"]
-    assert used(("live", 1, "a", "kept"), ("user", None, "b", "kept")) == ["f0"]
-    assert used(("live", 1, "a", "kept"), ("user", 2, "b", "kept")) == ["f0", "f1"]
-    assert used(("live", 1, "a", "quarantined"), ("user", None, "b", "kept")) == ["f1"]
-
-
-def test_of_two_imports_of_one_stretch_the_newer_is_used() -> None:
-    assert used(("user", None, "2026-01-01", "kept"), ("user", None, "2026-02-01", "kept")) == ["f1"]
-    assert used(("user", 3, "2026-02-01", "kept"), ("user", 3, "2026-01-01", "kept")) == ["f0"]
+def test_every_kept_file_counts_the_archives_first_and_newer_imports_before_older() -> None:
+    assert order(("user", None, "b", "kept"), ("live", 1, "a", "kept")) == ["f1", "f0"]
+    assert order(("live", 1, "a", "quarantined"), ("user", None, "b", "kept"), ("live", 2, "a", "unused")) == ["f1"]
+    assert order(("user", 3, "2026-01-01", "kept"), ("user", 3, "2026-02-01", "kept")) == ["f1", "f0"]
+    assert order(("live", 2, "b", "kept"), ("live", 1, "a", "kept")) == ["f0", "f1"], "of the archive's by name"
 
 
 def test_a_quantum_names_what_its_star_is_made_from() -> None:

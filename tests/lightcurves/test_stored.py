@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from exo_assets.lightcurves.curve import ARRAYS, LightCurve
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.stored import content_digest, notes_of, read_curve, to_parquet
 from tests.lightcurves.test_fits_file import a_file
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.table_file import read_table
 
 SOUND = (

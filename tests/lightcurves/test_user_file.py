@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exo_assets.lightcurves.fits_file import LightCurveFileError
-from exo_assets.lightcurves.user_file import Told, user_curve
+from exo_assets.lightcurves.file_error import LightCurveFileError
+from exo_assets.lightcurves.told import Told
+from exo_assets.lightcurves.user_file import user_curve
 from tests.lightcurves.test_fits_file import a_file
 
 CSV = b"time,flux\n2456810.1,1.0\n2456810.2,0.99\n"
@@ -29,8 +30,8 @@ def test_segment_and_zero_point_are_what_is_told_and_the_mission_is_the_stars() 
 
 
 def test_stars_that_are_none_and_points_that_follow_too_close_are_refused() -> None:
-    with pytest.raises(LightCurveFileError, match="'TIC 0', which is no star"):
-        user_curve(a_file("TIC 0", MISSION="TESS"), "x.fits")
+    with pytest.raises(LightCurveFileError, match="'KIC 0', which is no star"):
+        user_curve(a_file("KIC 0"), "x.fits")
     close = b"time,flux\n" + b"".join(b"2456800.%09d,1.0\n" % i for i in range(300))
     with pytest.raises(LightCurveFileError, match="s apart: its times are not in days"):
         user_curve(close, "x.csv", Told("TIC 7"))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exo_assets.lightcurves.fits_file import LightCurveFileError
+from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.stored import read_curve
-from exo_assets.lightcurves.user_file import Told
+from exo_assets.lightcurves.told import Told
 from exo_resources.lake import Lake
 from exo_resources.user_curves import Imported, import_curve, import_stars, user_files
 from tests.lightcurves.many_stars import FLUX, packed, rows

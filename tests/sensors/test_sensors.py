@@ -14,7 +14,7 @@ from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.partitions import register
 from exo_assets.lightcurves.sample.shipped import shipped_files
-from exo_assets.lightcurves.user_file import Told
+from exo_assets.lightcurves.told import Told
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
 from exo_resources.mast import LightCurveSource

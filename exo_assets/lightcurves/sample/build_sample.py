@@ -27,7 +27,8 @@ import yaml
 from exo_assets.lightcurves.mast_names import MastFile, mission_of, parse_name
 from exo_assets.lightcurves.sample.shipped import FOLDER, INDEX
 from exo_assets.lightcurves.stored import content_digest, read_curve, to_parquet
-from exo_assets.lightcurves.user_file import Told, user_curve
+from exo_assets.lightcurves.told import Told
+from exo_assets.lightcurves.user_file import user_curve
 
 
 @dataclass(frozen=True)
