@@ -24,7 +24,8 @@ def a_file(
     """A simulated light-curve file in the archive's layout, with checksums."""
     from astropy.io import fits
 
-    time = 100 + np.arange(POINTS) * 0.02
+    is_tess = header.get("MISSION") == "TESS"
+    time = (1400 if is_tess else 100) + np.arange(POINTS) * 0.02
     time[[3, 50]] = np.nan
     flux = np.full(POINTS, 1000.0, np.float32)
     flux[7] = np.nan
@@ -43,7 +44,7 @@ def a_file(
     table = fits.BinTableHDU.from_columns(
         [fits.Column(n, kinds[np.asarray(values[n]).dtype], array=values[n]) for n in chosen], name="LIGHTCURVE"
     )
-    table.header["BJDREFI"], table.header["BJDREFF"] = 2454833, 0.0
+    table.header["BJDREFI"], table.header["BJDREFF"] = 2457000 if is_tess else 2454833, 0.0
     first = fits.PrimaryHDU()
     first.header["OBJECT"], first.header["MISSION"], first.header["QUARTER"] = target, "Kepler", 5
     for name, value in header.items():
