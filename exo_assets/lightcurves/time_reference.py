@@ -85,7 +85,7 @@ def reference(
     """
     said = _said(days, unit, headers, name)
     if told is not None:
-        notes = ()
+        notes: tuple[str, ...] = ()
         if said is not None and abs(said.bjd - told) > 1e-6:
             notes = (f"its times are counted from {told:.15g}, as told, not from {said.bjd:.15g} ({said.source})",)
         return Reference(told, "--time-zero", notes)
