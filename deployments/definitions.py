@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from deployments.dagster.executor import turn_executor
+from deployments.freshness import freshness
 from deployments.resources import buckets_at_hand, build_resources
 from exo_assets.archive import assets as archive
 from exo_assets.archive import checks as archive_checks
@@ -84,8 +85,9 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     """
     settings = settings or Settings()
     jobs, schedules = build_jobs_and_schedules(settings)
+    deadlines = freshness(settings)
     return dg.Definitions(
-        assets=[asset.map_asset_specs(partial(_policy, asset)) for asset in ASSETS],
+        assets=[asset.map_asset_specs(partial(_policy, asset, deadlines)) for asset in ASSETS],
         asset_checks=list(CHECKS),
         resources={**build_resources(settings), **(resource_overrides or {})},
         jobs=jobs,
@@ -95,10 +97,17 @@ def build_defs(settings: Settings | None = None, resource_overrides: Mapping[str
     )
 
 
-def _policy(asset: dg.AssetsDefinition, spec: dg.AssetSpec) -> dg.AssetSpec:
-    """What holds for every asset: an owner, and a code version; where it says none, that of its function."""
+def _policy(
+    asset: dg.AssetsDefinition, deadlines: Mapping[str, dg.FreshnessPolicy], spec: dg.AssetSpec
+) -> dg.AssetSpec:
+    """What holds for every asset: an owner, a code version (where it says none, that of its function), a deadline if it
+    has one."""
     made_by: Any = asset.op.compute_fn
-    return spec.replace_attributes(owners=[OWNER], code_version=spec.code_version or code_version(made_by.decorated_fn))
+    return spec.replace_attributes(
+        owners=[OWNER],
+        code_version=spec.code_version or code_version(made_by.decorated_fn),
+        freshness_policy=deadlines.get(spec.key.to_user_string()),
+    )
 
 
 defs = build_defs()
