@@ -41,9 +41,10 @@ def code_digest() -> str:
 
 
 def vetter_config(deployed: Deployed, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the vetter is told: the model, where it lies, facts to show, and a name for this deployment."""
-    path = str(deployed.path.resolve())
-    return {"model": deployed.ref.as_row(), "path": path, "details": dict(details or {}), **_named()}
+    """What the vetter is told: the model, where it lies, facts to show, what the catalogue knows, and a name for this
+    deployment."""
+    path, known = str(deployed.path.resolve()), str(deployed.known.resolve()) if deployed.known else None
+    return {"model": deployed.ref.as_row(), "path": path, "details": dict(details or {}), "known": known, **_named()}
 
 
 def library_config(deployed: DeployedLibrary | None) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class ServeClient:
         if good is None:
             with self.cluster.locked():
                 self.cluster.start()
-        elif not self.serves(good.ref):
-            self.deploy(good.ref, good.path, progress=progress)
+        elif not self.serves(good.ref, good.known):
+            self.deploy(good.ref, good.path, known=good.known, progress=progress)
         return self.status()
 
     def stop(self) -> bool:
@@ -94,13 +94,20 @@ class ServeClient:
         """The model that answers, None when nothing does."""
         return self.status().model
 
-    def serves(self, ref: ModelRef) -> bool:
-        """Whether the endpoint is healthy and answers with this model and with the code at hand."""
+    @property
+    def known_folder(self) -> Path:
+        """Where the files of what the catalogue knows are kept for the endpoint."""
+        return self.cluster.folder / "known"
+
+    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
+        """Whether the endpoint is healthy and answers with this model, with what the catalogue knows by `known`, and
+        with the code at hand."""
         health = self.application.health()
         return bool(
             health
             and not health["rejected"]
             and health["model"] == ref.as_row()
+            and (health.get("catalogue") or {}).get("version") == (known.stem if known else None)
             and health.get("code") == code_digest()
         )
 
@@ -111,16 +118,18 @@ class ServeClient:
         ref: ModelRef,
         path: Path,
         *,
+        known: Path | None = None,
         details: Mapping[str, Any] | None = None,
         timeout_s: float = HEALTHY_TIMEOUT_S,
         progress: Progress = lambda _: None,
     ) -> None:
-        """Put the model in folder `path` on the endpoint, starting it when it is down, and wait until it answers.
+        """Put the model in folder `path` on the endpoint, starting it when it is down, and wait until it answers. It
+        reads what the catalogue knows from the file `known`.
 
         ServeError when it is refused or not healthy within `timeout_s` after it was handed over; an endpoint that
         answered before goes on with its model.
         """
-        config = vetter_config(Deployed(ref, Path(path)), details)
+        config = vetter_config(Deployed(ref, Path(path), known), details)
         with self.cluster.locked():
             self.application.put(progress, vetter=config)
             progress(f"{ref} handed to the endpoint")
@@ -130,9 +139,9 @@ class ServeClient:
         """The last model that was marked good."""
         return self.application.last_good.model()
 
-    def mark_good(self, ref: ModelRef, path: Path) -> None:
-        """Remember a model as the one to return to."""
-        self.application.last_good.mark_model(Deployed(ref, Path(path)))
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
+        """Remember a model, and what the catalogue knew, as the ones to return to."""
+        self.application.last_good.mark_model(Deployed(ref, Path(path), known))
 
     def _wait(self, ref: ModelRef, deployment_id: str, deadline: float, progress: Progress) -> None:
         said = ""

@@ -19,10 +19,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Deployed:
-    """A model and the folder of its files, as it was put on the endpoint."""
+    """A model and the folder of its files, as it was put on the endpoint, and the file of what the catalogue knew."""
 
     ref: ModelRef
     path: Path
+    known: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ class LastGood:
 
     def model(self) -> Deployed | None:
         """The last model that was marked good; ServeError when the file cannot be read."""
-        return _stored(self._model, lambda found: Deployed(ModelRef(**found["ref"]), Path(found["path"])))
+        return _stored(self._model, _deployed)
 
     def mark_model(self, good: Deployed) -> None:
         """Remember a model as the one to return to."""
-        write_private(self._model, json.dumps({"ref": good.ref.as_row(), "path": str(good.path.resolve())}))
+        known = str(good.known.resolve()) if good.known else None
+        stored = {"ref": good.ref.as_row(), "path": str(good.path.resolve()), "known": known}
+        write_private(self._model, json.dumps(stored))
 
     def library(self) -> DeployedLibrary | None:
         """The last version of the index that was marked good; ServeError when the file cannot be read."""
@@ -59,6 +62,11 @@ class LastGood:
     def forget_library(self) -> None:
         """There is no version to return to."""
         self._library.unlink(missing_ok=True)
+
+
+def _deployed(found: dict[str, Any]) -> Deployed:
+    known = found.get("known")
+    return Deployed(ModelRef(**found["ref"]), Path(found["path"]), Path(known) if known else None)
 
 
 def _stored(file: Path, read: Callable[[dict[str, Any]], T]) -> T | None:

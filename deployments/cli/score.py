@@ -36,11 +36,14 @@ def score(
 ) -> None:
     """Score every row of FILE. Its columns and rows stay as they are; the judgement is added beside them.
 
-    Signals of one star are judged together (planets come in families): the file's other rows of a star, and those that
-    the catalogue knows, count.
+    Signals of one star are judged together (planets come in families): those that the catalogue knows count, and the
+    file's other rows of the star. A row that is a signal of the catalogue is completed by what the catalogue has of it
+    and the file has not; the columns known_as, n_signals_known and completed_from say what was joined.
     """
-    from exo_assets.scoring.files import score_file_frame
+    from exo_assets.scoring.files import file_signals, with_judgement
     from exo_assets.scoring.read_file import read_catalogue_file
+    from exo_resources.known_signals import KnownSignals
+    from exo_resources.lake import Lake
 
     settings = read_settings()
     write = _writer(output) if output else None
@@ -51,9 +54,13 @@ def score(
     except ValueError as error:
         raise CliError(str(error), code=USAGE) from error
     champion, vetter = load_champion(settings)
-    known = _star_counts(settings)
     try:
-        scored = score_file_frame(raw, vetter, known)
+        signals = file_signals(raw)
+    except ValueError as error:
+        raise CliError(f"{file}: {error}", code=USAGE) from error
+    known = KnownSignals(Lake(settings.lake)).read(signals)
+    try:
+        scored = with_judgement(raw, signals, vetter, known)
     except ValueError as error:
         raise CliError(f"{file}: {error}", code=USAGE) from error
     without = scored["probability_planet"].null_count()
@@ -106,14 +113,6 @@ def known_signals(settings: Settings) -> pl.DataFrame | None:
         return Lake(settings.lake).read("core_signals")
     except TableMissingError:
         return None
-
-
-def _star_counts(settings: Settings) -> pl.DataFrame | None:
-    """How many signals the catalogue knows of each star; None before there is a catalogue."""
-    import polars as pl
-
-    signals = known_signals(settings)
-    return None if signals is None else signals.group_by("mission_star_id").agg(pl.len().alias("n_signals"))
 
 
 def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:

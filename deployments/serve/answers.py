@@ -15,9 +15,11 @@ from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import FEATURES
 from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEWS, stacked_views
 from exo_assets.scoring.batch import FAILURE, LONGEST_REASON, score_resilient
+from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.files import score_file_frame
+from exo_assets.scoring.measured import MEASURED
 from exo_assets.scoring.read_file import CatalogueFileError, read_catalogue_bytes
-from exo_assets.scoring.score import MEASURED, prepare
+from exo_assets.scoring.score import JOINED, STATED_COUNT, Prepared, prepare
 from exo_assets.training.view_reasons import ViewReasons
 
 LARGEST_TABLE_UNPACKED = 256_000_000
@@ -27,18 +29,18 @@ USED = tuple(name for name in MEASURED if any(name in feature.inputs for feature
 
 def judge_requests(signals: list[dict[str, Any]], loaded: Loaded) -> list[dict[str, Any]]:
     """A reply for each signal of valid requests; they are judged together and know nothing of one another."""
-    return _judged(signals, _features(signals, loaded), loaded)
+    return _judged(signals, prepared(signals, loaded), loaded)
 
 
 def explain_request(signal: dict[str, Any], loaded: Loaded) -> tuple[dict[str, Any], ViewReasons | None]:
     """The reply to a valid request with views, and what they argued for; an error as `judge_requests` gives it, and
     None, when the model fails on it."""
-    features = _features([signal], loaded)
-    (reply,) = _judged([signal], features, loaded)
+    ready = prepared([signal], loaded)
+    (reply,) = _judged([signal], ready, loaded)
     if "error" in reply:
         return reply, None
     try:
-        (found,) = loaded.vetter.occlude_features(features)
+        (found,) = loaded.vetter.occlude_features(ready.features)
         if found is None:
             raise ValueError("the model does not see the views")
     except Exception as error:
@@ -47,20 +49,19 @@ def explain_request(signal: dict[str, Any], loaded: Loaded) -> tuple[dict[str, A
     return {**reply, **shown, "views": found.as_json()}, found
 
 
-def _features(signals: list[dict[str, Any]], loaded: Loaded) -> pl.DataFrame:
+def prepared(signals: list[dict[str, Any]], loaded: Loaded) -> Prepared:
+    """Valid requests made ready for the model, each as if it came alone."""
     frame = pl.DataFrame(
         {
             "mission": [s["mission"] for s in signals],
-            "mission_star_id": [str(i) for i in range(len(signals))],
+            **{n: pl.Series([s[n] for s in signals], dtype=pl.String) for n in ("signal_id", "mission_star_id")},
+            STATED_COUNT: pl.Series([s[STATED_COUNT] for s in signals], dtype=pl.Int64),
             **{n: pl.Series([s[n] for s in signals], dtype=pl.Float64) for n in (*MEASURED, *CURVE_NAMES)},
         }
     )
     if any(s[VIEWS] is not None for s in signals):
         frame = frame.with_columns(pl.Series(VIEWS, [_stacked(s[VIEWS]) for s in signals], pl.List(pl.Float32)))
-    counts = pl.DataFrame(
-        {"mission_star_id": frame["mission_star_id"], "n_signals": [s["n_signals_on_star"] or 1 for s in signals]}
-    )
-    return prepare(frame, loaded.vetter, counts, checked=True).features
+    return prepare(frame, loaded.vetter, known=loaded.known, checked=True, apart=True)
 
 
 def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
@@ -72,10 +73,16 @@ def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
     return stacked_views(arrays, np.zeros(1, dtype=np.int64))[0].tolist()
 
 
-def _judged(signals: list[dict[str, Any]], features: pl.DataFrame, loaded: Loaded) -> list[dict[str, Any]]:
-    results = score_resilient(features, loaded.vetter)
-    rows = zip(signals, features["layout"], results.iter_rows(named=True), strict=True)
-    return [_reply(s, layout, row, loaded) for s, layout, row in rows]
+def _judged(signals: list[dict[str, Any]], ready: Prepared, loaded: Loaded) -> list[dict[str, Any]]:
+    results = score_resilient(ready.features, loaded.vetter)
+    rows = zip(
+        signals,
+        ready.features["layout"],
+        ready.rows.iter_rows(named=True),
+        results.iter_rows(named=True),
+        strict=True,
+    )
+    return [_reply(*row, loaded) for row in rows]
 
 
 def _failed(reason: str, loaded: Loaded) -> dict[str, Any]:
@@ -86,21 +93,19 @@ def _model(loaded: Loaded) -> dict[str, Any]:
     return {"model_version": loaded.vetter.version, "model": loaded.pin.ref.as_row()}
 
 
-def _reply(signal: dict[str, Any], layout: str, row: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
-    if row[FAILURE] is not None:
-        return _failed(row[FAILURE], loaded)
-    given = signal[VIEWS] is not None
-    unused = loaded.vetter.unused_views(signal["mission"], layout) if given else "no views were given"
+def _reply(
+    signal: dict[str, Any], layout: str, row: dict[str, Any], result: dict[str, Any], loaded: Loaded
+) -> dict[str, Any]:
+    if result[FAILURE] is not None:
+        return _failed(result[FAILURE], loaded)
+    seen = row.get(VIEWS) is not None
+    unused = loaded.vetter.unused_views(signal["mission"], layout) if seen else "no views were given"
     return {
         "signal_id": signal["signal_id"],
-        "probability_planet": row["probability_planet"],
-        "disposition_confirmed": row["disposition_confirmed"],
-        "disposition_candidate": row["disposition_candidate"],
-        "disposition_false_positive": row["disposition_false_positive"],
-        "verdict": row["verdict"],
-        "prediction_set": row["prediction_set"],
-        "reasons": row["reasons"],
-        "missing": [name for name in USED if signal[name] is None],
+        **{name: result[name] for name in JUDGEMENT},
+        **{name: row[name] for name in JOINED},
+        "missing": [name for name in USED if row[name] is None],
+        "remark": row["remark"],
         "caution": loaded.vetter.unfamiliar(signal["mission"]),
         "views_used": unused is None,
         "views_unused_because": unused,
@@ -112,7 +117,7 @@ def judge_table(data: bytes, name: str, loaded: Loaded) -> bytes:
     """CSV bytes in, CSV bytes out. CatalogueFileError when they are no catalogue."""
     raw = read_catalogue_bytes(data, name, largest=LARGEST_TABLE_UNPACKED)
     try:
-        scored = score_file_frame(raw, loaded.vetter)
+        scored = score_file_frame(raw, loaded.vetter, loaded.known)
     except ValueError as error:
         raise CatalogueFileError(f"{name}: {error}") from error
     return scored.write_csv().encode()

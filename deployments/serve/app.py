@@ -122,6 +122,7 @@ class VetterEndpoint:
             {
                 "status": "degraded" if rejected else "ok",
                 "model": loaded.pin.ref.as_row(),
+                "catalogue": loaded.catalogue(),
                 "rejected": {"model": rejected[0].ref.as_row(), "reason": rejected[1]} if rejected else None,
                 "deployment_id": self._slot.deployment_id,
                 "replica": self._replica,
@@ -132,7 +133,8 @@ class VetterEndpoint:
 
     @api.get("/v1/model", summary="The model in use")
     async def model(self) -> JSONResponse:
-        """Name, version, digest, features and what is known of its training."""
+        """Name, version, digest, features, what is known of its training, and the catalogue that signals are joined
+        with."""
         loaded = self._slot.loaded
         features = [{"name": f.name, "unit": f.unit, "formula": f.formula, "source": f.source} for f in FEATURES]
         return JSONResponse(
@@ -142,6 +144,7 @@ class VetterEndpoint:
                 "facts": dict(loaded.vetter.facts),
                 "verdicts": loaded.vetter.verdict_thresholds(),
                 "details": dict(loaded.pin.details),
+                "catalogue": loaded.catalogue(),
                 "features": features,
             }
         )
@@ -154,7 +157,9 @@ class VetterEndpoint:
     async def predict(self, request: Request) -> JSONResponse:
         """One signal in physical units, with its light curve if you like: probability, dispositions, verdict, reasons.
 
-        `views_used` says whether the folded views moved the probability, `views_unused_because` why not.
+        A signal that names itself or its star is joined with the catalogue, as in the release: `known_as`,
+        `n_signals_known` and `completed_from` say how, `unknown_because` why not. `views_used` says whether the folded
+        views moved the probability, `views_unused_because` why not.
         """
         signal = parse_signal(await self._bodies.json(request, LARGEST_SIGNAL))
         reply = await self._together.ask(signal)

@@ -1,4 +1,4 @@
-"""The model behind the endpoint: which one is pinned, and how another takes its place.
+"""The model behind the endpoint and what the catalogue knows: which are pinned, and how others take their place.
 
 Belongs here: loading, verifying and swapping. Does not belong here: HTTP or Ray.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.scoring.score import judge
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter import Vetter
@@ -23,29 +24,39 @@ class ModelRejectedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Pin:
-    """What `user_config` says: the model, the folder of its files, the deployment that asks, facts to show."""
+    """What `user_config` says: the model, the folder of its files, the deployment that asks, facts to show, and the
+    file of what the catalogue knows (None before there is a catalogue)."""
 
     ref: ModelRef
     path: Path
     deployment_id: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    known: Path | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Pin:
         """The pin in a `user_config`; ModelRejectedError naming what is missing."""
         try:
             ref = ModelRef.from_row(config["model"])
-            return cls(ref, Path(config["path"]), str(config["deployment_id"]), dict(config.get("details") or {}))
+            known = Path(config["known"]) if config.get("known") else None
+            return cls(
+                ref, Path(config["path"]), str(config["deployment_id"]), dict(config.get("details") or {}), known
+            )
         except (KeyError, TypeError) as error:
             raise ModelRejectedError(f"user_config lacks {error}") from error
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A verified model and its pin."""
+    """A verified model, what the catalogue knows, and their pin."""
 
     pin: Pin
     vetter: Vetter
+    known: Known = NOTHING
+
+    def catalogue(self) -> dict[str, Any]:
+        """What is known, for people: the version of it, and how many signals."""
+        return {"version": self.pin.known.stem if self.pin.known else None, "signals": self.known.signals.height}
 
 
 def load(pin: Pin) -> Loaded:
@@ -62,7 +73,15 @@ def load(pin: Pin) -> Loaded:
         raise
     except Exception as error:
         raise ModelRejectedError(f"{pin.ref} at {pin.path} cannot be used: {type(error).__name__}: {error}") from error
-    return Loaded(pin, vetter)
+    return Loaded(pin, vetter, _known(pin))
+
+
+def _known(pin: Pin) -> Known:
+    """What the catalogue knows, read once; ModelRejectedError when the file cannot be read."""
+    try:
+        return Known(pl.read_parquet(pin.known)) if pin.known else NOTHING
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ModelRejectedError(f"what the catalogue knows cannot be read from {pin.known}: {error}") from error
 
 
 class ModelSlot:
@@ -94,7 +113,7 @@ class ModelSlot:
         try:
             current = self._loaded
             same = current is not None and current.pin.ref == pin.ref and current.pin.path == pin.path
-            loaded = Loaded(pin, current.vetter) if same and current else load(pin)
+            loaded = Loaded(pin, current.vetter, _known(pin)) if same and current else load(pin)
         except ModelRejectedError as error:
             if self._loaded is None:
                 raise

@@ -31,7 +31,7 @@ from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import Column
 from exo_assets.features.from_light_curves import CURVE_COLUMNS
 from exo_assets.features.seen_views import VIEWS
-from exo_assets.scoring.score import MEASURED, TELLING
+from exo_assets.scoring.measured import MEASURED, TELLING
 
 LONGEST_ID = 200
 MOST_ON_STAR = 1000
@@ -75,7 +75,25 @@ Signal: type[BaseModel] = create_model(
     mission=_mission(),
     signal_id=(
         str | None,
-        Field(None, max_length=LONGEST_ID, description="Your name of the signal; given back as it is"),
+        Field(
+            None,
+            max_length=LONGEST_ID,
+            description="Name of the signal, given back as it is; a name of the catalogue (K00752.01, TOI-1000.01, "
+            "K2-3 b) joins the request with what the catalogue knows of it",
+        ),
+    ),
+    mission_star_id=(
+        str | None,
+        Field(
+            None,
+            max_length=LONGEST_ID,
+            description="Its star in the mission's own naming (KIC 10797460, TIC 50365310, K2-3, EPIC 201367065): the "
+            "catalogue's other signals of the star count",
+        ),
+    ),
+    kepid=(
+        int | None,
+        Field(None, ge=1, strict=True, description="KIC number of its star, in place of mission_star_id"),
     ),
     n_signals_on_star=(
         int | None,
@@ -111,6 +129,7 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
         raise InvalidRequestError(_problems(error)) from None
     refuse_repeated(body)
     values = signal.model_dump()
+    values["mission_star_id"] = _star(values)
     if all(values[name] is None for name in TELLING):
         raise InvalidRequestError(
             [
@@ -131,6 +150,20 @@ def parse_signal(body: bytes, *, explain: bool = False) -> dict[str, Any]:
             [{"field": VIEWS, "problem": "is required: they are what is explained", "remedy": VIEWS_REMEDY}]
         )
     return values
+
+
+def _star(values: Mapping[str, Any]) -> str | None:
+    """The star that is named; InvalidRequestError when two are."""
+    star: str | None = values["mission_star_id"]
+    if values["kepid"] is None:
+        return star
+    by_number = f"KIC {values['kepid']}"
+    if star not in (None, by_number) or values["mission"] != "kepler":
+        other = f"mission_star_id is {star!r}" if star else f"the mission is {values['mission']!r}"
+        raise InvalidRequestError(
+            [{"field": "kepid", "problem": f"is a star of Kepler, but {other}", "remedy": "give one of them"}]
+        )
+    return by_number
 
 
 def _problems(error: ValidationError) -> list[dict[str, str]]:

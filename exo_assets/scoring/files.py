@@ -13,9 +13,11 @@ import polars as pl
 from exo_assets.catalogs.harmonise import detect_layout, harmonise_k2, harmonise_koi, harmonise_toi
 from exo_assets.catalogs.layouts import LAYOUTS, SIGNAL_COLUMN, misspelt
 from exo_assets.scoring.contracts import JUDGEMENT
-from exo_assets.scoring.score import MEASURED, Scorer, judge
+from exo_assets.scoring.known import NOTHING, Known
+from exo_assets.scoring.measured import MEASURED
+from exo_assets.scoring.score import JOINED, REMARKS, Scorer, judge
 
-ADDED = (*JUDGEMENT, "model_version", "problems")
+ADDED = (*JUDGEMENT, *JOINED, "model_version", "problems")
 """Columns that scoring a file adds, in order."""
 
 REASONS_SHOWN = 5
@@ -28,13 +30,21 @@ _HARMONISE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 }
 
 
-def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
+def score_file_frame(raw: pl.DataFrame, vetter: Scorer, known: Known = NOTHING) -> pl.DataFrame:
     """`raw` (text columns in the KOI, TOI or K2 layout) with ADDED beside its own columns, rows in order.
 
-    Nothing but measured quantities, mission and host decides a probability. `problems` says which fields could not be
-    read or are not allowed by physics (they count as unknown), why a row has no score, or that the model learned from
-    nothing of its mission. ValueError when the layout is
-    unknown or a column of `raw` has the name of one that would be added.
+    Nothing but measured quantities, mission and host decides a probability, those of the file and what the catalogue
+    knows of the same signal and its star (`known`). `problems` says which fields could not be read or are not allowed
+    by physics (they count as unknown), why a row has no score, or that the model learned from nothing of its mission.
+    ValueError as for `file_signals`.
+    """
+    return with_judgement(raw, file_signals(raw), vetter, known)
+
+
+def file_signals(raw: pl.DataFrame) -> pl.DataFrame:
+    """The signals in the rows of `raw`, harmonised, in order.
+
+    ValueError when the layout is unknown or a column of `raw` has the name of one that scoring adds.
     """
     taken = [name for name in ADDED if name in raw.columns]
     if taken:
@@ -46,13 +56,17 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFram
         raise ValueError(f"the column {name!r} looks like {meant!r} but is not: rename it")
     raw = raw.rechunk()
     layout = detect_layout(raw.columns)
-    signals = _without_foreign_rows(_HARMONISE[layout](raw), raw, layout)
-    judged = judge(signals, vetter, star_counts)
+    return _without_foreign_rows(_HARMONISE[layout](raw), raw, layout)
+
+
+def with_judgement(raw: pl.DataFrame, signals: pl.DataFrame, vetter: Scorer, known: Known) -> pl.DataFrame:
+    """`raw` with ADDED beside its own columns; `signals` is what `file_signals` made of it."""
+    judged = judge(signals, vetter, known=known)
     mission = signals["mission"].cast(pl.String)
     cautions = {name: vetter.unfamiliar(name) for name in mission.unique()}
     remarks = signals.select("unreadable", caution=mission.replace_strict(cautions, return_dtype=pl.String))
-    return raw.with_columns(
-        judged.select(*JUDGEMENT).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
+    return raw.rechunk().with_columns(
+        judged.select(*JUDGEMENT, *JOINED).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
         problems=_problems(judged, remarks),
     )
 
@@ -90,11 +104,12 @@ def _where_scored(version: str) -> pl.Expr:
 
 def _problems(judged: pl.DataFrame, remarks: pl.DataFrame) -> pl.Series:
     """Not scored, unreadable fields and impossible values, in words; null when there is nothing to say."""
-    frame = judged.select("problems", "unusable").hstack(remarks)
+    frame = judged.select(REMARKS).hstack(remarks)
     text = pl.concat_str(
         pl.format("not scored: {}", "unusable"),
         pl.format("unreadable: {}", "unreadable"),
         pl.format("taken as unknown: {}", "problems"),
+        "remark",
         pl.when(pl.col("unusable").is_null()).then("caution"),
         separator="; ",
         ignore_nulls=True,

@@ -17,7 +17,7 @@ from exo_assets.features.from_light_curves import has_curve, with_diagnostics
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.lightcurves.mast_names import CATALOGUES
 from exo_assets.scoring.contracts import OUT_FOUND_SCORES
-from exo_assets.scoring.score import MEASURED
+from exo_assets.scoring.measured import MEASURED
 
 SUN_RADIUS_EARTH = 109.076
 """Radius of the Sun over the Earth's (IAU 2015 nominal values)."""

@@ -1,8 +1,9 @@
 """Scoring: from signals in physical units to the vetter's judgement, row for row.
 
 Belongs here: the one path that batch scoring, `exo score` and the endpoint share: what is passed to the model, what
-counts as unusable, how repeated rows are kept apart. Does not belong here: files (`read_file.py`), catalogue layouts in
-and text out (`files.py`), failures of the model (`batch.py`), or the model.
+counts as unusable, which signals are judged beside one another. Does not belong here: what the catalogue knows of a
+row (`known.py`), files (`read_file.py`), catalogue layouts in and text out (`files.py`), failures of the model
+(`batch.py`), or the model.
 """
 
 from __future__ import annotations
@@ -13,19 +14,21 @@ from typing import Protocol
 
 import polars as pl
 
-from exo_assets.catalogs.contracts import CORE_SIGNALS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.known import NOTHING, Known, family, placed
+from exo_assets.scoring.measured import MEASURED, TELLING
 
-MEASURED = {c.name: c for c in CORE_SIGNALS.columns if c.name in MEASURED_COLUMNS}
-"""Contract of every column that may be passed to the model: its unit and range are written there, once."""
+STATED_COUNT = "n_signals_on_star"
+"""Column of signals: how many the caller knows of on the star, this one included."""
 
-POSITION = ("ra_deg", "dec_deg", "t0_bjd", "pm_ra_mas_yr", "pm_dec_mas_yr")
-"""Columns that say where and when a signal is but nothing of what it is."""
+JOINED = ("known_as", "unknown_because", "n_signals_known", "completed_from")
+"""What is told of the join with the catalogue: which of its signals a row is, or why it is none; how many signals of
+the star were counted, the row included; what the row was completed from."""
 
-TELLING = tuple(name for name in MEASURED if name not in POSITION and "_err" not in name)
-"""Columns of which a signal must have at least one to be scored."""
+REMARKS = ("problems", "unusable", "remark")
 
 NOTHING_MEASURED = "no measured quantity"
 """The reason for which a row has no score before the model sees it."""
@@ -53,48 +56,61 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Prepared:
-    """Signals made ready for the model. `rows`: per input row `row`, `problems` and `unusable`; `features`: of the
-    usable rows, with the row number (text) as `signal_id`, so that names cannot matter."""
+    """Signals made ready for the model. `rows`: of each input row, in order, what is passed on of it, `row`, REMARKS
+    and JOINED; `features`: of the usable rows, with the row number (text) as `signal_id`, so that names cannot matter.
+    """
 
     rows: pl.DataFrame
     features: pl.DataFrame
 
     def judged(self, scores: pl.DataFrame) -> pl.DataFrame:
-        """JUDGEMENT, `problems` and `unusable` of every input row, in order, from the scores of `features`."""
-        return (
-            self.rows.join(scores.select(pl.col("signal_id").alias("row"), *JUDGEMENT), on="row", how="left")
-            .sort(pl.col("row").cast(pl.Int64))
-            .select(*JUDGEMENT, "problems", "unusable")
-        )
+        """JUDGEMENT, REMARKS and JOINED of every input row, in order, from the scores of `features`."""
+        return self.rows.join(
+            scores.select(pl.col("signal_id").alias("row"), *JUDGEMENT), on="row", how="left", maintain_order="left"
+        ).select(*JUDGEMENT, *REMARKS, *JOINED)
 
 
-def judge(signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None) -> pl.DataFrame:
-    """The vetter's judgement of each row, rows in the order given: JUDGEMENT, `problems` and `unusable`.
+def judge(
+    signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None, *, known: Known = NOTHING
+) -> pl.DataFrame:
+    """The vetter's judgement of each row, rows in the order given: JUDGEMENT, REMARKS and JOINED.
 
     See `prepare` for what is passed to the model.
     """
-    prepared = prepare(signals, vetter, star_counts)
+    prepared = prepare(signals, vetter, star_counts, known=known)
     return prepared.judged(vetter.score_features(prepared.features))
 
 
 def prepare(
-    signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None, *, checked: bool = False
+    signals: pl.DataFrame,
+    vetter: Scorer,
+    star_counts: pl.DataFrame | None = None,
+    *,
+    known: Known = NOTHING,
+    checked: bool = False,
+    apart: bool = False,
 ) -> Prepared:
     """Features of the rows that can be scored, and what is wrong with any row.
 
     `signals` has `mission`, any of MEASURED_COLUMNS in the contract's units, and any of CURVE_NAMES and VIEWS, passed
-    on as they are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart; every other
-    column, labels included, is ignored. A value that its contract does not allow counts as unknown and is named in
-    `problems`. A row that carries no measured quantity is not scored: `unusable` says why. Rows with the same
-    `signal_id` are judged each by itself, never as companions of one another. `checked` says that the caller has held
-    every value against its contract already (the endpoint's requests): it is not done twice. Raises ValueError on an
-    unknown mission.
+    on as they are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart, and to find a
+    row in the catalogue (`known`); STATED_COUNT may be there; every other column, labels included, is ignored. A value
+    that its contract does not allow counts as unknown and is named in `problems`. A row that carries no measured
+    quantity is not scored: `unusable` says why.
+
+    A signal of the catalogue is judged beside the others that the catalogue has of its star, as it has them, whatever
+    stands beside it here; any other signal beside those and the rows of its star that are no signals of the catalogue,
+    unless the rows are judged `apart`. Rows with the same `signal_id` are judged each by itself, never as companions of
+    one another. `checked` says that the caller has held every value against its contract
+    already (the endpoint's requests): it is not done twice. Raises ValueError on an unknown mission.
     """
-    rows = _passed_on(signals, checked)
-    usable = rows.filter(pl.col("unusable").is_null()).drop("problems", "unusable")
-    together, counts = _kept_apart(usable, star_counts)
-    features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion"), counts)
-    return Prepared(rows.select("row", "problems", "unusable"), features.filter(~together["companion"]))
+    rows = placed(_passed_on(signals, checked), known)
+    usable = rows.filter(pl.col("unusable").is_null()).drop(*REMARKS, "known_as", "unknown_because", "completed_from")
+    together, counts = _kept_apart(usable, family(usable, known), star_counts, apart)
+    features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion", STATED_COUNT), counts)
+    features = features.filter(~together["companion"])
+    counted = _counted(together, counts)
+    return Prepared(rows.join(counted, on="row", how="left", maintain_order="left"), features)
 
 
 @dataclass(frozen=True)
@@ -135,6 +151,7 @@ def _passed_on(signals: pl.DataFrame, checked: bool) -> pl.DataFrame:
     frame = signals.rechunk().select(
         pl.row_index("row").cast(pl.String),
         *(_text(name, signals.columns) for name in ("signal_id", "mission", "mission_star_id")),
+        (pl.col(STATED_COUNT) if STATED_COUNT in signals.columns else pl.lit(None, pl.Int64)).alias(STATED_COUNT),
         *(pl.col(name).cast(pl.Float64) for name in (*present, *(n for n in CURVE_NAMES if n in signals.columns))),
         *(name for name in (VIEWS,) if name in signals.columns),
     )
@@ -149,38 +166,62 @@ def _text(name: str, columns: list[str]) -> pl.Expr:
     return (pl.col(name).cast(pl.String) if name in columns else pl.lit(None, pl.String)).alias(name)
 
 
-def _kept_apart(rows: pl.DataFrame, star_counts: pl.DataFrame | None) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """`rows` with each repetition of a signal on a star of its own, beside copies of the star's other signals.
+def _kept_apart(
+    rows: pl.DataFrame, others: pl.DataFrame, star_counts: pl.DataFrame | None, apart: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`rows` and the catalogue's signals of their stars (`others`), each repetition of a signal on a star of its own,
+    beside copies of the star's other signals; and the counts of signals on all these stars. `companion` rows are there
+    to be counted and compared with, not to be judged.
 
     What a signal is judged by includes the other signals on its star. A second row of the same signal is not another
-    signal: it gets a star that only it and `companion` copies (to be dropped) are on.
+    signal: it gets a star that only it and companions are on. So does a row of a signal that the catalogue has, with
+    the catalogue's signals alone: it has one answer, whichever file it stands in.
     """
     name = pl.col("signal_id")
     # Which of them counts for the star's other signals is decided by content, not by the order of the rows.
     content = [column for column in rows.columns if column in MEASURED]
+    closed = pl.lit(apart) | name.is_in(others["signal_id"].implode()).fill_null(False)
+    again = name.is_not_null() & ~name.is_first_distinct()
+    home = pl.format("{} (row {})", pl.col("mission_star_id").fill_null("?"), "row")
     rows = (
         rows.sort("signal_id", *content)
-        .with_columns(_again=name.is_not_null() & ~name.is_first_distinct(), companion=pl.lit(False))
+        .with_columns(companion=pl.lit(False), _closed=closed, _alone=closed | again)
         .sort(pl.col("row").cast(pl.Int64))
+        .with_columns(_home=pl.when("_alone").then(home).otherwise("mission_star_id"))
     )
-    repeated, first = rows.filter("_again").drop("_again"), rows.filter(~pl.col("_again")).drop("_again")
-    if repeated.is_empty():
-        return first, star_counts
-    home = pl.format("{} (row {})", pl.col("mission_star_id").fill_null("?"), "row")
-    worlds = repeated.select("mission_star_id", _home=home, _name=name)
+    counts = _counts(rows, star_counts)
+    known = others.with_columns(companion=pl.lit(True), _home="mission_star_id")
+    worlds = rows.filter("_alone").select("mission_star_id", "_home", "_closed", _name=name)
+    rows = rows.drop("_closed")
+    first = pl.concat([known, rows.filter(~pl.col("_alone")).drop("_alone")], how="diagonal_relaxed").drop("_home")
     needed = worlds.join(first.group_by("mission_star_id").len(), on="mission_star_id")["len"].sum()
     if needed > MOST_COMPANIONS:
         raise ValueError(
-            f"{repeated.height} rows repeat the name of an earlier row on stars with so many signals that they cannot "
-            "be judged together; remove the repetitions or split the input"
+            f"{worlds.height} rows repeat the name of another on stars with so many signals that they cannot be judged "
+            "together; remove the repetitions or split the input"
         )
-    companions = first.join(worlds, on="mission_star_id").filter(name.ne_missing(pl.col("_name")))
-    parts = [
-        first,
-        repeated.with_columns(mission_star_id=home),
-        companions.with_columns(mission_star_id="_home", companion=pl.lit(True)).select(first.columns),
-    ]
-    if star_counts is not None:
-        copied = worlds.join(star_counts, on="mission_star_id").select(mission_star_id="_home", n_signals="n_signals")
-        star_counts = pl.concat([star_counts.select("mission_star_id", "n_signals"), copied])
-    return pl.concat(parts), star_counts
+    beside = first.join(worlds, on="mission_star_id").filter(
+        name.ne_missing(pl.col("_name")), pl.col("companion") | ~pl.col("_closed")
+    )
+    beside = beside.with_columns(companion=pl.lit(True)).drop("_name", "_closed")
+    together = pl.concat([rows.drop("_alone"), known, beside], how="diagonal_relaxed", rechunk=True)
+    return together.with_columns(mission_star_id="_home").drop("_home"), counts
+
+
+def _counted(together: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Of each `row` to be judged `n_signals_known`, as the features have it: itself and the others of its star."""
+    named = pl.col("mission_star_id").is_not_null()
+    here = pl.when(named).then(pl.len().over("mission_star_id")).otherwise(1).cast(pl.Int64)
+    most = counts.group_by("mission_star_id").agg(pl.col("n_signals").max())
+    rows = together.with_columns(_here=here).filter(~pl.col("companion")).join(most, on="mission_star_id", how="left")
+    return rows.select("row", n_signals_known=pl.max_horizontal("_here", "n_signals"))
+
+
+def _counts(rows: pl.DataFrame, star_counts: pl.DataFrame | None) -> pl.DataFrame:
+    """How many signals are known on each star (`_home`): by `star_counts`, or as its rows state."""
+    stated = rows.select(mission_star_id="_home", n_signals=pl.col(STATED_COUNT).cast(pl.Int64)).drop_nulls()
+    if star_counts is None:
+        return stated
+    counts = star_counts.select("mission_star_id", pl.col("n_signals").cast(pl.Int64))
+    copied = rows.select("mission_star_id", "_home").unique().join(counts, on="mission_star_id")
+    return pl.concat([stated, copied.select(mission_star_id="_home", n_signals="n_signals")])

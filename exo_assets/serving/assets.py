@@ -22,9 +22,10 @@ GROUP = "serving"
     group_name=GROUP,
     description=(
         "The live endpoint, answering with the champion. A model that does not get healthy, or answers otherwise than "
-        "the registry's model does, is replaced by the one before and the asset fails."
+        "the registry's model does, is replaced by the one before and the asset fails. What the catalogue knows goes "
+        "with the champion: a signal is joined with it as in the release."
     ),
-    deps=["ml_vetter_champion"],
+    deps=["ml_vetter_champion", "core_signals", "feat_signal_diagnostics", "feat_view_index"],
     # Before the scoring of the whole catalogue: a champion, above all one that was rolled back to, answers at once.
     op_tags={"dagster/priority": "10"},
     kinds={"ray", "fastapi"},
@@ -42,8 +43,10 @@ GROUP = "serving"
 def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Deploy the champion, prove it, or put the one before back."""
     from exo_assets.serving.rollout import RolloutError, roll_out
+    from exo_resources.known_signals import KnownSignals
 
     resources: Any = context.resources
+    known = KnownSignals(resources.lake).put(resources.serve.known_folder)
     champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
     ref = ModelRef.from_row(champion)
     try:
@@ -51,6 +54,7 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
             resources.serve,
             ref,
             resources.registry.fetch(ref),
+            known=known,
             details=_details(resources.registry, ref),
             say=context.log.info,
         )
@@ -66,11 +70,12 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
             allow_retries=False,
         ) from error
     return dg.MaterializeResult(
-        data_version=dg.DataVersion(ref.digest),
+        data_version=dg.DataVersion(f"{ref.digest} {known.stem if known else ''}".strip()),
         metadata={
             "url": dg.MetadataValue.url(resources.serve.url),
             "model_version": ref.version,
             "model_digest": ref.digest,
+            "catalogue_version": known.stem if known else "none",
             "changed": outcome.changed,
         },
         check_results=[

@@ -18,7 +18,8 @@ import yaml
 
 from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
 from exo_assets.scoring.contracts import JUDGEMENT
-from exo_assets.scoring.score import Scorer, judge
+from exo_assets.scoring.known import NOTHING, Known
+from exo_assets.scoring.score import JOINED, STATED_COUNT, Scorer, prepare
 
 Request = dict[str, Any]
 
@@ -37,10 +38,11 @@ def golden_signals() -> list[Request]:
 def choose(signals: pl.DataFrame) -> list[Request]:
     """PER_DISPOSITION signals of each disposition, spread over the table, as requests.
 
-    Of each disposition the first keep everything, two come without pipeline diagnostics, one is passed off as seen by
-    each other mission: every branch of the model answers. `signals` has the columns of `core_signals`.
+    Of each disposition the first keep everything, two come without pipeline diagnostics and without their name (the
+    catalogue would complete them), one is passed off as seen by each other mission: every branch of the model answers.
+    `signals` has the columns of `core_signals`.
     """
-    counts = signals.group_by("mission_star_id").agg(pl.len().alias("n_signals_on_star"))
+    counts = signals.group_by("mission_star_id").agg(pl.len().alias(STATED_COUNT))
     named = signals.join(counts, on="mission_star_id", how="left").sort("signal_id")
     chosen: list[Request] = []
     for disposition in ("CONFIRMED", "CANDIDATE", "FALSE POSITIVE"):
@@ -51,23 +53,23 @@ def choose(signals: pl.DataFrame) -> list[Request]:
             hidden = DIAGNOSTIC_COLUMNS if left <= 4 else ()
             mission = MISSIONS[left] if left < len(MISSIONS) else "kepler"
             values = {c: row[c] for c in MEASURED_COLUMNS if row[c] is not None and c not in hidden}
-            head = {"signal_id": row["signal_id"], "mission": mission, "n_signals_on_star": row["n_signals_on_star"]}
-            chosen.append({**head, **values})
+            name = {} if hidden else {"signal_id": row["signal_id"]}
+            chosen.append({**name, "mission": mission, STATED_COUNT: row[STATED_COUNT], **values})
     return chosen
 
 
-def expected_answers(vetter: Scorer, requests: Sequence[Request]) -> list[dict[str, Any]]:
-    """What `vetter` says of each request, judged here."""
-    stars = [str(number) for number in range(len(requests))]
+def expected_answers(vetter: Scorer, requests: Sequence[Request], known: Known = NOTHING) -> list[dict[str, Any]]:
+    """What `vetter` says of each request, judged here beside what the catalogue knows."""
     frame = pl.DataFrame(
         {
-            "mission_star_id": stars,
             "mission": [r["mission"] for r in requests],
+            **{n: pl.Series([r.get(n) for r in requests], dtype=pl.String) for n in ("signal_id", "mission_star_id")},
+            STATED_COUNT: pl.Series([r.get(STATED_COUNT) for r in requests], dtype=pl.Int64),
             **{c: pl.Series([r.get(c) for r in requests], dtype=pl.Float64) for c in MEASURED_COLUMNS},
         }
     )
-    counts = pl.DataFrame({"mission_star_id": stars, "n_signals": [r.get("n_signals_on_star") or 1 for r in requests]})
-    return judge(frame, vetter, counts).select(JUDGEMENT).to_dicts()
+    prepared = prepare(frame, vetter, known=known, apart=True)
+    return prepared.judged(vetter.score_features(prepared.features)).select(*JUDGEMENT, *JOINED).to_dicts()
 
 
 def differences(
@@ -78,7 +80,7 @@ def differences(
         return [f"{len(given)} answers instead of {len(expected)}"]
     found = []
     for number, (wanted, answer) in enumerate(zip(expected, given, strict=True)):
-        for name in JUDGEMENT:
+        for name in (*JUDGEMENT, *JOINED):
             if name not in answer:
                 found.append(f"signal {number}: {name} is missing")
             elif not _same(wanted[name], answer[name], tolerance):

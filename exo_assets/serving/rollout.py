@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import polars as pl
+
+from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.serving.golden import differences, expected_answers, golden_signals
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter import Vetter
@@ -29,15 +32,25 @@ class GoodModel(Protocol):
     def path(self) -> Path:
         """The folder of its files."""
 
+    @property
+    def known(self) -> Path | None:
+        """The file of what the catalogue knew."""
+
 
 class Endpoint(Protocol):
     """The part of `exo_resources.serve_client.ServeClient` that a roll-out uses; its errors are RuntimeErrors."""
 
-    def serves(self, ref: ModelRef) -> bool:
-        """Whether the endpoint is healthy and answers with this model and the code at hand."""
+    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
+        """Whether the endpoint is healthy and answers with this model, this catalogue and the code at hand."""
 
     def deploy(
-        self, ref: ModelRef, path: Path, *, details: Mapping[str, Any] | None = None, progress: Say = ...
+        self,
+        ref: ModelRef,
+        path: Path,
+        *,
+        known: Path | None = None,
+        details: Mapping[str, Any] | None = None,
+        progress: Say = ...,
     ) -> None:
         """Put a model on the endpoint and wait until it answers."""
 
@@ -47,7 +60,7 @@ class Endpoint(Protocol):
     def last_good(self) -> GoodModel | None:
         """The model to return to."""
 
-    def mark_good(self, ref: ModelRef, path: Path) -> None:
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
         """Remember the model to return to."""
 
     def stop(self) -> bool:
@@ -76,42 +89,58 @@ def roll_out(
     ref: ModelRef,
     path: Path,
     *,
+    known: Path | None = None,
     details: Mapping[str, Any] | None = None,
     say: Say = lambda _: None,
 ) -> Outcome:
-    """Make the endpoint answer with `ref`, whose files are in `path`; nothing is touched when it does already.
+    """Make the endpoint answer with `ref`, whose files are in `path`, and with what the catalogue knows by the file
+    `known`; nothing is touched when it does already.
 
     When the endpoint does not get healthy, or a golden answer is not what the model itself says, the last good model is
     put back and verified, and RolloutError is raised. Without one the endpoint is stopped rather than left wrong.
     """
-    vetter = Vetter.load(path)
-    if endpoint.serves(ref):
-        wrong = _wrong_answers(endpoint, vetter)
+    proof = _Proof.of(path, known)
+    if endpoint.serves(ref, known):
+        wrong = proof.wrong(endpoint)
         if not wrong:
-            endpoint.mark_good(ref, path)
-            return Outcome(ref, changed=False, answers=len(golden_signals()))
+            endpoint.mark_good(ref, path, known)
+            return Outcome(ref, changed=False, answers=len(proof.expected))
         say(f"the endpoint answers wrongly although it has {ref}: deploying it again ({wrong[0]})")
     before = endpoint.last_good()
     try:
-        endpoint.deploy(ref, path, details=details, progress=say)
-        _prove(endpoint, vetter)
+        endpoint.deploy(ref, path, known=known, details=details, progress=say)
+        proof.prove(endpoint)
     except RuntimeError as error:
         restored, aftermath = _put_back(endpoint, before, ref, say)
         raise RolloutError(ref, str(error), restored, aftermath) from error
-    endpoint.mark_good(ref, path)
-    return Outcome(ref, changed=True, answers=len(golden_signals()))
+    endpoint.mark_good(ref, path, known)
+    return Outcome(ref, changed=True, answers=len(proof.expected))
 
 
-def _wrong_answers(endpoint: Endpoint, vetter: Vetter) -> list[str]:
-    requests = golden_signals()
-    return differences(expected_answers(vetter, requests), endpoint.predict(requests))
+@dataclass(frozen=True)
+class _Proof:
+    """The golden requests, and what must be answered to them."""
 
+    requests: list[dict[str, Any]]
+    expected: list[dict[str, Any]]
 
-def _prove(endpoint: Endpoint, vetter: Vetter) -> None:
-    wrong = _wrong_answers(endpoint, vetter)
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise RuntimeError(f"golden answers differ: {'; '.join(wrong[:SHOWN])}{more}")
+    @classmethod
+    def of(cls, path: Path, known: Path | None) -> _Proof:
+        """By the model in `path` and what the catalogue knows by the file `known`."""
+        requests = golden_signals()
+        catalogue = Known(pl.read_parquet(known)) if known else NOTHING
+        return cls(requests, expected_answers(Vetter.load(path), requests, catalogue))
+
+    def wrong(self, endpoint: Endpoint) -> list[str]:
+        """What the endpoint answers otherwise, in words."""
+        return differences(self.expected, endpoint.predict(self.requests))
+
+    def prove(self, endpoint: Endpoint) -> None:
+        """RuntimeError when the endpoint answers otherwise."""
+        wrong = self.wrong(endpoint)
+        if wrong:
+            more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+            raise RuntimeError(f"golden answers differ: {'; '.join(wrong[:SHOWN])}{more}")
 
 
 def _put_back(endpoint: Endpoint, before: GoodModel | None, failed: ModelRef, say: Say) -> tuple[ModelRef | None, str]:
@@ -121,8 +150,8 @@ def _put_back(endpoint: Endpoint, before: GoodModel | None, failed: ModelRef, sa
         return None, "There is no other model that proved good: the endpoint was stopped"
     say(f"putting {before.ref} back")
     try:
-        endpoint.deploy(before.ref, before.path, progress=say)
-        _prove(endpoint, Vetter.load(before.path))
+        endpoint.deploy(before.ref, before.path, known=before.known, progress=say)
+        _Proof.of(before.path, before.known).prove(endpoint)
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         endpoint.stop()
         return None, f"{before.ref} could not be put back either ({error}): the endpoint was stopped"

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from deployments.cli import score as score_command
 from deployments.cli.main import app
 from exo_assets.scoring.contracts import JUDGEMENT, REASONS
+from exo_assets.scoring.score import JOINED
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
 from exo_resources.releases import ReleaseStore, ReleaseTable
@@ -191,6 +192,7 @@ def test_score_keeps_columns_and_rows_and_adds_the_judgement(catalogue: Path, tm
     assert scored.columns == [
         *("kepoi_name", "koi_disposition", "koi_period", "koi_depth", "remark"),
         *JUDGEMENT,
+        *JOINED,
         *("model_version", "problems"),
     ]
     assert scored["kepoi_name"].to_list() == ["K00752.01", "K00753.01"] and scored["remark"][0] == "first, and best"

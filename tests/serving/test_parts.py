@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from live_endpoint import Model
 from seeing_vetter import WEIGHT, seeing_vetter
@@ -22,6 +23,8 @@ from deployments.serve.request import parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS
 from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.known import NOTHING, Known
+from exo_assets.scoring.score import JOINED
 from exo_assets.serving.golden import choose, differences, expected_answers, golden_signals
 from exo_assets.serving.rollout import RolloutError, roll_out
 from exo_assets.training.model_ref import ModelRef
@@ -238,40 +241,42 @@ class _Endpoint:
     """An endpoint in memory; `wrong` are models that answer wrongly, `sick` ones that never get healthy."""
 
     def __init__(self, wrong: Sequence[str] = (), sick: Sequence[str] = ()) -> None:
-        self.wrong, self.sick = wrong, sick
+        self.wrong, self.sick, self.forgetful = wrong, sick, False
         self.model: Deployed | None = None
         self.good: Deployed | None = None
         self.log: list[str] = []
 
-    def serves(self, ref: ModelRef) -> bool:
-        return self.model is not None and self.model.ref == ref
+    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
+        return self.model is not None and (self.model.ref, self.model.known) == (ref, known)
 
     def deploy(
         self,
         ref: ModelRef,
         path: Path,
         *,
+        known: Path | None = None,
         details: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] = print,
     ) -> None:
         self.log.append(f"deploy {ref.version}")
         if ref.version in self.sick:
             raise ServeError("not healthy")
-        self.model = Deployed(ref, path)
+        self.model = Deployed(ref, path, known)
 
     def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         assert self.model is not None
         from exo_assets.training.vetter import Vetter
 
-        answers = expected_answers(Vetter.load(self.model.path), [dict(s) for s in signals])
+        known = Known(pl.read_parquet(self.model.known)) if self.model.known and not self.forgetful else NOTHING
+        answers = expected_answers(Vetter.load(self.model.path), [dict(s) for s in signals], known)
         off = 1e-3 if self.model.ref.version in self.wrong else 0.0
         return [{**a, "probability_planet": a["probability_planet"] + off} for a in answers]
 
     def last_good(self) -> Deployed | None:
         return self.good
 
-    def mark_good(self, ref: ModelRef, path: Path) -> None:
-        self.good = Deployed(ref, path)
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
+        self.good = Deployed(ref, path, known)
 
     def stop(self) -> bool:
         self.log.append("stop")
@@ -323,6 +328,20 @@ def test_an_endpoint_that_answers_wrongly_is_deployed_again(first: Model) -> Non
     assert endpoint.log == ["deploy 1", "deploy 1", "stop"]
 
 
+def test_another_catalogue_is_deployed_and_an_endpoint_that_does_not_join_with_it_is_found_out(
+    first: Model, tmp_path: Path
+) -> None:
+    endpoint = _Endpoint()
+    assert roll_out(endpoint, first.ref, first.path).changed
+    known = tmp_path / "known.parquet"
+    Known.of(koi_signals()).signals.write_parquet(known)
+    assert roll_out(endpoint, first.ref, first.path, known=known).changed
+    assert endpoint.log == ["deploy 1", "deploy 1"] and endpoint.good == Deployed(first.ref, first.path, known)
+    endpoint.forgetful = True
+    with pytest.raises(RolloutError, match="known_as"):
+        roll_out(endpoint, first.ref, first.path, known=known)
+
+
 def test_a_broken_model_is_refused_before_the_endpoint_is_touched(first: Model, tmp_path: Path) -> None:
     endpoint = _Endpoint()
     with pytest.raises(FileNotFoundError):
@@ -368,4 +387,4 @@ def test_a_stale_state_file_harms_nobody(tmp_path: Path, content: str) -> None:
 
 
 def test_answers_have_the_names_of_the_tables() -> None:
-    assert set(JUDGEMENT) <= set(expected_answers(tiny_vetter(), golden_signals())[0])
+    assert {*JUDGEMENT, *JOINED} == set(expected_answers(tiny_vetter(), golden_signals())[0])

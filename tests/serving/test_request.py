@@ -20,7 +20,7 @@ GOOD: dict[str, Any] = {"mission": "kepler", "period_days": 3.0, "depth_ppm": 50
 def test_fields_are_the_contract() -> None:
     assert set(Signal.model_fields) == {
         *(*MEASURED_COLUMNS, *CURVE_NAMES, VIEWS),
-        *("mission", "signal_id", "n_signals_on_star"),
+        *("mission", "signal_id", "mission_star_id", "kepid", "n_signals_on_star"),
     }
     values = parse_signal(json.dumps(GOOD).encode())
     assert values["period_days"] == 3.0 and values["depth_ppm"] == 500 and values["radius_earth"] is None
@@ -64,6 +64,10 @@ def test_the_lower_end_of_each_range_is_the_contract(name: str) -> None:
         (b'{"mission":"tess","ra_deg":3,"period_err_days":1}', "(body)", "no measured quantity"),
         (b'{"mission":"tess","snr":3,"n_signals_on_star":0}', "n_signals_on_star", "greater than or equal to 1"),
         (b'{"mission":"tess","snr":3,"n_signals_on_star":1.5}', "n_signals_on_star", "integer"),
+        (b'{"mission":"tess","snr":3,"kepid":7}', "kepid", "mission is 'tess'"),
+        (b'{"mission":"kepler","snr":3,"kepid":7,"mission_star_id":"KIC 8"}', "kepid", "'KIC 8'.*give one of them"),
+        (b'{"mission":"kepler","snr":3,"kepid":"7"}', "kepid", "integer"),
+        (b'{"mission":"kepler","snr":3,"mission_star_id":7}', "mission_star_id", "string"),
         (b'{"mission":"tess","snr":3,"lc_shape_v":1.5}', "lc_shape_v", "at least 0 and at most 1"),
         (b'{"mission":"tess","snr":3,"lc_shape_v":"V"}', "lc_shape_v", "number"),
         (b'{"mission":"tess","lc_shape_v":0.5}', "(body)", "no measured quantity"),

@@ -1,0 +1,240 @@
+"""What the catalogue knows beside a row: which signal it is, the other signals of its star, what completes it.
+
+Belongs here: the join that every door makes (`exo score`, the endpoint), as a pure function of rows and the catalogue.
+Does not belong here: where the catalogue is read from (`exo_resources.known_signals`), or judging (`score.py`).
+
+A row is a signal of the catalogue when it names it, and its star if it names one; or when it names its star and has the
+period of one of the star's signals. What the release knows of that signal then counts for the row too: of a KOI what
+the DR25 table supplies (`harmonise.DR25_SUPPLIES`), of any signal what was measured in its light curve. Values of the
+row always win, and nothing is taken where the periods differ: the two then describe different signals.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from exo_assets.catalogs.harmonise import DR25_SUPPLIES, SAME_PERIOD
+from exo_assets.features.from_light_curves import CURVE_NAMES, with_diagnostics
+from exo_assets.features.seen_views import VIEWS
+from exo_assets.scoring.measured import TELLING
+
+DR25, LIGHT_CURVE = "DR25", "light curve"
+"""What a row can be completed from, as `completed_from` names it."""
+
+IDENTITY = ("signal_id", "mission", "mission_star_id", "planet_name", "epic_id")
+_FAMILY = ("period_days", "depth_ppm")
+"""What a signal is judged by beside the others of its star: their periods and depths."""
+
+KNOWN = (*IDENTITY, *_FAMILY, *DR25_SUPPLIES, *CURVE_NAMES)
+"""Columns of what is known, and VIEWS where there are some."""
+
+_PLANET = re.compile(r".+ [a-z]")
+NAMELESS = "it names no star and no signal of the catalogue: judged alone"
+
+
+@dataclass(frozen=True)
+class Known:
+    """The catalogue's signals: `signals` has the columns KNOWN, and VIEWS or not; a name stands once."""
+
+    signals: pl.DataFrame
+
+    @classmethod
+    def of(cls, core_signals: pl.DataFrame, diagnostics: pl.DataFrame | None = None) -> Known:
+        """What `core_signals` and rows of `feat_signal_diagnostics` say."""
+        if diagnostics is None:
+            signals = core_signals.with_columns(pl.lit(None, pl.Float64).alias(name) for name in CURVE_NAMES)
+        else:
+            signals = with_diagnostics(core_signals, diagnostics)
+        # A signal of which nothing is measured is not judged, nor does it count for others.
+        measured = pl.any_horizontal(pl.col(name).is_not_null() for name in TELLING)
+        return cls(signals.filter(measured).select(KNOWN).sort("signal_id"))
+
+    def about(self, rows: pl.DataFrame) -> Known:
+        """What is known of the stars and signals that `rows` name (columns as for `places`)."""
+        wanted = sorted({at for found in self.places(rows) for at in self._on_star.get(found.star_key, ())})
+        return Known(self.signals[wanted])
+
+    def places(self, rows: pl.DataFrame) -> list[Place]:
+        """Of each row [mission, signal_id, mission_star_id, period_days] its star, and which signal it is."""
+        named = rows.select("mission", "signal_id", "mission_star_id", "period_days")
+        return [self._place(*row) for row in named.iter_rows()]
+
+    def of_stars(self, stars: set[tuple[str, str]]) -> pl.DataFrame:
+        """The known signals of stars (mission, name): `signal_id`, `mission`, `mission_star_id`, period and depth."""
+        at = [place for star in sorted(stars) for place in self._on_star.get(star, ())]
+        return self.signals[at].select("signal_id", "mission", "mission_star_id", *_FAMILY)
+
+    def _place(self, mission: str, name: str | None, star: str | None, period: float | None) -> Place:
+        host = self._stars.get((mission, star)) if star else None
+        at = self._named.get((mission, name)) if name else None
+        if at is not None and star is None:
+            host = self._hosts[at]
+        if at is None or self._hosts[at] != host:
+            at = self._near(mission, host, period)
+        if at is not None:
+            own, theirs = period, self._periods[at]
+            same = own == theirs or bool(own and theirs and abs(own / theirs - 1) < SAME_PERIOD)
+            return Place(mission, host, at, self._names[at], same, theirs)
+        return Place(mission, host, why=_why(star, host, len(self._on_star.get((mission, host or ""), ()))))
+
+    def _near(self, mission: str, host: str | None, period: float | None) -> int | None:
+        """The signal of the star that has this period."""
+        if host is None or not period:
+            return None
+        apart = [(abs(period / known - 1), at) for at in self._on_star[mission, host] if (known := self._periods[at])]
+        nearest = min(apart, default=(1.0, 0))
+        return nearest[1] if nearest[0] < SAME_PERIOD else None
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return self.signals["signal_id"].to_list()
+
+    @cached_property
+    def _hosts(self) -> list[str]:
+        return self.signals["mission_star_id"].to_list()
+
+    @cached_property
+    def _periods(self) -> list[float | None]:
+        return self.signals["period_days"].to_list()
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], int]:
+        """Where each signal stands, by mission and name: the catalogue's, or that of the planet."""
+        found: dict[tuple[str, str], int] = {}
+        for column in ("planet_name", "signal_id"):
+            names = self.signals.select("mission", column).iter_rows()
+            found |= {(mission, name): at for at, (mission, name) in enumerate(names) if name is not None}
+        return found
+
+    @cached_property
+    def _stars(self) -> dict[tuple[str, str], str]:
+        """The catalogue's name of each star, by mission and any name that it goes by."""
+        hosts = self.signals.select("mission", "mission_star_id", "epic_id", "planet_name").iter_rows()
+        named = {(m, alias): host for m, host, *others in hosts for alias in _aliases(*others)}
+        return named | {key: key[1] for key in self._on_star}
+
+    @cached_property
+    def _on_star(self) -> dict[tuple[str, str], list[int]]:
+        found: dict[tuple[str, str], list[int]] = {}
+        for at, key in enumerate(self.signals.select("mission", "mission_star_id").iter_rows()):
+            found.setdefault(key, []).append(at)
+        return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row belongs in the catalogue. `at`: which signal it is, None when it is none, and then `why`; `same`: its
+    period is that of the catalogue."""
+
+    mission: str
+    star: str | None
+    at: int | None = None
+    name: str | None = None
+    same: bool = False
+    period: float | None = None
+    why: str | None = None
+
+    @property
+    def star_key(self) -> tuple[str, str]:
+        """Mission and name of its star."""
+        return self.mission, self.star or ""
+
+    @property
+    def remark(self) -> str | None:
+        """What is to be told of a signal whose period is another than the catalogue's."""
+        if self.at is None or self.same or self.period is None:
+            return None
+        return f"{self.name} has a period of {self.period:.6g} d in the catalogue: nothing is taken from there"
+
+
+NOTHING = Known(pl.DataFrame(schema={name: pl.String if name in IDENTITY else pl.Float64 for name in KNOWN}))
+"""A catalogue without signals."""
+
+
+def placed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """`rows` [row, signal_id, mission, mission_star_id, unusable, what is measured], as the catalogue knows them.
+
+    Signal and star go by the catalogue's names where it has them, and what it knows of the signal fills what the row
+    lacks. Added: `known_as`, `unknown_because`, `completed_from` and `remark`.
+    """
+    places = known.places(rows.with_columns(period_days=_or_null("period_days", rows.columns)))
+    frame = rows.with_columns(
+        signal_id=pl.coalesce(_texts([p.name for p in places]), "signal_id"),
+        mission_star_id=pl.coalesce(_texts([p.star for p in places]), "mission_star_id"),
+        known_as=_texts([p.name for p in places]),
+        unknown_because=pl.when(pl.col("unusable").is_null()).then(_texts([p.why for p in places])),
+        remark=_texts([p.remark for p in places]),
+    )
+    return _completed(frame, known, {n: p.at for n, p in enumerate(places) if p.at is not None and p.same})
+
+
+def family(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
+    """The catalogue's signals on the stars of `placed` rows, in the columns of `rows` that they have."""
+    stars = set(rows.filter(pl.col("mission_star_id").is_not_null()).select("mission", "mission_star_id").iter_rows())
+    found = known.of_stars(stars)
+    return found.select(name for name in found.columns if name in rows.columns)
+
+
+def _completed(rows: pl.DataFrame, known: Known, places: dict[int, int]) -> pl.DataFrame:
+    """`rows` with `completed_from`; `places`: by number of the row which known signal completes it."""
+    if not places:
+        return rows.with_columns(completed_from=pl.lit(None, pl.String))
+    have = {VIEWS} & set(known.signals.columns)
+    beside = known.signals[list(places.values())].select("mission", *DR25_SUPPLIES, *CURVE_NAMES, *have)
+    beside = beside.with_columns(_at=pl.Series(list(places), dtype=pl.UInt32)).rename(
+        {name: f"_known_{name}" for name in beside.columns}
+    )
+    koi = pl.col("_known_mission") == "kepler"
+    curve = (*CURVE_NAMES, *have)
+    own = [pl.col(name).is_not_null() for name in (*CURVE_NAMES, VIEWS) if name in rows.columns]
+    bare = ~pl.any_horizontal(own) if own else pl.lit(True)
+    fills = dict.fromkeys(DR25_SUPPLIES, koi) | dict.fromkeys(curve, bare)
+    joined = rows.with_row_index("_at").join(beside, on="_at", how="left", maintain_order="left")
+    # All of a light curve or nothing: what was measured in two different ones is not mixed.
+    joined = joined.with_columns(
+        (fill & _or_null(name, rows.columns).is_null() & pl.col(f"_known_{name}").is_not_null())
+        .fill_null(False)
+        .alias(f"_fill_{name}")
+        for name, fill in fills.items()
+    )
+    taken = {DR25: DR25_SUPPLIES, LIGHT_CURVE: curve}
+    named = [
+        pl.when(pl.any_horizontal(f"_fill_{name}" for name in names)).then(pl.lit(source))
+        for source, names in taken.items()
+    ]
+    filled = [
+        pl.when(f"_fill_{name}").then(f"_known_{name}").otherwise(_or_null(name, rows.columns)).alias(name)
+        for name in fills
+    ]
+    text = pl.concat_str(named, separator=", ", ignore_nulls=True)
+    joined = joined.with_columns(*filled, completed_from=pl.when(text != "").then(text))
+    return joined.select(pl.exclude(r"^_.*$"))
+
+
+def _or_null(name: str, columns: list[str]) -> pl.Expr:
+    return pl.col(name) if name in columns else pl.lit(None)
+
+
+def _texts(values: list[str | None]) -> pl.Series:
+    return pl.Series(values, dtype=pl.String)
+
+
+def _aliases(epic: int | None, planet: str | None) -> Iterator[str]:
+    """Other names of a star: its EPIC number, and what its planet is named after."""
+    if epic is not None:
+        yield f"EPIC {epic}"
+    if planet is not None and _PLANET.fullmatch(planet):
+        yield planet[:-2]
+
+
+def _why(star: str | None, host: str | None, signals: int) -> str:
+    if star is None:
+        return NAMELESS
+    if host is None:
+        return f"the catalogue has no signals of {star}"
+    return f"the catalogue knows {signals} signals of {host}, none of this name or period"

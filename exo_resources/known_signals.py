@@ -1,0 +1,64 @@
+"""What the catalogue knows of its signals, read from the lake: for the command line, and as a file for the endpoint.
+
+Belongs here: which tables are read, and the file. Does not belong here: what a row is completed from
+(`exo_assets.scoring.known`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import polars as pl
+
+from exo_assets.scoring.known import KNOWN, NOTHING, Known
+from exo_resources.lake import Lake
+from exo_resources.signal_views import SignalViews
+
+SIGNALS, DIAGNOSTICS, VIEWS = "core_signals", "feat_signal_diagnostics", "feat_view_index"
+FILES_KEPT = 3
+"""Files that stay beside the newest: one that an endpoint may still have, or go back to."""
+
+
+class KnownSignals:
+    """The catalogue of one lake. A table that is not there yet says nothing."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake, self._views = lake, SignalViews(lake)
+
+    def version(self) -> str:
+        """A digest of all that is read: another version, and something may be known differently."""
+        versions = [self._lake.version(table) for table in (SIGNALS, DIAGNOSTICS, VIEWS)]
+        parts = [*(version.digest if version else "absent" for version in versions), *KNOWN]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+    def read(self, about: pl.DataFrame | None = None) -> Known:
+        """All that is known, with views; or only what is known of the stars and signals that `about` names."""
+        signals = self._table(SIGNALS)
+        if signals is None:
+            return NOTHING
+        known = Known.of(signals, self._table(DIAGNOSTICS))
+        if about is not None:
+            known = known.about(about)
+        index = self._table(VIEWS)
+        return known if index is None else Known(self._views.beside(known.signals, index))
+
+    def put(self, folder: Path) -> Path | None:
+        """The file of this version in `folder`, written when it is not there; None before there is a catalogue."""
+        if self._lake.version(SIGNALS) is None:
+            return None
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{self.version()}.parquet"
+        if not file.exists():
+            temporary = file.with_suffix(f".{os.getpid()}.tmp")
+            self.read().signals.write_parquet(temporary)
+            temporary.replace(file)
+        file.touch()
+        newest = sorted(folder.glob("*.parquet"), key=lambda one: one.stat().st_mtime, reverse=True)
+        for old in newest[1 + FILES_KEPT :]:
+            old.unlink(missing_ok=True)
+        return file
+
+    def _table(self, name: str) -> pl.DataFrame | None:
+        return self._lake.read(name) if self._lake.version(name) else None

@@ -1,0 +1,275 @@
+"""One answer whichever door: the release, `exo score`, the endpoint's tables and its single signals.
+
+The catalogue here is the shipped DR25 KOI table twice: in full, and cut to the columns that the cumulative table has.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from seeing_vetter import seeing_vetter
+from tiny_vetter import koi_table
+
+from deployments.serve.answers import judge_requests, judge_table
+from deployments.serve.model import Loaded, Pin, load
+from deployments.serve.request import parse_signal
+from exo_assets.catalogs.harmonise import DR25_SUPPLIES, harmonise_koi
+from exo_assets.catalogs.layouts import LAYOUTS
+from exo_assets.catalogs.signals import accepted, harmonised_signals
+from exo_assets.features.from_light_curves import CURVE_NAMES, with_diagnostics
+from exo_assets.features.seen_views import VIEW_BINS
+from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
+from exo_assets.features.view_arrays import array_key, npy_bytes
+from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.files import file_signals, with_judgement
+from exo_assets.scoring.known import DR25, LIGHT_CURVE, NAMELESS
+from exo_assets.scoring.measured import MEASURED, TELLING
+from exo_assets.scoring.read_file import read_catalogue_bytes
+from exo_assets.scoring.score import JOINED, prepare
+from exo_assets.training.model_ref import MODEL_NAME, ModelRef
+from exo_resources.known_signals import KnownSignals
+from exo_resources.lake import Lake
+from exo_resources.signal_views import SignalViews
+from tests.features.synthetic import diagnostics_of
+
+NUMBERS = [name for name in JUDGEMENT if name.startswith(("probability", "disposition"))]
+TOLERANCE = 1e-6
+"""The network answers in single precision: its last digits depend on how many signals are judged together."""
+TOI = {
+    **{"tid": "50365310", "pl_tranmid": "2459229.63", "pl_trandurh": "2.0", "st_teff": "6100", "st_rad": "1.2"},
+    **{"ra": "112.35", "dec": "-12.69", "tfopwg_disp": "PC"},
+}
+
+
+def _cumulative(dr25: pl.DataFrame) -> pl.DataFrame:
+    """The table without what only DR25 supplies."""
+    only = {s for q in LAYOUTS["koi"].quantities if q.column in DR25_SUPPLIES for s in q.sources}
+    return dr25.drop(name for name in dr25.columns if name in only)
+
+
+def _toi() -> pl.DataFrame:
+    """Three signals of one star, the last with one transit alone."""
+    rows = [("1000.01", "2.171", "656"), ("1000.02", "7.3", "900"), ("1000.03", None, "4000")]
+    return pl.DataFrame([{"toi": n, "pl_orbper": p, "pl_trandep": d, **TOI} for n, p, d in rows])
+
+
+@dataclass(frozen=True)
+class World:
+    """A catalogue, its release, and the doors to it."""
+
+    lake: Lake
+    release: pl.DataFrame
+    loaded: Loaded
+    raw: pl.DataFrame
+
+    def cli(self, raw: pl.DataFrame) -> pl.DataFrame:
+        """As `exo score` does."""
+        read = read_catalogue_bytes(raw.write_csv().encode(), "mine.csv")
+        signals = file_signals(read)
+        return with_judgement(read, signals, self.loaded.vetter, KnownSignals(self.lake).read(signals))
+
+    def table(self, raw: pl.DataFrame) -> bytes:
+        """As /v1/predict_batch does."""
+        return judge_table(raw.write_csv().encode(), "mine.csv", self.loaded)
+
+    def one(self, request: dict[str, Any]) -> dict[str, Any]:
+        """As /v1/predict does."""
+        (reply,) = judge_requests([parse_signal(json.dumps(request).encode())], self.loaded)
+        return reply
+
+    def requests(self, raw: pl.DataFrame) -> list[dict[str, Any] | None]:
+        """The rows as requests; None for one of which nothing is measured."""
+        return [_request(row) for row in file_signals(raw).iter_rows(named=True)]
+
+
+def _request(row: dict[str, Any]) -> dict[str, Any] | None:
+    known = {n: row[n] for n in ("signal_id", "mission_star_id", *MEASURED) if row[n] is not None}
+    return {"mission": row["mission"], **known} if any(name in known for name in TELLING) else None
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    dr25 = koi_table()[:600]
+    raw = _cumulative(dr25)
+    none = pl.DataFrame()
+    signals = accepted(harmonised_signals(raw, dr25, _toi(), none))
+    kois = signals.filter(pl.col("mission") == "kepler")
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    diagnostics = diagnostics_of(kois, share=0.5, telling=3.0)
+    index = kois.gather_every(3).select("signal_id", "star_id", "mission").with_row_index("row")
+    rng = np.random.default_rng(5)
+    for name, bins in VIEW_BINS.items():
+        views = rng.normal(0, 0.4, (index.height, bins)).astype(np.float32)
+        lake.put(array_key("d", name), npy_bytes(views))
+    lake.write("core_signals", signals)
+    lake.write("feat_signal_diagnostics", FEAT_SIGNAL_DIAGNOSTICS.conform(diagnostics))
+    lake.write("feat_view_index", FEAT_VIEW_INDEX.conform(index.with_columns(digest=pl.lit("d"))))
+    vetter, folder = seeing_vetter(), tmp_path_factory.mktemp("model")
+    vetter.save(folder)
+    known = KnownSignals(lake).put(tmp_path_factory.mktemp("known"))
+    assert known is not None
+    loaded = load(Pin(ModelRef(MODEL_NAME, "1", "r", vetter.digest), folder, "d", {}, known))
+    # As the asset out_scores_all judges them.
+    whole = with_diagnostics(lake.read("core_signals"), lake.read("feat_signal_diagnostics")).sort("signal_id")
+    ready = prepare(SignalViews(lake).beside(whole, lake.read("feat_view_index")), vetter)
+    judged = ready.judged(vetter.score_features(ready.features))
+    counted = judged["n_signals_known"].drop_nulls()
+    assert counted.to_list() == ready.features["n_signals"].to_list() and counted.max() > 2  # type: ignore[operator]
+    return World(lake, whole.select("signal_id").hstack(judged), loaded, raw)
+
+
+def _close(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    numbers = [(a[name], b[name]) for name in NUMBERS]
+    return all(
+        (x is None and y is None) or (x is not None and y is not None and math.isclose(x, y, abs_tol=TOLERANCE))
+        for x, y in numbers
+    ) and (a["verdict"], a["prediction_set"]) == (b["verdict"], b["prediction_set"])
+
+
+def test_the_release_s_rows_are_answered_alike_at_every_door(world: World) -> None:
+    for raw, released in ((world.raw, "K"), (_toi(), "TOI")):
+        by_file = world.cli(raw)
+        assert by_file.write_csv().encode() == world.table(raw)
+        release = world.release.filter(pl.col("signal_id").str.starts_with(released))
+        by_name = by_file.with_columns(signal_id=file_signals(raw)["signal_id"])
+        named = by_name.join(release, on="signal_id", suffix="_r")
+        assert named.height == release.height
+        gap = named.select(pl.max_horizontal((pl.col(n) - pl.col(f"{n}_r")).abs().max() for n in NUMBERS)).item()
+        assert gap < TOLERANCE
+        assert (named["n_signals_known"] == named["n_signals_known_r"]).all()
+        assert (named["known_as"] == named["signal_id"]).all()
+    kois = world.cli(world.raw)
+    assert kois["completed_from"].value_counts().height == 3  # nothing, DR25, or a light curve too
+    alone = world.cli(world.raw.drop("kepid").with_columns(kepoi_name=pl.lit("mine")))
+    assert set(alone["unknown_because"]) == {NAMELESS} and set(alone["n_signals_known"]) == {1}
+    flips = (alone["verdict"] != kois["verdict"]).sum()
+    assert flips > 10, "the join moves nothing: the test proves nothing"
+
+
+@st.composite
+def changed_rows(draw: st.DrawFn) -> list[tuple[int, dict[str, str | None]]]:
+    """Rows of the table by number, in any order and repeated, some with other values, names or without any."""
+    texts = st.one_of(
+        st.none(),
+        st.floats(1e-3, 1e5).map(repr),
+        st.sampled_from(["", "three", "-1", "1e400", "nan"]),
+    )
+    measured = st.sampled_from(["koi_period", "koi_duration", "koi_depth", "koi_prad", "koi_steff", "koi_impact"])
+    names = st.sampled_from([None, "K99999.01", "mine", "K00001.01"])
+    values = st.dictionaries(measured, texts, max_size=3)
+    named = st.fixed_dictionaries({}, optional={"kepoi_name": names})
+    change = st.one_of(st.just({}), st.tuples(values, named).map(lambda both: {**both[0], **both[1]}))
+    return draw(st.lists(st.tuples(st.integers(0, 599), change), min_size=1, max_size=12))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=changed_rows())
+def test_any_rows_are_answered_alike_at_every_door(world: World, rows: list[tuple[int, dict[str, str | None]]]) -> None:
+    raw = pl.concat([world.raw[at].with_columns(**{n: pl.lit(v, pl.String) for n, v in c.items()}) for at, c in rows])
+    by_file = world.cli(raw)
+    assert by_file.write_csv().encode() == world.table(raw)
+    asked: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for said, request in zip(by_file.iter_rows(named=True), world.requests(raw), strict=True):
+        if request is None:
+            assert said["probability_planet"] is None
+        elif (valid := _valid(request)) is not None:
+            asked.append((said, parse_signal(json.dumps(valid).encode())))
+    replies = judge_requests([request for _, request in asked], world.loaded)
+    for (said, _), reply in zip(asked, replies, strict=True):
+        if said["known_as"] is None and said["n_signals_known"] > reply["n_signals_known"]:
+            continue  # other rows of the file are on its star, and no signals of the catalogue either
+        assert _close(said, reply)
+        assert [said[name] for name in JOINED] == [reply[name] for name in JOINED]
+
+
+def _valid(request: dict[str, Any]) -> dict[str, Any] | None:
+    """The request without the values that no door uses: the endpoint refuses what a file's problems tell."""
+    frame = pl.DataFrame([request])
+    broken = {
+        name: frame.select(pl.any_horizontal(expr for _, expr in MEASURED[name].broken())).item()
+        for name in request
+        if name in MEASURED
+    }
+    kept = {name: value for name, value in request.items() if not broken.get(name)}
+    return kept if any(name in kept for name in TELLING) else None
+
+
+def test_what_a_row_has_is_never_replaced_and_another_period_takes_nothing(world: World) -> None:
+    full = world.cli(world.raw)
+    full = full.filter(completed_from=f"{DR25}, {LIGHT_CURVE}")
+    measured = full.join(world.lake.read("feat_signal_diagnostics"), left_on="kepoi_name", right_on="signal_id")
+    row = world.raw.filter(kepoi_name=measured["kepoi_name"][0])
+    name = row["kepoi_name"][0]
+    own = world.cli(row.with_columns(koi_max_mult_ev=pl.lit("7.5")))
+    assert own["completed_from"][0] == f"{DR25}, {LIGHT_CURVE}"
+    signals = file_signals(row.with_columns(koi_max_mult_ev=pl.lit("7.5")))
+    ready = prepare(signals, world.loaded.vetter, known=world.loaded.known).rows
+    dr25 = harmonise_koi(koi_table()[:600].filter(kepoi_name=name))
+    assert ready["mes"][0] == 7.5 and ready["ses"][0] == dr25["ses"][0] is not None
+    assert ready.select(CURVE_NAMES).row(0) != (None,) * len(CURVE_NAMES)
+    double = world.cli(row.with_columns((pl.col("koi_period").cast(pl.Float64) * 2).cast(pl.String)))
+    assert double["known_as"][0] == name and double["completed_from"][0] is None
+    assert f"{name} has a period of" in double["problems"][0]
+    request = world.requests(row)[0]
+    assert request is not None
+    reply = world.one({**request, "lc_shape_v": 0.25})
+    assert reply["completed_from"] == DR25, "measurements of two light curves are not mixed"
+
+
+def test_a_signal_is_found_by_any_name_of_it_or_of_its_star(world: World) -> None:
+    two = world.lake.read("core_signals").filter(pl.len().over("mission_star_id") == 2)
+    first = two.row(0, named=True)
+    values = {"mission": "kepler", "period_days": first["period_days"], "depth_ppm": first["depth_ppm"]}
+    name, star, number = first["signal_id"], first["mission_star_id"], first["kic_id"]
+    ways: list[dict[str, Any]] = [{"signal_id": name}, {"mission_star_id": star}, {"kepid": number}]
+    named = [world.one({**values, **way}) for way in ways]
+    assert {reply["known_as"] for reply in named} == {name}
+    assert {reply["n_signals_known"] for reply in named} == {2}
+    assert len({reply["probability_planet"] for reply in named}) == 1
+    other = world.one({**values, "period_days": first["period_days"] * 1.37, "mission_star_id": star})
+    assert other["known_as"] is None and other["n_signals_known"] == 3
+    assert other["unknown_because"] == f"the catalogue knows 2 signals of {star}, none of this name or period"
+    alone = world.one(values)
+    assert (alone["unknown_because"], alone["n_signals_known"]) == (NAMELESS, 1)
+    assert world.one({**values, "signal_id": name, "mission": "tess"})["known_as"] is None
+    stranger = world.one({**values, "mission_star_id": "KIC 1", "n_signals_on_star": 4})
+    assert stranger["unknown_because"] == "the catalogue has no signals of KIC 1" and stranger["n_signals_known"] == 4
+    mixed = world.one({**values, "signal_id": name, "mission_star_id": "KIC 1"})
+    assert mixed["known_as"] is None, "a name on another star is another signal"
+
+
+def test_requests_judged_together_are_no_companions(world: World) -> None:
+    star = world.lake.read("core_signals")["mission_star_id"][0]
+    asked = [
+        parse_signal(json.dumps({"mission": "kepler", "period_days": p, "mission_star_id": star}).encode())
+        for p in (0.77, 0.78, 0.79)
+    ]
+    together = judge_requests(asked, world.loaded)
+    assert [judge_requests([one], world.loaded)[0] for one in asked] == together
+
+
+def test_the_endpoint_s_file_is_what_the_lake_says(world: World, tmp_path: Path) -> None:
+    known = KnownSignals(world.lake)
+    file = known.put(tmp_path)
+    assert file is not None and file.stem == known.version()
+    written = file.stat().st_mtime_ns
+    assert known.put(tmp_path) == file and len(list(tmp_path.iterdir())) == 1
+    assert_frame_equal(pl.read_parquet(file), known.read().signals)
+    assert file.stat().st_mtime_ns >= written
+    signals = world.lake.read("core_signals")
+    other = Lake(str(tmp_path / "lake"))
+    assert KnownSignals(other).put(tmp_path) is None and KnownSignals(other).read().signals.is_empty()
+    for number in range(6):
+        other.write("core_signals", signals[number:])
+        newest = KnownSignals(other).put(tmp_path)
+    assert newest is not None and newest.exists() and len(list(tmp_path.glob("*.parquet"))) == 4
