@@ -29,6 +29,7 @@ from exo_assets.corpus import evaluation_checks as corpus_evaluation_checks
 from exo_assets.evaluation import assets as evaluation
 from exo_assets.evaluation import checks as evaluation_checks
 from exo_assets.events import assets as events
+from exo_assets.events import checks as event_checks
 from exo_assets.features import assets as features
 from exo_assets.features import simulated_assets
 from exo_assets.lightcurves import assets as lightcurves
@@ -71,6 +72,7 @@ CHECKS = (
     *corpus_checks.CHECKS,
     *corpus_evaluation_checks.CHECKS,
     *evaluation_checks.CHECKS,
+    *event_checks.CHECKS,
     *scoring_checks.CHECKS,
     *warehouse.CHECKS,
     *dossiers.CHECKS,

@@ -101,6 +101,11 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
 
+    def event_registry() -> object:
+        from exo_resources.registry import EVENTS, ModelRegistry
+
+        return ModelRegistry(settings.mlflow, settings.mlflow_artifacts, EVENTS)
+
     def releases() -> object:
         from exo_resources.releases import ReleaseStore
 
@@ -146,7 +151,8 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
         "embedder_training": _lazy(embedder_training, "Training of the embedding model on Ray Train"),
         "embedding_models": _lazy(embedding_models, "Embedding models: the one in use, and their files"),
-        "registry": _lazy(registry, "MLflow model registry"),
+        "registry": _lazy(registry, "MLflow model registry: vetters of signals"),
+        "event_registry": _lazy(event_registry, "MLflow model registry: vetters of events"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
         "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),

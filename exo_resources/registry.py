@@ -1,6 +1,6 @@
-"""The model registry: MLflow's runs, versions and the aliases `champion` and `previous`.
+"""The model registry: MLflow's runs, versions and the aliases `champion` and `previous`, of each kind of model.
 
-Belongs here: logging a trained vetter, finding, fetching and promoting versions. Does not belong here: training, or
+Belongs here: logging a trained model, finding, fetching and promoting versions. Does not belong here: training, or
 the rules for promotion (evaluation).
 
 MLflow stores each version as a folder: the vetter's own plain files below `data/vetter`, and around them the
@@ -13,19 +13,66 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from exo_assets.training.model_ref import MODEL_NAME, ModelRef
+from exo_assets.training.model_ref import EVENT_MODEL_NAME, MODEL_NAME, ModelRef
 
-EXPERIMENT = "exo-vetter"
 CHAMPION, PREVIOUS = "champion", "previous"
 _MODEL, _FILES = "model", "vetter"
 MOST_AT_ONCE = 1000
 """Metrics that MLflow takes in one call."""
-_LOADER = "exo_assets.training.pyfunc"
+
+Columns = list[tuple[str, str, bool]]
+"""Name, MLflow's type and whether it is required."""
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """A kind of model: its name in the registry (and of its experiment), what it is, the module that MLflow loads it
+    with, and its columns in and out."""
+
+    name: str
+    description: str
+    loader: str
+    columns: Callable[[], tuple[Columns, Columns]]
+
+
+def _vetter_columns() -> tuple[Columns, Columns]:
+    from exo_assets.catalogs.contracts import MEASURED_COLUMNS
+    from exo_assets.features.from_light_curves import CURVE_NAMES
+    from exo_assets.training.vetter import SCORE_SCHEMA
+
+    inputs = [
+        ("mission", "string", True),
+        *((name, "string", False) for name in ("signal_id", "mission_star_id")),
+        *((name, "double", False) for name in (*MEASURED_COLUMNS, *CURVE_NAMES)),
+    ]
+    return inputs, [(n, "double" if str(kind) == "Float64" else "string", True) for n, kind in SCORE_SCHEMA.items()]
+
+
+def _event_columns() -> tuple[Columns, Columns]:
+    from exo_assets.events.columns import MEASURED
+    from exo_assets.events.vetter import PROBABILITIES
+
+    numbers = (*(column.name for column in MEASURED), "ra_deg", "dec_deg")
+    inputs = [("event", "string", True), ("star_id", "string", True), *((n, "double", False) for n in numbers)]
+    judged = [(name, "double", True) for name in (*PROBABILITIES, "score")]
+    return inputs, [*judged, *((name, "string", True) for name in ("event", "verdict", "prediction_set", "reasons"))]
+
+
+SIGNALS = ModelKind(
+    MODEL_NAME, "Vetter of transit signals: planet or not.", "exo_assets.training.pyfunc", _vetter_columns
+)
+EVENTS = ModelKind(
+    EVENT_MODEL_NAME,
+    "Vetter of threshold-crossing events: planet candidate, astrophysical false positive or no transit.",
+    "exo_assets.events.pyfunc",
+    _event_columns,
+)
 
 
 class ModelMissingError(LookupError):
@@ -41,10 +88,12 @@ class RegistryError(RuntimeError):
 
 
 class ModelRegistry:
-    """MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`; opened when first needed."""
+    """Models of one kind in MLflow at `url` (sqlite:/// or postgresql://) with artifacts below `artifacts`; opened when
+    first needed."""
 
-    def __init__(self, url: str, artifacts: Path) -> None:
+    def __init__(self, url: str, artifacts: Path, kind: ModelKind = SIGNALS) -> None:
         self.url = url
+        self.kind = kind
         self.artifacts = Path(artifacts)
         self._opened: Any = None
 
@@ -63,7 +112,7 @@ class ModelRegistry:
         if self._unborn:
             return None
         found = [
-            v for v in self._client.search_model_versions(f"name='{MODEL_NAME}'") if v.tags.get("digest") == digest
+            v for v in self._client.search_model_versions(f"name='{self.kind.name}'") if v.tags.get("digest") == digest
         ]
         return _ref(max(found, key=lambda v: int(v.version))) if found else None
 
@@ -108,7 +157,7 @@ class ModelRegistry:
         plots: Mapping[str, bytes],
         series: Sequence[tuple[str, float, int]] = (),
     ) -> ModelRef:
-        """Log the vetter in `folder` as a run and a version of `exo-vetter`; `plots` are PNG files by name, `series`
+        """Log the model in `folder` as a run and a version of its kind; `plots` are PNG files by name, `series`
         metrics with a step (name, value, step).
 
         A version with the same digest is returned as it is, and nothing is logged. The version is registered last:
@@ -118,7 +167,8 @@ class ModelRegistry:
         if known is not None:
             return known
         client = self._client
-        run = client.create_run(self._experiment(), tags={**tags, "digest": digest}, run_name=f"vetter-{digest[:12]}")
+        named = f"{self.kind.name}-{digest[:12]}"
+        run = client.create_run(self._experiment(), tags={**tags, "digest": digest}, run_name=named)
         run_id = run.info.run_id
         try:
             for name, value in params.items():
@@ -134,20 +184,20 @@ class ModelRegistry:
                 if plots:
                     client.log_artifacts(run_id, str(Path(temporary) / "plots"), "plots")
                 # MLflow keeps a folder under its own name: it gets the one that `fetch` looks for.
-                named = Path(temporary) / _FILES
-                shutil.copytree(folder, named)
-                _package(named, Path(temporary) / _MODEL)
+                files = Path(temporary) / _FILES
+                shutil.copytree(folder, files)
+                _package(self.kind, files, Path(temporary) / _MODEL)
                 client.log_artifacts(run_id, str(Path(temporary) / _MODEL), _MODEL)
-            if not client.search_registered_models(f"name='{MODEL_NAME}'"):
-                client.create_registered_model(MODEL_NAME, description="Vetter of transit signals: planet or not.")
+            if not client.search_registered_models(f"name='{self.kind.name}'"):
+                client.create_registered_model(self.kind.name, description=self.kind.description)
             version = client.create_model_version(
-                MODEL_NAME, f"{run.info.artifact_uri}/{_MODEL}", run_id, tags={**tags, "digest": digest}
+                self.kind.name, f"{run.info.artifact_uri}/{_MODEL}", run_id, tags={**tags, "digest": digest}
             )
         except BaseException:
             client.set_terminated(run_id, status="FAILED")
             raise
         client.set_terminated(run_id)
-        return ModelRef(MODEL_NAME, str(version.version), run_id, digest)
+        return ModelRef(self.kind.name, str(version.version), run_id, digest)
 
     def log_training(
         self,
@@ -191,8 +241,8 @@ class ModelRegistry:
         if present is not None and present.version == ref.version:
             return
         if present is not None:
-            self._client.set_registered_model_alias(MODEL_NAME, PREVIOUS, present.version)
-        self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, ref.version)
+            self._client.set_registered_model_alias(self.kind.name, PREVIOUS, present.version)
+        self._client.set_registered_model_alias(self.kind.name, CHAMPION, ref.version)
 
     def rollback(self) -> ModelRef:
         """Exchange `champion` and `previous`; returns the new champion. ModelMissingError when there is no previous."""
@@ -200,8 +250,8 @@ class ModelRegistry:
         if present is None or before is None or present.version == before.version:
             raise ModelMissingError("there is no previous champion to go back to")
         self.fetch(before)
-        self._client.set_registered_model_alias(MODEL_NAME, CHAMPION, before.version)
-        self._client.set_registered_model_alias(MODEL_NAME, PREVIOUS, present.version)
+        self._client.set_registered_model_alias(self.kind.name, CHAMPION, before.version)
+        self._client.set_registered_model_alias(self.kind.name, PREVIOUS, present.version)
         return before
 
     # -- MLflow --------------------------------------------------------------------------------------------------
@@ -224,8 +274,8 @@ class ModelRegistry:
         database = _sqlite_file(self.url)
         return self._opened is None and database is not None and not database.exists()
 
-    def _experiment(self, wanted: str = EXPERIMENT) -> str:
-        here = self.artifacts.resolve().as_uri()
+    def _experiment(self, wanted: str | None = None) -> str:
+        here, wanted = self.artifacts.resolve().as_uri(), wanted or self.kind.name
         # A store that was copied or moved keeps the old place in its experiment: what is new goes to one of this place.
         for name in (wanted, f"{wanted} in {self.artifacts.resolve()}"):
             found = self._client.get_experiment_by_name(name)
@@ -242,7 +292,7 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            return _ref(self._client.get_model_version_by_alias(MODEL_NAME, alias))
+            return _ref(self._client.get_model_version_by_alias(self.kind.name, alias))
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -309,31 +359,22 @@ def _log_series(client: Any, run_id: str, series: Sequence[tuple[str, float, int
         client.log_batch(run_id, metrics=logged[begin : begin + MOST_AT_ONCE])
 
 
-def _package(folder: Path, target: Path) -> None:
-    """Write the vetter in `folder` as an MLflow model: loader, signature, requirements, and the plain files."""
+def _package(kind: ModelKind, folder: Path, target: Path) -> None:
+    """Write the model in `folder` as an MLflow model: loader, signature, requirements, and the plain files."""
     import mlflow.pyfunc
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, Schema
 
-    from exo_assets.catalogs.contracts import MEASURED_COLUMNS
-    from exo_assets.features.from_light_curves import CURVE_NAMES
-    from exo_assets.training.vetter import SCORE_SCHEMA
-
-    inputs = [
-        ColSpec(DataType.string, "mission"),
-        *(ColSpec(DataType.string, name, required=False) for name in ("signal_id", "mission_star_id")),
-        *(ColSpec(DataType.double, name, required=False) for name in (*MEASURED_COLUMNS, *CURVE_NAMES)),
-    ]
-    outputs = [
-        ColSpec(DataType.double if str(kind) == "Float64" else DataType.string, name)
-        for name, kind in SCORE_SCHEMA.items()
-    ]
+    inputs, outputs = (
+        Schema([ColSpec(kind_of, name, required=required) for name, kind_of, required in columns])
+        for columns in kind.columns()
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*input example")
         mlflow.pyfunc.save_model(
             str(target),
-            loader_module=_LOADER,
+            loader_module=kind.loader,
             data_path=str(folder),
-            signature=ModelSignature(Schema(inputs), Schema(outputs)),
+            signature=ModelSignature(inputs, outputs),
             pip_requirements=["exo"],
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from jobs.rollback import rollback_champion
+from jobs.rollback import rollback_champion, rollback_event_champion
 from jobs.selections import CORPUS, DEPLOY, EVERYTHING, FROM_TRAINING, LIGHT_CURVES, RELEASE, RETRAINED
 
 if TYPE_CHECKING:
@@ -92,4 +92,4 @@ def build_jobs_and_schedules(
             (WEEKLY_RETRAIN, settings.weekly_at, "every week, after the night"),
         )
     ]
-    return [*ASSET_JOBS, rollback_champion], schedules
+    return [*ASSET_JOBS, rollback_champion, rollback_event_champion], schedules

@@ -9,16 +9,16 @@ import dagster as dg
 
 EVERYTHING = dg.AssetSelection.all()
 
-RETRAINED = ("ml_training_comparison", "ml_vetter_candidate", "ml_event_predictions", "ml_embedder_candidate")
+RETRAINED = ("ml_training_comparison", "ml_vetter_candidate", "ml_event_candidate", "ml_embedder_candidate")
 """Assets that `weekly_retrain` recomputes although no input changed; the rest follow when these come out different."""
 
 FROM_TRAINING = dg.AssetSelection.groups(
     *("training", "evaluation", "events", "scoring", "warehouse", "serving", "embedder")
 )
 
-RELEASE = dg.AssetSelection.groups("scoring", "warehouse")
+RELEASE = dg.AssetSelection.groups("scoring", "warehouse") | dg.AssetSelection.assets("out_event_scores")
 
-DEPLOY = dg.AssetSelection.groups("scoring", "warehouse", "serving")
+DEPLOY = RELEASE | dg.AssetSelection.groups("serving")
 """Not the champion's own table: materialising it would read the gates again, and the rollback has written it."""
 
 LIGHT_CURVES = dg.AssetSelection.groups("lightcurves") | dg.AssetSelection.assets(

@@ -14,8 +14,8 @@ import dagster as dg
 if TYPE_CHECKING:
     from dagster import EventLogEntry
 
-GATES = "ml_vetter_gates"
-"""The asset whose blocking checks stand between a candidate and the champion."""
+GATES = ("ml_vetter_gates", "ml_event_gates")
+"""The assets whose blocking checks stand between a candidate and the champion, of signals and of events."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FailedCheck:
     @property
     def refuses_candidate(self) -> bool:
         """Whether this kept a candidate from becoming the champion."""
-        return self.asset == GATES and self.blocking and self.severity == "ERROR"
+        return self.asset in GATES and self.blocking and self.severity == "ERROR"
 
     def __str__(self) -> str:
         return f"{self.asset}: {self.check}" + (f" ({self.description})" if self.description else "")

@@ -80,11 +80,11 @@ def alerts(settings: Settings) -> list[dict[str, Any]]:
     return [asdict(alert) for alert in AlertBook(settings.alert_book).alerts()]
 
 
-def champion(lake: Lake) -> dict[str, Any] | None:
-    """The champion's row, or None before the first one."""
-    if lake.version("ml_vetter_champion") is None:
+def champion(lake: Lake, table: str = "ml_vetter_champion") -> dict[str, Any] | None:
+    """The champion's row (of signals, or of what `table` says), or None before the first one."""
+    if lake.version(table) is None:
         return None
-    rows = lake.read("ml_vetter_champion").to_dicts()
+    rows = lake.read(table).to_dicts()
     return finite(rows[0]) if rows else None  # type: ignore[no-any-return]
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def rollback(
+    events: bool = typer.Option(False, "--events", help="The vetter of events, not that of signals."),
     json: bool = typer.Option(False, "--json", help="Say what was done as JSON."),
 ) -> None:
     """Put the previous champion back, then score, publish and deploy with it."""
@@ -24,9 +25,9 @@ def rollback(
     from deployments.dagster.instance import InstanceError, open_instance
 
     settings = read_settings()
-    _refuse_without_previous(settings)
+    _refuse_without_previous(settings, events)
     log = settings.home / "logs" / "exo-rollback.log"
-    jobs = ("rollback_champion", "deploy_champion")
+    jobs = ("rollback_event_champion" if events else "rollback_champion", "deploy_champion")
     try:
         with alone(settings), open_instance(settings) as instance, quiet(log) as console:
             from deployments.definitions import build_defs
@@ -50,20 +51,21 @@ def rollback(
     from deployments.cli.facts import champion
     from exo_resources.lake import Lake
 
-    now = champion(Lake(settings.lake))
+    now = champion(Lake(settings.lake), "ml_event_champion" if events else "ml_vetter_champion")
     if json:
         print_json({"champion": now})
     elif now is not None:
         out().print(f"champion: {now['name']} v{now['version']}", markup=False)
 
 
-def _refuse_without_previous(settings: Settings) -> None:
+def _refuse_without_previous(settings: Settings, events: bool) -> None:
     """CliError before anything is started when there is nothing to go back to."""
     from exo_assets.evaluation.champion import rollback_target
     from exo_resources.lake import Lake
-    from exo_resources.registry import ModelRegistry
+    from exo_resources.registry import EVENTS, SIGNALS, ModelRegistry
 
+    registry = ModelRegistry(settings.mlflow, settings.mlflow_artifacts, EVENTS if events else SIGNALS)
     try:
-        rollback_target(ModelRegistry(settings.mlflow, settings.mlflow_artifacts), Lake(settings.lake))
+        rollback_target(registry, Lake(settings.lake))
     except LookupError as absent:
         raise CliError(str(absent)) from absent

@@ -14,7 +14,7 @@ import polars as pl
 from exo_assets.corpus.embedder_contracts import ML_EMBEDDER_CHAMPION, ML_EMBEDDER_GATES
 from exo_assets.corpus.embedder_gates import EMBEDDER_GATES
 from exo_assets.corpus.embedding_in_use import EmbeddingRef
-from exo_assets.evaluation.gates import GateRefused, refusals
+from exo_assets.evaluation.gates import GateRefused, only_quiet, refusals
 from exo_assets.training.model_ref import ModelRef
 
 
@@ -63,8 +63,6 @@ def crown(
             "metrics": json.dumps(figures, sort_keys=True),
         }
         return ML_EMBEDDER_CHAMPION.conform(pl.DataFrame([made])), []
-    failed = {row["gate"] for row in gates.iter_rows(named=True) if row["status"] == "failed"}
-    quiet = {gate.name for gate in EMBEDDER_GATES if not gate.fail}
-    if not failed or failed - quiet or len(failed) < len(problems):
+    if not only_quiet(gates, EMBEDDER_GATES, problems):
         raise GateRefused(ref, problems)
     return champion, problems

@@ -293,13 +293,8 @@ def ml_vetter_gates(
 
 
 def _moved(resources: Any) -> str:
-    """Empty while the table tells what the registry says; otherwise the registry's champion (after a rollback)."""
-    if resources.lake.version("ml_vetter_champion") is None:
-        return ""
-    row = resources.lake.read("ml_vetter_champion").row(0, named=True)
-    champion = resources.registry.champion()
-    same = champion is not None and (row["version"], row["digest"]) == (champion.version, champion.digest)
-    return "" if same else f"the registry's champion is {champion}"
+    stored = resources.lake.read("ml_vetter_champion") if resources.lake.version("ml_vetter_champion") else None
+    return rules.moved(resources.registry, stored)
 
 
 @table_asset(ML_VETTER_CHAMPION, group=GROUP, salt=_moved)

@@ -9,13 +9,15 @@ otherwise train the same model again and promote it again.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
 import polars as pl
 
-from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
-from exo_assets.evaluation.gates import GateRefused, refusals
+from exo_assets.contracts import TableContract
+from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION, ML_VETTER_GATES
+from exo_assets.evaluation.gates import GATES, Gate, GateRefused, only_quiet, refusals
 from exo_assets.training.model_ref import ModelRef
 
 
@@ -76,11 +78,20 @@ def reference(registry: Registry, lake: Blobs, candidate: ModelRef) -> ModelRef 
     return before
 
 
-def crown(registry: Registry, lake: Blobs, candidate: ModelRef, gates: pl.DataFrame) -> tuple[ModelRef, str | None]:
+def crown(
+    registry: Registry,
+    lake: Blobs,
+    candidate: ModelRef,
+    gates: pl.DataFrame,
+    *,
+    demands: Sequence[Gate] = GATES,
+    table: str = ML_VETTER_GATES.name,
+) -> tuple[ModelRef | None, str | None]:
     """Promote `candidate` if its gates say so; returns the champion and why the candidate is not it (None: it is).
 
-    Raises GateRefused, and moves nothing, when a gate failed, is missing, or was judged for another model. A candidate
-    that was rolled back before is passed over: the champion in place stays.
+    Raises GateRefused, and moves nothing, when a gate that fails runs is not passed, is missing, or was judged for
+    another model. A candidate that was rolled back before, or that only gates which fail no run refuse, is passed over:
+    the champion in place stays, or there is none.
     """
     champion = registry.champion()
     withdrawn = withdrawal(lake, candidate)
@@ -88,7 +99,9 @@ def crown(registry: Registry, lake: Blobs, candidate: ModelRef, gates: pl.DataFr
         raise GateRefused(candidate, [withdrawn, "and no other model is champion"])
     if withdrawn and champion is not None and champion.digest != candidate.digest:
         return champion, withdrawn
-    problems = refusals(candidate, reference(registry, lake, candidate), gates)
+    problems = refusals(candidate, reference(registry, lake, candidate), gates, demands=demands, table=table)
+    if problems and only_quiet(gates, demands, problems):
+        return champion, "; ".join(problems)
     if problems:
         raise GateRefused(candidate, problems)
     if champion is not None and champion.digest == candidate.digest:
@@ -98,19 +111,24 @@ def crown(registry: Registry, lake: Blobs, candidate: ModelRef, gates: pl.DataFr
 
 
 def champion_table(
-    champion: ModelRef,
+    champion: ModelRef | None,
     previous: ModelRef | None,
     candidate: ModelRef,
     refused: str | None,
     before: pl.DataFrame | None,
+    *,
+    contract: TableContract = ML_VETTER_CHAMPION,
 ) -> pl.DataFrame:
-    """The one row of `ml_vetter_champion`. `before` is the stored table: a champion that stays keeps its date."""
+    """The one row of `contract`, the champion's table; no row without a champion. `before` is the stored table: a
+    champion that stays keeps its date."""
+    if champion is None:
+        return contract.empty()
     promoted_at = datetime.now(UTC).isoformat(timespec="seconds")
     if before is not None and before.height:
         row = before.row(0, named=True)
         if (row["version"], row["digest"]) == (champion.version, champion.digest):
             promoted_at = row["promoted_at"]
-    return ML_VETTER_CHAMPION.conform(
+    return contract.conform(
         pl.DataFrame(
             {
                 **champion.as_row(),
@@ -122,6 +140,17 @@ def champion_table(
             }
         )
     )
+
+
+def moved(registry: Registry, stored: pl.DataFrame | None) -> str:
+    """Empty while the champion's table `stored` tells what the registry says, or was never made; otherwise the
+    registry's champion (after a rollback)."""
+    if stored is None:
+        return ""
+    champion = registry.champion()
+    told = [(row["version"], row["digest"]) for row in stored.iter_rows(named=True)]
+    same = told == ([(champion.version, champion.digest)] if champion else [])
+    return "" if same else f"the registry's champion is {champion}"
 
 
 def rollback_target(registry: Registry, lake: Blobs) -> tuple[ModelRef, ModelRef]:
@@ -137,7 +166,7 @@ def rollback_target(registry: Registry, lake: Blobs) -> tuple[ModelRef, ModelRef
     return champion, before
 
 
-def rollback_champion(registry: Registry, lake: Blobs) -> ModelRef:
+def roll_back(registry: Registry, lake: Blobs) -> ModelRef:
     """Put the previous champion back and remember that the present one was withdrawn; returns the new champion.
 
     LookupError, and nothing moves, where `rollback_target` finds none. The record is written first: killed in between,

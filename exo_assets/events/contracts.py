@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from exo_assets.contracts import Column, TableContract
+from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION, ML_VETTER_GATES
 from exo_assets.events.columns import MEASURED, POSITION
 from exo_assets.events.labels import LABELS, SOURCES
+from exo_assets.events.sets import COVERAGE, SETS
+from exo_assets.events.vetter import REASON
 
 F, N, S, B = pl.Float64, pl.Int64, pl.String, pl.Boolean
 
@@ -44,6 +49,23 @@ CORE_EVENTS = TableContract(
     ),
     key=("event",),
 )  # fmt: skip
+
+ML_EVENT_CANDIDATE = TableContract(
+    "ml_event_candidate",
+    "The event vetter that was trained last: its reference in the model registry; no row without events to learn from.",
+    (
+        Column("name", S, "Registry name", nullable=False),
+        Column("version", S, "Registry version", nullable=False),
+        Column("run_id", S, "Run that made it", nullable=False),
+        Column("digest", S, "SHA-256 of its files", nullable=False),
+        Column("trained_at", S, "When it was registered (ISO 8601, UTC)", nullable=False),
+        Column("profile", S, "EXO_PROFILE that it was trained with", nullable=False),
+        Column("seed", N, "Seed of what is drawn at random", nullable=False),
+        Column("n_events", N, "Labelled events that it learned from", nullable=False, low=0),
+        Column("n_stars", N, "Stars that they belong to", nullable=False, low=0),
+    ),
+    key=("name",),
+)
 
 ML_EVENT_PREDICTIONS = TableContract(
     "ml_event_predictions",
@@ -83,6 +105,18 @@ ML_EVENT_METRICS = TableContract(
     key=("model", "split", "labels", "metric"),
 )  # fmt: skip
 
+ML_EVENT_GATES = replace(
+    ML_VETTER_GATES,
+    name="ml_event_gates",
+    description="One row per gate between an event vetter and its use: what was demanded, what was found, for exactly which model.",
+)
+
+ML_EVENT_CHAMPION = replace(
+    ML_VETTER_CHAMPION,
+    name="ml_event_champion",
+    description="The event vetter that scores and serves: the registry's champion after the gates were read again; no row before the first.",
+)
+
 OUT_EVENT_SCORES = TableContract(
     "out_event_scores",
     "Probabilities of every threshold-crossing event by the event vetter; those it learned from are marked.",
@@ -92,10 +126,20 @@ OUT_EVENT_SCORES = TableContract(
         _DIGEST,
         *_PROBABILITIES,
         Column("verdict", S, "The most probable of the three", nullable=False, allowed=LABELS),
+        Column("prediction_set", S, f"What it can be at {COVERAGE:.0%} coverage of each class", nullable=False, allowed=SETS),
+        Column("reasons", pl.List(REASON), "Of events that can be PC: what moved the raw score of PC most, less that of the likelier other class"),
         Column("label", S, "What it is known to be", allowed=LABELS),
         Column("was_learned_from", B, "Whether the vetter was trained on it: then this is no test of it", nullable=False),
     ),
     key=("event",),
 )  # fmt: skip
 
-CONTRACTS: tuple[TableContract, ...] = (CORE_EVENTS, ML_EVENT_PREDICTIONS, ML_EVENT_METRICS, OUT_EVENT_SCORES)
+CONTRACTS: tuple[TableContract, ...] = (
+    CORE_EVENTS,
+    ML_EVENT_CANDIDATE,
+    ML_EVENT_PREDICTIONS,
+    ML_EVENT_METRICS,
+    ML_EVENT_GATES,
+    ML_EVENT_CHAMPION,
+    OUT_EVENT_SCORES,
+)

@@ -43,6 +43,14 @@ HOURS_AT_A_YEAR = 13.0
 ERRORS = tuple(c.name for c in MEASURED if c.group == "error")
 
 
+CONTEXT_COLUMNS = (
+    "event", "star_id", "ra_deg", "dec_deg", "period_days", "t0_bkjd", "duration_hours", "depth_ppm", "mes", "ses",
+    "n_transits", "model_snr", "radius_earth", "impact", "secondary_mes", "offset_oot_arcsec", "offset_oot_arcsec_err",
+    "offset_kic_arcsec", "offset_kic_arcsec_err",
+)  # fmt: skip
+"""Columns of an event that the features of other events are computed from."""
+
+
 def build_features(events: pl.DataFrame) -> pl.DataFrame:
     """Features of each event, rows in order: `event`, then numbers (Float64, null for unknown).
 

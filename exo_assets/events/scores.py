@@ -9,24 +9,19 @@ from __future__ import annotations
 import polars as pl
 
 from exo_assets.events.contracts import OUT_EVENT_SCORES
-from exo_assets.events.labels import LABELS
-from exo_assets.events.vetter import PROBABILITIES, EventVetter
+from exo_assets.events.training import divided, learnable
+from exo_assets.events.vetter import EventVetter
 
 
-def event_scores(
-    vetter: EventVetter, events: pl.DataFrame, features: pl.DataFrame, predictions: pl.DataFrame
-) -> pl.DataFrame:
-    """`out_event_scores` of `core_events`, their features, and the predictions that say which were learned from."""
-    most = pl.concat_list(PROBABILITIES).list.arg_max()
-    learned = predictions.filter(split="oof").select("event", was_learned_from=pl.lit(True))
+def event_scores(vetter: EventVetter, digest: str, events: pl.DataFrame) -> pl.DataFrame:
+    """`out_event_scores` of `core_events` by the vetter with `digest`. An event was learned from when it has a label,
+    its star is none of the frozen test stars, and the vetter knew it when it was trained."""
+    known = vetter.context.select("event")
+    learned = divided(learnable(events), 1).filter(split="train").join(known, on="event", how="semi").select("event")
     scored = (
         events.select("event", "star_id", "label")
-        .join(vetter.score(features), on="event", how="left", maintain_order="left")
-        .join(learned, on="event", how="left", maintain_order="left")
-        .with_columns(
-            pl.col("was_learned_from").fill_null(False),
-            verdict=most.replace_strict(dict(enumerate(LABELS)), return_dtype=pl.String),
-            model_digest=pl.lit(vetter.digest),
-        )
+        .join(vetter.judge(events), on="event", how="left", maintain_order="left")
+        .join(learned.with_columns(was_learned_from=pl.lit(True)), on="event", how="left", maintain_order="left")
+        .with_columns(pl.col("was_learned_from").fill_null(False), model_digest=pl.lit(digest))
     )
     return OUT_EVENT_SCORES.conform(scored).sort("event")

@@ -18,8 +18,9 @@ import polars as pl
 
 from exo_assets.events.columns import MEASURED
 from exo_assets.events.contracts import ML_EVENT_PREDICTIONS
-from exo_assets.events.features import feature_names
+from exo_assets.events.features import CONTEXT_COLUMNS, feature_names
 from exo_assets.events.labels import LABELS
+from exo_assets.events.sets import fit_limits
 from exo_assets.events.settings import EventSettings, Parameters
 from exo_assets.events.vetter import PROBABILITIES, EventVetter, matrix, planet_log_odds, probabilities
 from exo_assets.training.calibration import Calibrator, choose
@@ -148,7 +149,10 @@ def train_events(
         p[inside] = probabilities(raw["event"][inside], own)
     facts = {"seed": settings.seed, "events": int((~test).sum()), "bags": settings.bags, "rounds": settings.rounds}
     members = tuple(fit.text for task, fit in done if (task.model, task.folds, task.holdout) == ("event", "fold", TEST))
-    vetter = EventVetter(tuple(feature_names(features)), members, calibration, facts)
+    # Probabilities of training stars are of models and calibrations that saw neither: what limits are to be fitted on.
+    limits = fit_limits(p[~test], data.label[~test])
+    context = events.select(CONTEXT_COLUMNS).sort("event")
+    vetter = EventVetter(tuple(feature_names(features)), members, calibration, limits, context, facts)
     judged = rows.with_columns(
         *(pl.Series(name, column) for name, column in zip(PROBABILITIES, p.T, strict=True)),
         score=pl.Series(score),

@@ -1,12 +1,15 @@
-"""`EventVetter`: what an event is, as three probabilities, from its features.
+"""`EventVetter`: what an event is, as three probabilities, a prediction set and reasons.
 
-Belongs here: scoring, and the files that a vetter is. Does not belong here: training (training.py), or features.
+Belongs here: scoring, and the files that a vetter is. Does not belong here: training (training.py), or the formulas of
+features (features.py).
 
-Files: one LightGBM text per member, and `event_vetter.json` with the names of the features and the calibration.
+Files: one LightGBM text per member; `context.parquet`, the events among which an event is judged; and
+`event_vetter.json` with the names of the features, the calibration and the limits of the sets.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +21,19 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from exo_assets.events.features import CONTEXT_COLUMNS, build_features
 from exo_assets.events.labels import LABELS
+from exo_assets.events.sets import EventLimits
 from exo_assets.training.calibration import Calibrator, softmax
 from exo_assets.training.forest import Forest
 from exo_assets.training.vetter import digest_of
 
 Array = npt.NDArray[np.float64]
 
-FILE = "event_vetter.json"
+FILE, CONTEXT_FILE = "event_vetter.json", "context.parquet"
+REASONS = 5
+"""Reasons that are told of an event."""
+REASON = pl.Struct({"feature": pl.String, "value": pl.Float64, "contribution": pl.Float64})
 PROBABILITIES = tuple(f"probability_{label.lower()}" for label in LABELS)
 
 
@@ -49,26 +57,92 @@ def matrix(features: pl.DataFrame, names: Sequence[str]) -> Array:
 
 @dataclass(frozen=True)
 class EventVetter:
-    """LightGBM models of three classes, averaged and calibrated: their texts, and the features in their order."""
+    """LightGBM models of three classes, averaged and calibrated: their texts, and the features in their order.
+
+    `context` are the events (CONTEXT_COLUMNS) that an event is compared with: those that were known when the vetter was
+    trained. So an event is judged alike whether it comes alone or with all others.
+    """
 
     features: tuple[str, ...]
     members: tuple[str, ...]
     calibration: Calibrator
+    limits: EventLimits
+    context: pl.DataFrame
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def _forest(self) -> Forest:
         return Forest(self.members)
 
+    @cached_property
+    def _boosters(self) -> list[Any]:
+        import lightgbm
+
+        return [lightgbm.Booster(model_str=text) for text in self.members]
+
+    def judge(self, events: pl.DataFrame) -> pl.DataFrame:
+        """JUDGED of each event, rows in order. `events` has the columns of `core_events` that are measured, `event` (no
+        name twice), `star_id`, `ra_deg` and `dec_deg`; labels are never read. ValueError when a name is there twice."""
+        return self.score(self.features_of(events))
+
+    def features_of(self, events: pl.DataFrame) -> pl.DataFrame:
+        """`build_features` of `events` among the vetter's own context, rows in order."""
+        if events["event"].n_unique() != events.height:
+            raise ValueError("an event is there twice; give each a name of its own")
+        others = self.context.join(events.select("event"), on="event", how="anti")
+        # In one order, whatever the order of `events`: of equals the first counts.
+        together = build_features(pl.concat([events, others], how="diagonal_relaxed").sort("event"))
+        return events.select("event").join(together, on="event", how="left", maintain_order="left")
+
     def score(self, features: pl.DataFrame) -> pl.DataFrame:
-        """`event`, PROBABILITIES and `score` (log-odds of a planet candidate before calibration), rows in order."""
+        """JUDGED from what `features_of` gave: PROBABILITIES, `score` (log-odds of a planet candidate before
+        calibration), `verdict` (the most probable), `prediction_set` and `reasons`, rows in order.
+
+        Reasons are told of events that can be a planet candidate (PC is in the set), null of others.
+        """
         raw = self._forest.raw(matrix(features, self.features))
+        p = probabilities(raw, self.calibration)
+        sets = self.limits.sets(p)
         return features.select("event").hstack(
             [
-                *(pl.Series(n, p) for n, p in zip(PROBABILITIES, probabilities(raw, self.calibration).T, strict=True)),
+                *(pl.Series(n, column) for n, column in zip(PROBABILITIES, p.T, strict=True)),
                 pl.Series("score", planet_log_odds(raw)),
+                pl.Series("verdict", [LABELS[i] for i in p.argmax(axis=1)], pl.String),
+                sets,
+                self._reasons(features, sets.str.contains(LABELS[0]).to_numpy()),
             ]
         )
+
+    def contributions(self, features: pl.DataFrame) -> Array:
+        """SHAP values (rows, features + 1), the expected value last, of the raw score of a planet candidate less that
+        of the likelier other class; rows sum to `margin`. As LightGBM's `pred_contrib` gives them, averaged."""
+        x = matrix(features, self.features)
+        parts = [b.predict(x, pred_contrib=True) for b in self._boosters]
+        by_class = np.mean(parts, axis=0).reshape(len(x), len(LABELS), len(self.features) + 1)
+        rival = 1 + self._forest.raw(x)[:, 1:].argmax(axis=1)
+        return np.asarray(by_class[:, 0] - by_class[np.arange(len(x)), rival])
+
+    def margin(self, features: pl.DataFrame) -> Array:
+        """Raw score of a planet candidate less that of the likelier other class (rows,)."""
+        raw = self._forest.raw(matrix(features, self.features))
+        return np.asarray(raw[:, 0] - raw[:, 1:].max(axis=1))
+
+    def _reasons(self, features: pl.DataFrame, wanted: npt.NDArray[np.bool_]) -> pl.Series:
+        rows = features.filter(wanted)
+        told: list[list[dict[str, Any]] | None] = [None] * features.height
+        if rows.height:
+            x, found = matrix(rows, self.features), self.contributions(rows)[:, :-1]
+            top = np.argsort(-np.abs(found), axis=1, kind="stable")[:, :REASONS]
+            for at, row, values, parts in zip(np.flatnonzero(wanted), top, x, found, strict=True):
+                told[at] = [
+                    {
+                        "feature": self.features[i],
+                        "value": None if np.isnan(values[i]) else float(values[i]),
+                        "contribution": float(parts[i]),
+                    }
+                    for i in row
+                ]
+        return pl.Series("reasons", told, pl.List(REASON))
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -78,14 +152,23 @@ class EventVetter:
             "features": list(self.features),
             "members": len(self.members),
             "calibration": self.calibration.to_dict(),
+            "limits": list(self.limits.lowest),
             "facts": dict(self.facts),
         }
-        return texts | {FILE: json.dumps(content, sort_keys=True, indent=1, allow_nan=False).encode()}
+        context = io.BytesIO()
+        self.context.select(CONTEXT_COLUMNS).sort("event").write_parquet(context, statistics=False)
+        described = json.dumps(content, sort_keys=True, indent=1, allow_nan=False).encode()
+        return texts | {FILE: described, CONTEXT_FILE: context.getvalue()}
 
     @property
     def digest(self) -> str:
         """SHA-256 of the files: same data, code and seed, same digest."""
         return digest_of(self.files)
+
+    @property
+    def version(self) -> str:
+        """Name of the model version: the first 12 digits of the digest."""
+        return self.digest[:12]
 
     def save(self, folder: Path) -> None:
         """Write the files into `folder`."""
@@ -96,15 +179,13 @@ class EventVetter:
     @classmethod
     def load(cls, folder: Path) -> EventVetter:
         """The vetter whose files are in `folder`; FileNotFoundError when one is missing."""
-        return cls.of_files(lambda name: (Path(folder) / name).read_bytes())
-
-    @classmethod
-    def of_files(cls, read: Any) -> EventVetter:
-        """The vetter of the files that `read(name)` gives."""
-        stored = json.loads(read(FILE))
+        folder = Path(folder)
+        stored = json.loads((folder / FILE).read_bytes())
         return cls(
             tuple(stored["features"]),
-            tuple(read(f"member_{i}.txt").decode() for i in range(stored["members"])),
+            tuple((folder / f"member_{i}.txt").read_text(encoding="utf-8") for i in range(stored["members"])),
             Calibrator.from_dict(stored["calibration"]),
+            EventLimits(tuple(stored["limits"])),
+            pl.read_parquet(folder / CONTEXT_FILE),
             stored["facts"],
         )

@@ -41,10 +41,11 @@ class SetLimits:
 def fit_limits(probability: Array, is_planet: npt.NDArray[np.bool_], coverage: float) -> SetLimits:
     """The limits at `coverage` from probabilities of resolved signals. A class with too few signals for the coverage
     is in every set."""
-    return SetLimits(1 - _quantile(1 - probability[is_planet], coverage), _quantile(probability[~is_planet], coverage))
+    return SetLimits(1 - quantile(1 - probability[is_planet], coverage), quantile(probability[~is_planet], coverage))
 
 
-def _quantile(strangeness: Array, coverage: float) -> float:
-    """The ceil((n + 1) coverage)-th smallest of n values; 1 when there are too few."""
+def quantile(strangeness: Array, coverage: float) -> float:
+    """The limit of strangeness at `coverage`: the ceil((n + 1) coverage)-th smallest of n values; 1 when there are too
+    few."""
     rank = math.ceil((len(strangeness) + 1) * coverage)
     return float(np.sort(strangeness)[rank - 1]) if rank <= len(strangeness) else 1.0

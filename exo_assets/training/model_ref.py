@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-MODEL_NAME = "exo-vetter"
-"""Name of the vetter in the model registry."""
+MODEL_NAME, EVENT_MODEL_NAME = "exo-vetter", "exo-event-vetter"
+"""Names of the vetters of signals and of events in the model registry."""
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,12 @@ class VetterModel:
         if params:
             raise ValueError(f"the vetter takes no parameters, got {sorted(params)}")
         scores = self.vetter.score(pl.from_pandas(data))
-        text = pl.col("reasons").map_elements(_json, return_dtype=pl.String)
+        text = pl.col("reasons").map_elements(as_json, return_dtype=pl.String)
         return scores.with_columns(text).to_pandas()
 
 
-def _json(reasons: pl.Series) -> str:
+def as_json(reasons: pl.Series) -> str:
+    """Reasons (a list of structs) as JSON text."""
     return pl.Series(reasons, dtype=REASON).struct.unnest().write_json()
 
 

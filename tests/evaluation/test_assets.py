@@ -16,7 +16,7 @@ from evaluation_fakes import MemoryRegistry, findings
 from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
 from exo_assets.evaluation import assets, bootstrap, evidence, gates, probe
 from exo_assets.evaluation.assets import ASSETS
-from exo_assets.evaluation.champion import rollback_champion
+from exo_assets.evaluation.champion import roll_back
 from exo_assets.evaluation.checks import CHECKS, shown_gates
 from exo_assets.evaluation.contracts import CONTRACTS
 from exo_assets.evaluation.gates import GATES, Finding, judge
@@ -228,7 +228,7 @@ def test_rollback_is_remembered_and_the_night_goes_on(world: World, monkeypatch:
     assert world.run().success
     assert world.registry.champion() == world.candidate
     assert world.lake.read("ml_vetter_champion")["previous_version"][0] == "0"
-    rollback_champion(world.registry, world.lake)
+    roll_back(world.registry, world.lake)
 
     night = world.run()
     assert night.success

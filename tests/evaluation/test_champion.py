@@ -9,7 +9,7 @@ from exo_assets.evaluation.champion import (
     champion_table,
     crown,
     reference,
-    rollback_champion,
+    roll_back,
     withdrawal,
     withdrawn_key,
 )
@@ -67,7 +67,7 @@ def test_refusals_move_nothing(lake: Lake, champion: ModelRef, gates: object) ->
 
 def test_rollback_puts_the_previous_back_and_remembers_why(lake: Lake) -> None:
     registry = MemoryRegistry(ref(2), ref(1))
-    assert rollback_champion(registry, lake) == ref(1)
+    assert roll_back(registry, lake) == ref(1)
     assert registry.champion() == ref(1)
     assert "rolled back at" in (withdrawal(lake, ref(2)) or "")
     assert withdrawal(lake, ref(1)) is None
@@ -75,7 +75,7 @@ def test_rollback_puts_the_previous_back_and_remembers_why(lake: Lake) -> None:
 
 def test_a_withdrawn_model_is_passed_over_without_failing_the_night(lake: Lake) -> None:
     registry = MemoryRegistry(ref(2), ref(1))
-    rollback_champion(registry, lake)
+    roll_back(registry, lake)
     gates = judge(ref(2), ref(1), findings())  # it would pass
     champion, refused = crown(registry, lake, ref(2), gates)
     assert champion == ref(1) and refused is not None and "rolled back" in refused
@@ -88,7 +88,7 @@ def test_a_withdrawn_model_is_passed_over_without_failing_the_night(lake: Lake) 
 
 def test_a_withdrawn_model_is_no_yardstick(lake: Lake) -> None:
     registry = MemoryRegistry(ref(2), ref(1))
-    rollback_champion(registry, lake)
+    roll_back(registry, lake)
     assert registry.previous() == ref(2)
     assert reference(registry, lake, ref(1)) is None
     assert reference(registry, lake, ref(3)) == ref(1)
@@ -96,7 +96,7 @@ def test_a_withdrawn_model_is_no_yardstick(lake: Lake) -> None:
 
 def test_the_next_candidate_after_a_rollback_is_judged_as_any(lake: Lake) -> None:
     registry = MemoryRegistry(ref(2), ref(1))
-    rollback_champion(registry, lake)
+    roll_back(registry, lake)
     assert crown(registry, lake, ref(3), judge(ref(3), ref(1), findings())) == (ref(3), None)
     assert (registry.champion(), registry.previous()) == (ref(3), ref(1))
 
@@ -120,15 +120,15 @@ def test_rollback_without_a_way_back(
 ) -> None:
     registry = MemoryRegistry(champion, previous)
     with pytest.raises(LookupError, match=message):
-        rollback_champion(registry, lake)
+        roll_back(registry, lake)
     assert registry.moves == [] and lake.keys("evaluation") == []
 
 
 def test_rolling_back_twice_does_not_bring_the_withdrawn_model_back(lake: Lake) -> None:
     registry = MemoryRegistry(ref(2), ref(1))
-    rollback_champion(registry, lake)
+    roll_back(registry, lake)
     with pytest.raises(LookupError, match=r"v2 .*rolled back at"):
-        rollback_champion(registry, lake)
+        roll_back(registry, lake)
     assert registry.champion() == ref(1)
 
 
@@ -138,9 +138,9 @@ def test_killed_between_record_and_alias_the_rollback_can_be_repeated(lake: Lake
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rollback_champion(Killed(ref(2), ref(1)), lake)
+        roll_back(Killed(ref(2), ref(1)), lake)
     registry = MemoryRegistry(ref(2), ref(1))
-    assert rollback_champion(registry, lake) == ref(1)
+    assert roll_back(registry, lake) == ref(1)
 
 
 def test_date_of_a_champion_that_stays_is_kept() -> None:

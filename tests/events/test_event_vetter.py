@@ -13,11 +13,14 @@ from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.events.contracts import ML_EVENT_METRICS, ML_EVENT_PREDICTIONS, OUT_EVENT_SCORES
 from exo_assets.events.core import core_events
 from exo_assets.events.features import build_features
+from exo_assets.events.labels import LABELS
 from exo_assets.events.report import headline, metrics_table
 from exo_assets.events.scores import event_scores
+from exo_assets.events.sets import COVERAGE, fit_limits
 from exo_assets.events.settings import EventSettings, event_settings
 from exo_assets.events.training import Trained, fit_task, train_events
 from exo_assets.events.vetter import PROBABILITIES, EventVetter
+from exo_assets.training.vetter import digest_of_folder
 from exo_resources.archive import ArchiveSource
 from exo_resources.settings import Settings
 from tests.events.conftest import SMALL
@@ -51,7 +54,7 @@ def test_the_same_seed_gives_the_same_files(trained: Trained, events: pl.DataFra
 def test_saved_and_loaded_it_says_the_same(trained: Trained, features: pl.DataFrame, tmp_path: Path) -> None:
     trained.vetter.save(tmp_path)
     loaded = EventVetter.load(tmp_path)
-    assert loaded.digest == trained.vetter.digest
+    assert loaded.digest == trained.vetter.digest == digest_of_folder(tmp_path)
     assert loaded.score(features).equals(trained.vetter.score(features))
     with pytest.raises(ValueError, match="log_mes"):
         loaded.score(features.drop("log_mes"))
@@ -112,13 +115,49 @@ def test_figures_stand_beside_what_was_published(trained: Trained) -> None:
     assert metrics_table(ML_EVENT_PREDICTIONS.empty(), pl.DataFrame(), seed=1).is_empty()
 
 
-def test_every_event_is_scored(trained: Trained, events: pl.DataFrame, features: pl.DataFrame) -> None:
-    scores = event_scores(trained.vetter, events, features, trained.predictions)
+def test_every_event_is_scored(trained: Trained, events: pl.DataFrame) -> None:
+    scores = event_scores(trained.vetter, trained.vetter.digest, events)
     OUT_EVENT_SCORES.check(scores)
     assert scores.height == events.height
     assert scores["was_learned_from"].sum() == trained.predictions.filter(split="oof").height
     most = scores.select(pl.concat_list(PROBABILITIES).list.arg_max())
     assert scores["verdict"].to_list() == [("PC", "AFP", "NTP")[i] for i in most.to_series()]
+    own = set(trained.predictions.filter(split="oof")["event"])
+    assert set(scores.filter("was_learned_from")["event"]) == own
+
+
+def test_an_event_is_judged_alike_alone_and_with_others(trained: Trained, events: pl.DataFrame) -> None:
+    together = trained.vetter.judge(events.sample(fraction=1.0, shuffle=True, seed=4)).sort("event")
+    for some in (events.slice(10, 1), events.slice(300, 7)):
+        alone = trained.vetter.judge(some).sort("event")
+        same = together.join(some.select("event"), on="event", how="semi")
+        assert alone.equals(same)
+    with pytest.raises(ValueError, match="twice"):
+        trained.vetter.judge(pl.concat([events.head(1), events.head(1)]))
+
+
+def test_sets_hold_each_class_as_often_as_promised(trained: Trained) -> None:
+    oof = trained.predictions.filter(split="oof")
+    sets = trained.vetter.limits.sets(oof.select(PROBABILITIES).to_numpy())
+    for label in LABELS:
+        own = sets.filter(oof["label"] == label).str.split(" or ").list.contains(label)
+        assert own.mean() >= COVERAGE, "the limits are from these very events"
+    assert fit_limits(np.full((3, 3), 1 / 3), np.array([0, 1, 2])).lowest == (0.0, 0.0, 0.0), "too few for any limit"
+
+
+def test_reasons_sum_to_what_they_explain_and_are_told_of_possible_planets(
+    trained: Trained, events: pl.DataFrame, features: pl.DataFrame
+) -> None:
+    parts = trained.vetter.contributions(features.head(50))
+    assert np.allclose(parts.sum(axis=1), trained.vetter.margin(features.head(50)), atol=1e-9)
+    judged = trained.vetter.judge(events)
+    told = judged["reasons"].is_not_null()
+    assert told.any() and not told.all()
+    assert told.equals(judged["prediction_set"].str.contains("PC"), check_names=False)
+    best = judged.sort("probability_pc").row(-1, named=True)
+    assert len(best["reasons"]) == 5 and abs(best["reasons"][0]["contribution"]) >= abs(
+        best["reasons"][1]["contribution"]
+    )
 
 
 def test_the_full_profile_averages_models() -> None:

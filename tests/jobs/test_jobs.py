@@ -23,7 +23,7 @@ STAGES = {
     "features": ("feat_signals", ("core_signals",)),
     "training": ("ml_vetter_candidate", ("feat_signals", "ml_training_comparison")),
     "evaluation": ("ml_vetter_champion", ("ml_vetter_candidate",)),
-    "events": ("ml_event_predictions", ("raw_nea__toi",)),
+    "events": ("ml_event_candidate", ("raw_nea__toi",)),
     "scoring": ("out_scores", ("ml_vetter_champion", "feat_signals")),
     "warehouse": ("out_warehouse", ("out_scores",)),
     "serving": ("serve_vetter", ("out_warehouse",)),
@@ -48,6 +48,7 @@ def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
     return [
         *(make(name, group, deps) for group, (name, deps) in STAGES.items()),
         make("ml_training_comparison", "training", ("feat_signals",)),
+        make("out_event_scores", "events", ("ml_event_candidate",)),
         *(
             make(name, "features", ("core_search",))
             for name in ("feat_diagnostics", "feat_views", "feat_simulated_views")
@@ -60,7 +61,7 @@ def lineage(forced: list[str] | None = None) -> list[dg.AssetsDefinition]:
 
 def definitions(forced: list[str] | None = None, **resources: Any) -> dg.Definitions:
     jobs, schedules = build_jobs_and_schedules(Settings(timezone="Europe/Rome"))
-    given = {"registry": object(), "lake": object(), **resources}
+    given = {"registry": object(), "event_registry": object(), "lake": object(), **resources}
     return dg.Definitions(assets=lineage(forced), jobs=jobs, schedules=schedules, resources=given)
 
 
@@ -73,19 +74,21 @@ OF_LIGHT_CURVES = (
     *("feat_simulated_views", "feat_simulated_index"),
 )
 EXPECTED = {
-    "nightly_refresh": {name for name, _ in STAGES.values()} | {"ml_training_comparison", *OF_LIGHT_CURVES},
+    "nightly_refresh": {name for name, _ in STAGES.values()}
+    | {"ml_training_comparison", "out_event_scores", *OF_LIGHT_CURVES},
     "weekly_retrain": {
         "ml_training_comparison",
         "ml_vetter_candidate",
         "ml_vetter_champion",
-        "ml_event_predictions",
+        "ml_event_candidate",
+        "out_event_scores",
         "ml_embedder_candidate",
         "out_scores",
         "out_warehouse",
         "serve_vetter",
     },
-    "publish_release": {"out_scores", "out_warehouse"},
-    "deploy_champion": {"out_scores", "out_warehouse", "serve_vetter"},
+    "publish_release": {"out_scores", "out_event_scores", "out_warehouse"},
+    "deploy_champion": {"out_scores", "out_event_scores", "out_warehouse", "serve_vetter"},
     "light_curves_refresh": {"core_search", *OF_LIGHT_CURVES},
     "corpus_refresh": {"corpus_documents"},
 }
@@ -146,15 +149,25 @@ class Registry:
 V1, V2 = (ModelRef("exo-vetter", n, f"run{n}", n * 64) for n in "12")
 
 
-def test_rollback_puts_the_previous_champion_back_in_registry_and_table(lake: Lake) -> None:
+@pytest.mark.parametrize(
+    ("name", "key", "table"),
+    [
+        ("rollback_champion", "registry", "ml_vetter_champion"),
+        ("rollback_event_champion", "event_registry", "ml_event_champion"),
+    ],
+)
+def test_rollback_puts_the_previous_champion_back_in_registry_and_table(
+    lake: Lake, name: str, key: str, table: str
+) -> None:
     registry = Registry(V2, V1)
-    job = definitions(registry=registry, lake=lake).resolve_job_def("rollback_champion")
+    job = definitions(lake=lake, **{key: registry}).resolve_job_def(name)
     result = job.execute_in_process()
     assert result.success and registry.champion() == V1
-    [row] = lake.read("ml_vetter_champion").to_dicts()
+    assert lake.tables() == [table]
+    [row] = lake.read(table).to_dicts()
     assert (row["version"], row["previous_version"], row["refused_version"]) == ("1", "2", "2")
     assert "rolled back" in row["refused_reason"]
-    assert materialised(result) == {"ml_vetter_champion"}
+    assert materialised(result) == {table}
 
 
 def test_rollback_without_a_previous_champion_fails_with_the_reason_and_moves_nothing(lake: Lake) -> None:
