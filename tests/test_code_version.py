@@ -287,7 +287,8 @@ JUDGING = {
         "out_scores_all",
         "out_found_scores",
         "out_view_explanations",
-        "ml_event_predictions",
+        "ml_event_candidate",
+        "ml_event_gates",
         "out_event_scores",
     ),
 }

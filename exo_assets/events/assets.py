@@ -219,7 +219,7 @@ def ml_event_champion(
         frame = rules.champion_table(
             champion, event_registry.previous(), champion, None, before, contract=ML_EVENT_CHAMPION
         )
-        return Table(frame, notes={"why_no_candidate": NO_CANDIDATE})
+        return Table(frame, notes={"why_empty" if champion is None else "no_candidate": NO_CANDIDATE})
     candidate = ModelRef.from_row(ml_event_candidate.row(0, named=True))
     try:
         champion, refused = rules.crown(

@@ -184,8 +184,9 @@ def _coverage(vetter: EventVetter, tested: pl.DataFrame) -> Finding:
     for label in LABELS:
         own = sets.filter(tested["label"] == label).str.split(" or ").list.contains(label)
         if own.len():
-            low, high = (float(end) for end in wilson(int(own.sum()), own.len()))
-            told.append(f"{label} {own.mean():.3f} ({low:.3f} to {high:.3f})")
+            held = int(own.sum())
+            low, high = (float(end) for end in wilson(held, own.len()))
+            told.append(f"{label} {held / own.len():.3f} ({low:.3f} to {high:.3f})")
             upper.append(high)
     return Finding(min(upper) if upper else float("nan"), ", ".join(told) or "no test event")
 
