@@ -6,7 +6,7 @@ Belongs here: turning `Settings` into the objects that assets receive. Each is b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 
@@ -96,16 +96,6 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
 
         return EmbeddingModels(Lake(settings.lake), settings)
 
-    def registry() -> object:
-        from exo_resources.registry import ModelRegistry
-
-        return ModelRegistry(settings.mlflow, settings.mlflow_artifacts)
-
-    def event_registry() -> object:
-        from exo_resources.registry import EVENTS, ModelRegistry
-
-        return ModelRegistry(settings.mlflow, settings.mlflow_artifacts, EVENTS)
-
     def releases() -> object:
         from exo_resources.releases import ReleaseStore
 
@@ -151,8 +141,8 @@ def build_resources(settings: Settings) -> dict[str, dg.ResourceDefinition]:
         "neural_training": _lazy(neural_training, "Training of networks on Ray Train"),
         "embedder_training": _lazy(embedder_training, "Training of the embedding model on Ray Train"),
         "embedding_models": _lazy(embedding_models, "Embedding models: the one in use, and their files"),
-        "registry": _lazy(registry, "MLflow model registry: vetters of signals"),
-        "event_registry": _lazy(event_registry, "MLflow model registry: vetters of events"),
+        "registry": _lazy(_registry(settings, "SIGNALS"), "MLflow model registry: vetters of signals"),
+        "event_registry": _lazy(_registry(settings, "EVENTS"), "MLflow model registry: vetters of events"),
         "releases": _lazy(releases, "DuckDB releases"),
         "serve": _lazy(serve, "The live endpoint"),
         "library_endpoint": _lazy(library_endpoint, "The live endpoint's library"),
@@ -170,6 +160,17 @@ def buckets_at_hand(settings: Settings) -> list[str]:
 
     lake = Lake(settings.lake)
     return buckets_wanted(LightCurveSource(settings, lake), lake)
+
+
+def _registry(settings: Settings, kind: Literal["SIGNALS", "EVENTS"]) -> Callable[[], object]:
+    """What opens the registry of a kind of model; the name is of a constant of `exo_resources.registry`."""
+
+    def registry() -> object:
+        from exo_resources import registry as models
+
+        return models.ModelRegistry(settings.mlflow, settings.mlflow_artifacts, getattr(models, kind))
+
+    return registry
 
 
 def _lazy(make: Callable[[], object], description: str) -> dg.ResourceDefinition:
