@@ -57,9 +57,9 @@ def register(instance: dg.DagsterInstance, wanted: Iterable[str]) -> list[str]:
 
 
 def run_tags(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Tags of a run that takes every registered partition; none when there is no partition."""
-    known = registered(instance)
-    return {RANGE_START: known[0], RANGE_END: known[-1]} if known else {}
+    """Tags of a run that takes every registered partition; where there is none, the first is registered for it."""
+    known = registered(instance) or register(instance, ())
+    return {RANGE_START: known[0], RANGE_END: known[-1]}
 
 
 def buckets_of(context: dg.AssetExecutionContext) -> list[str]:
