@@ -12,6 +12,7 @@ import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -33,6 +34,7 @@ WORKER_ENVIRONMENT = {
 
 OBJECT_STORE_BYTES = 400 * 2**20
 ATTEMPTS = 3
+SWEEP_S = 10.0
 WORKERS_LOST = 5
 """So many workers may die under one task, of a machine that was taken away or ran out of memory, before it is given
 up."""
@@ -100,11 +102,26 @@ class RayRuntime:
                 return
             except Exception as error:
                 ray.shutdown()
+                self._sweep()
                 if attempt == ATTEMPTS or "timed out" not in str(error):
                     raise RayStartError(
                         f"Ray did not start on this machine ({error}); its logs are in {self.temp}. Free memory and "
                         "processors, or join a cluster with EXO_RAY_ADDRESS"
                     ) from error
+
+    def _sweep(self) -> None:
+        """End the processes of a start that failed. Ray itself ends them when this process ends; until then they would
+        take from the next try the machine that was too busy for the last."""
+        import psutil
+
+        mark = str(self.temp)
+        left = []
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if any(mark in word for word in child.cmdline()):
+                    child.kill()
+                    left.append(child)
+        psutil.wait_procs(left, timeout=SWEEP_S)
 
     @property
     def temp(self) -> Path:
