@@ -81,6 +81,7 @@ class Publication:
 # `ReleaseStore.list` hides the built-in inside the class.
 Names: TypeAlias = list[str]
 Releases: TypeAlias = list[Release]
+Paths: TypeAlias = list[Path]
 
 Validate = Callable[[Any], Sequence[str]]
 """Takes a read-only connection to the release being built; returns the reasons not to publish it."""
@@ -259,7 +260,8 @@ class ReleaseStore:
         link = self.folder / CURRENT
         live = link.readlink().name if link.is_symlink() else None
         aside = []
-        for release_id in sorted({*self._ids()[-self.keep :], *({live} & set(self._ids()))}):
+        ids = self._ids()
+        for release_id in sorted({*ids[-self.keep :], *(i for i in ids if i == live)}):
             problems = self._problems(release_id)
             if problems:
                 place = self._free_name(f"{CHANGED}{release_id}")
@@ -292,7 +294,7 @@ class ReleaseStore:
         taken = (self.folder / name).exists()
         return self.folder / (f"{name}-{uuid.uuid4().hex[:8]}" if taken else name)
 
-    def set_aside(self) -> list[Path]:
+    def set_aside(self) -> Paths:
         """Where releases lie that were changed after their publication; nothing here reads or removes them."""
         return sorted(self.folder.glob(f"{CHANGED}*")) if self.folder.is_dir() else []
 
