@@ -15,7 +15,7 @@ from exo_assets.lightcurves.chain import Star
 from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
 from exo_assets.lightcurves.matching import Match, match, matches
-from exo_assets.lightcurves.search import SearchSettings, Signal
+from exo_assets.lightcurves.search import SearchSettings, Signal, limits
 from exo_assets.lightcurves.search_rows import place_of, without_nan
 from exo_assets.lightcurves.validation_contracts import CORE_SEARCH_VALIDATION
 
@@ -95,8 +95,8 @@ def _why_not(
         return "no_ephemeris"
     if transits < settings.transits_min:
         return "too_few_transits"
-    longest = settings.period_max_days or float(np.ptp(curve.time_bjd)) / 2
-    if not settings.period_min_days <= place.period_days <= longest:
+    shortest, longest = limits(curve.time_bjd, settings)
+    if not shortest <= place.period_days <= longest:
         return "period_not_searched"
     return "weak" if snr is not None and snr < settings.snr_min else "missed"
 

@@ -1,6 +1,7 @@
 """The whole way from a star's segments to its signals.
 
-Belongs here: the order of cleaning and searching. Does not belong here: either of them.
+Belongs here: the order of cleaning and searching, and what is made of the dips found. Does not belong here: any of the
+steps.
 
 A trend follows shallow transits a little, unless they are masked; they can be masked once they are found. So the curve
 is cleaned anew after every signal, from the flux as it was measured, and in the end every signal is fitted once more.
@@ -14,14 +15,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.clean import CleanCurve, cleaned, recleaned
+from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, recleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
-from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, judged, signals_of
-from exo_assets.lightcurves.trapezoid import FitError, fit
-from exo_assets.lightcurves.variability import variability_ratio
+from exo_assets.lightcurves.orbits import alternatives, longest_period, own_period
+from exo_assets.lightcurves.reliability import described
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Dip, SearchSettings, Signal, dips_of, judged, limits
+from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
 Array = NDArray[np.float64]
+
+STILL_THERE = 0.7
+"""A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
+LEAST_LEFT = 0.25
+"""A star is searched no further when the dips found cover all but this share of its points."""
 
 
 @dataclass(frozen=True)
@@ -54,39 +61,6 @@ def search_curve(curve: CleanCurve, settings: SearchSettings | None = None) -> S
     return _searched(lambda hidden: recleaned(curve, hidden), settings, (), lambda _: None)
 
 
-def _searched(
-    flattened: Callable[[Sequence[Ephemeris]], CleanCurve],
-    settings: SearchSettings | None,
-    known: Sequence[Ephemeris],
-    on_signal: Callable[[Signal], None],
-) -> Star:
-    last: list[tuple[int, CleanCurve]] = []
-
-    def without(found: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
-        hidden = [*known, *found]
-        clean = flattened(hidden)
-        last[:] = [(len(found), clean)]
-        keep = ~in_transit(clean.time_bjd, hidden, HIDDEN_DURATIONS)
-        return clean.time_bjd[keep], clean.flux[keep], clean.flux_err[keep]
-
-    found = []
-    for signal in signals_of(without, settings):
-        on_signal(signal)
-        found.append(signal)
-    places = [signal.transit.ephemeris for signal in found]
-    # The search that found nothing more was made with every signal masked.
-    masked, curve = last[0]
-    if masked != len(found):
-        curve = flattened([*known, *places])
-    everywhere = [*known, *places]
-    again = (_again(curve, signal, everywhere) for signal in found)
-    # Of what a better trend takes away nothing is left.
-    settings = settings or SearchSettings()
-    least = STILL_THERE * settings.snr_min
-    kept = (s for s in again if s.snr >= least and s.n_transits >= settings.transits_min)
-    return Star(curve, tuple(_described(curve, s, everywhere, settings) for s in kept))
-
-
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
     """A star with one signal whose ephemeris is known: cleaned with its transits masked, and fitted, not searched for.
 
@@ -94,34 +68,99 @@ def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
     """
     curve = cleaned(segments, [place])
     transit = fit(curve.time_bjd, curve.flux, curve.flux_err, place)
-    signal = judged(curve.time_bjd, curve.flux, curve.flux_err, transit)
-    return Star(curve, (replace(signal, snr=transit.snr),))
+    signal = replace(judged(curve.time_bjd, curve.flux, curve.flux_err, transit), snr=transit.snr)
+    return Star(curve, (described(curve, signal, [], SearchSettings()),))
 
 
-STILL_THERE = 0.7
-"""A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
+def _searched(
+    flattened: Callable[[Sequence[Ephemeris]], CleanCurve],
+    settings: SearchSettings | None,
+    known: Sequence[Ephemeris],
+    on_signal: Callable[[Signal], None],
+) -> Star:
+    settings = settings or SearchSettings()
+    last: list[tuple[int, CleanCurve]] = []
+
+    def without(hidden: Sequence[Ephemeris]) -> tuple[Array, Array, Array] | None:
+        places = [*known, *hidden]
+        try:
+            clean = flattened(places)
+        except CleanError:
+            if not hidden:
+                raise
+            return None
+        last[:] = [(len(hidden), clean)]
+        keep = ~in_transit(clean.time_bjd, places, HIDDEN_DURATIONS)
+        if hidden and keep.mean() < LEAST_LEFT:
+            return None
+        return clean.time_bjd[keep], clean.flux[keep], clean.flux_err[keep]
+
+    dips: list[Dip] = []
+    for dip in dips_of(without, settings):
+        if dip.orbit is None:
+            on_signal(dip.signal)
+        dips.append(dip)
+    masked, curve = last[0]
+    # The search that found nothing more was made with every dip masked.
+    if masked != len(dips):
+        curve = _or_last(flattened, [*known, *(dip.signal.transit.ephemeris for dip in dips)], curve)
+    orbits = [dip for dip in dips if dip.orbit is None and not dip.is_lone]
+    seconds = [[dip.signal for dip in dips if dip.orbit == number] for number in range(len(orbits))]
+    objects = [_object(orbit.signal, found) for orbit, found in zip(orbits, seconds, strict=True)]
+    kept = []
+    for number, (signal, second) in enumerate(objects):
+        others = [one.transit.ephemeris for i, pair in enumerate(objects) if i != number for one in pair if one]
+        again = _finished(curve, signal, second, [*known, *others], settings)
+        # Of what a better trend takes away nothing is left.
+        if again.snr >= STILL_THERE * settings.snr_min and again.n_transits >= settings.transits_min:
+            kept.append(again)
+    return Star(curve, tuple(kept))
 
 
-def _described(curve: CleanCurve, signal: Signal, places: list[Ephemeris], settings: SearchSettings) -> Signal:
-    """The signal with what is known of the star beside it."""
-    ratio = variability_ratio(curve, signal.transit, places)
-    return replace(signal, variability_ratio=ratio, doubt=_doubt(signal, settings))
+def _or_last(
+    flattened: Callable[[Sequence[Ephemeris]], CleanCurve], places: Sequence[Ephemeris], last: CleanCurve
+) -> CleanCurve:
+    try:
+        return flattened(places)
+    except CleanError:
+        return last
 
 
-def _doubt(signal: Signal, settings: SearchSettings) -> str | None:
-    """What keeps a signal below the thresholds, in words; None when nothing does."""
-    if signal.snr < settings.snr_min:
-        return f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"
-    return None
+def _object(signal: Signal, seconds: Sequence[Signal]) -> tuple[Signal, Signal | None]:
+    """Of the dips of one orbit the deepest, and the next."""
+    dips = sorted([signal, *seconds], key=lambda dip: -dip.transit.depth)
+    same = [dip for dip in dips[1:] if _is_apart(dip.transit.ephemeris, dips[0].transit.ephemeris)]
+    return replace(dips[0], sde=signal.sde), same[0] if same else None
 
 
-def _again(curve: CleanCurve, signal: Signal, places: Sequence[Ephemeris]) -> Signal:
-    """The signal fitted to the final curve, without the transits of the others; as it was where that cannot be."""
-    place = signal.transit.ephemeris
-    keep = ~in_transit(curve.time_bjd, [p for p in places if p != place])
+def _is_apart(place: Ephemeris, other: Ephemeris) -> bool:
+    """Whether a dip is more than what a mask left of another one of its orbit."""
+    apart = (place.t0 - other.t0 + other.period_days / 2) % other.period_days - other.period_days / 2
+    return abs(apart) > max(place.duration_days, other.duration_days)
+
+
+def _finished(
+    curve: CleanCurve, signal: Signal, second: Signal | None, others: list[Ephemeris], settings: SearchSettings
+) -> Signal:
+    """The signal fitted to the final curve without the transits of the others, at its own period, and described; as it
+    was where it cannot be fitted."""
+    keep = ~in_transit(curve.time_bjd, others)
     points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
     try:
-        transit = fit(*points, place)
+        transit = _at_own_period(points, fit(*points, signal.transit.ephemeris))
     except FitError:
-        return signal
-    return replace(judged(*points, transit), sde=signal.sde, snr=transit.snr)
+        return replace(signal, doubt="no transit can be fitted in the light curve as cleaned last")
+    again = replace(judged(*points, transit), sde=signal.sde, snr=transit.snr)
+    shortest, _ = limits(curve.time_bjd, settings)
+    possible = alternatives(points[0], points[2], transit, shortest, settings.density_sun)
+    again = replace(again, period_alternatives_days=possible)
+    return described(curve, again, others, settings, second and second.transit)
+
+
+def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid) -> Trapezoid:
+    """The transit refitted at the double period when odd and even ones are unlike, and at the time between those that
+    are seen when the others fall into gaps."""
+    if double := own_period(*points, transit):
+        transit = fit(*points, double)
+    whole = longest_period(points[0], points[2], transit)
+    return transit if whole.period_days == transit.ephemeris.period_days else fit(*points, whole)

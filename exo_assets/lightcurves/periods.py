@@ -16,8 +16,15 @@ SOLAR_DENSITY_CGS = 1.41
 """Mean density of the Sun, g/cm3."""
 DAY_S = 86_400.0
 
-SHORTEST_ORBIT_RADII = 3.0
-"""Orbits inside three stellar radii are not searched (Ofir 2014)."""
+SHORTEST_ORBIT_RADII = 1.3
+"""Durations are no longer than those of orbits so near to the star, in its radii. Planets of 0.18 d are known; Ofir
+(2014) searches from three radii on, 0.6 d for a Sun."""
+SHORTEST_DAYS, PLAIN_SHORTEST_DAYS = 0.18, 0.5
+"""Shortest period that is searched unasked: where the cadence resolves its transits, and where it does not."""
+POINTS_PER_TRANSIT = 1.5
+"""Points that a transit of the shortest period must have, at the least."""
+POINTS_PER_PERIOD = 6
+"""Points that an orbit must have for its period to be searched at all."""
 
 MOST_PERIODS = 3_000_000
 """More trial periods than any mission's longest curve needs: so many only follow from a stray point in time."""
@@ -33,8 +40,21 @@ def orbit_over_star_radius(period_days: float, density_sun: float = 1.0) -> floa
 
 
 def central_duration_days(period_days: float, density_sun: float = 1.0) -> float:
-    """Duration of the central transit of a small planet on a circular orbit, days: (P / pi) asin(R_star / a)."""
-    return period_days / math.pi * math.asin(min(1.0, 1 / orbit_over_star_radius(period_days, density_sun)))
+    """Duration of the central transit of a small planet on a circular orbit, days: (P / pi) asin(R_star / a).
+
+    a is taken for at least `SHORTEST_ORBIT_RADII` radii: nearer ones follow from a density that is wrong.
+    """
+    radii = max(orbit_over_star_radius(period_days, density_sun), SHORTEST_ORBIT_RADII)
+    return period_days / math.pi * math.asin(1 / radii)
+
+
+def shortest_period_days(cadence_days: float, density_sun: float = 1.0) -> float:
+    """The shortest period that is searched unasked: 0.18 d where points are so dense that a transit has one and a half
+    and where such an orbit lies outside 1.3 stellar radii, at most 0.5 d."""
+    outside = SHORTEST_DAYS * (SHORTEST_ORBIT_RADII / orbit_over_star_radius(SHORTEST_DAYS, density_sun)) ** 1.5
+    shortest = min(max(SHORTEST_DAYS, outside), PLAIN_SHORTEST_DAYS)
+    resolved = central_duration_days(shortest, density_sun) >= POINTS_PER_TRANSIT * cadence_days
+    return shortest if resolved else PLAIN_SHORTEST_DAYS
 
 
 def optimal_periods(
@@ -49,18 +69,17 @@ def optimal_periods(
     """Trial periods, days, ascending: the optimal frequency sampling of Ofir (2014, A&A 561, A138), equations 5 to 7.
 
     Neighbours differ so that over `span_days` a transit drifts by its duration over `oversampling`: the grid is even
-    in the cube root of frequency. Periods of which fewer than `transits_min` fit into the span, or whose orbits lie
-    inside three stellar radii, are not in it. ValueError when nothing is left, or for more than `MOST_PERIODS`.
+    in the cube root of frequency. Periods of which fewer than `transits_min` transits fit into the span are not in it:
+    two fit when the period is shorter than the span. ValueError when nothing is left, or for more than `MOST_PERIODS`.
     """
     span = span_days * DAY_S
     star = SOLAR_DENSITY_CGS * density_sun * 4 * math.pi / 3  # M / R^3
-    lowest = transits_min / span
-    highest = math.sqrt(G_CGS * star / SHORTEST_ORBIT_RADII**3) / (2 * math.pi)
+    lowest = max(transits_min - 1, 1) / span
     step = (2 * math.pi) ** (2 / 3) / math.pi / (G_CGS * star) ** (1 / 3) / (span * oversampling)
     # Frequency number x is (step x / 3 + first)^3, x = 1, 2, ...: only those between the limits are made.
     first = lowest ** (1 / 3) - step / 3
     slowest = max(lowest, 1 / (period_max_days * DAY_S))
-    fastest = min(highest, 1 / (period_min_days * DAY_S))
+    fastest = 1 / (period_min_days * DAY_S)
     low, high = (math.ceil((f ** (1 / 3) - first) * 3 / step - 1e-9) for f in (slowest, fastest))
     if high <= low:
         raise ValueError(

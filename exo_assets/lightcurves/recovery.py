@@ -18,7 +18,7 @@ from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import phase_days, transit_number
 from exo_assets.lightcurves.injection import Injection, cadence_days, depth_ppm, inject, transit_model
 from exo_assets.lightcurves.matching import HARMONICS, Harmonic
-from exo_assets.lightcurves.search import SearchError, SearchSettings, Signal
+from exo_assets.lightcurves.search import SearchError, SearchSettings, Signal, limits
 from exo_assets.lightcurves.search_rows import without_nan
 
 Array = NDArray[np.float64]
@@ -113,10 +113,10 @@ def expected_signal(curve: CleanCurve, injection: Injection) -> tuple[int, float
 
 
 def _why_not(curve: CleanCurve, injection: Injection, settings: SearchSettings, *, transits: int, snr: float) -> str:
-    longest = settings.period_max_days or float(np.ptp(curve.time_bjd)) / 2
+    shortest, longest = limits(curve.time_bjd, settings)
     if transits < settings.transits_min:
         return "too_few_transits"
-    if not settings.period_min_days <= injection.period_days <= longest:
+    if not shortest <= injection.period_days <= longest:
         return "period_not_searched"
     return "weak" if snr < settings.snr_min else "missed"
 

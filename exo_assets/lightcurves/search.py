@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
-from exo_assets.lightcurves.periods import central_duration_days, optimal_periods
+from exo_assets.lightcurves.orbits import orbit_of
+from exo_assets.lightcurves.periods import (
+    POINTS_PER_PERIOD,
+    central_duration_days,
+    optimal_periods,
+    shortest_period_days,
+)
 from exo_assets.lightcurves.transit_depths import odd_even, single_depths
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
@@ -27,6 +33,8 @@ Array = NDArray[np.float64]
 
 BINS_PER_DURATION = 12
 """Bins of the folded curve in a central transit; fewer lose signal, more cost time."""
+BINS_PER_POINT = 3
+"""Bins are no finer than this share of the cadence, for points smear a transit that is short beside it."""
 RANGE = 1.045
 """Periods so far from each other, as a ratio, share one binning: the duration changes by 1.5 % over it."""
 TREND_WIDTH = 30
@@ -38,10 +46,13 @@ LEAST_DATA = 0.1
 FINE_STEPS, FINE_BINS = 4, 24
 """Periods for each step of the grid, and bins for each central duration, when a signal is located."""
 MIN_POINTS = 50
-LONE_DEPTH, LONE_SIGMA = 0.25, 2.5
-"""A dip is alone when the other transits have less than this share of its depth, or of their own noise."""
-LONE_EVENTS_MAX = 10
-"""Most dips that are hidden, one after another, before the search of a star ends."""
+LONE_SIGMA = 4.5
+"""A dip is alone when the other transits together have less than so many times their noise: among thousands of periods
+some has its other transits on dips of the noise."""
+LONE_DEPTH, LONE_ABOVE_SIGMA = 0.4, 5.0
+"""It is alone, too, when the others have less than this share of its depth, and it is so much deeper than they are."""
+MORE_DIPS_MAX = 10
+"""Most dips that are no signals of their own before the search of a star ends."""
 HIDDEN_DURATIONS = 0.85
 """Half-width of what a found signal hides from the next search, in its durations."""
 
@@ -52,12 +63,13 @@ class SearchError(ValueError):
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What is searched for. `period_max_days` None is half the span, so that every signal has two transits.
+    """What is searched for. `period_min_days` None is the shortest that the cadence resolves (0.18 to 0.5 d);
+    `period_max_days` None is the span, in which a signal has two transits.
 
     `limit_sigma`: where nothing is found, points count for at most so many of their errors in a second search.
     """
 
-    period_min_days: float = 0.5
+    period_min_days: float | None = None
     period_max_days: float | None = None
     density_sun: float = 1.0
     oversampling: float = 3.0
@@ -126,12 +138,12 @@ def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings
     """
     settings = settings or SearchSettings()
     checked(time, flux, flux_err)
-    span = float(time[-1] - time[0])
+    shortest, longest = limits(time, settings)
     try:
         periods = optimal_periods(
-            span,
-            settings.period_min_days,
-            settings.period_max_days or span / 2,
+            float(time[-1] - time[0]),
+            shortest,
+            longest,
             density_sun=settings.density_sun,
             oversampling=settings.oversampling,
             transits_min=settings.transits_min,
@@ -142,6 +154,20 @@ def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings
     weight = flux_err**-2
     mean = (weight * flux).sum() / weight.sum()
     return Spectrum(periods, gain, power(gain, float((weight * (flux - mean) ** 2).sum()), settings.oversampling))
+
+
+def limits(time: Array, settings: SearchSettings) -> tuple[float, float]:
+    """The shortest and the longest period that are searched, days. SearchError for a shortest one that the cadence does
+    not resolve, and for a longest one below it."""
+    cadence = float(np.median(np.diff(time)))
+    shortest = settings.period_min_days or shortest_period_days(cadence, settings.density_sun)
+    longest = min(settings.period_max_days or np.inf, float(time[-1] - time[0]))
+    if shortest < POINTS_PER_PERIOD * cadence:
+        raise SearchError(
+            f"a period of {shortest:g} d is not resolved by a point every {cadence * 1440:.3g} min; the shortest "
+            f"that is, is {POINTS_PER_PERIOD * cadence:.3g} d"
+        )
+    return shortest, longest
 
 
 def checked(time: Array, flux: Array, flux_err: Array) -> None:
@@ -167,10 +193,11 @@ def gains(time: Array, flux: Array, flux_err: Array, periods: Array, density_sun
     unit = weight.mean()
     deviation = weight * (flux - (weight * flux).sum() / weight.sum()) / np.sqrt(unit)
     weight, since = weight / unit, time - time[0]
+    finest = float(np.median(np.diff(time))) / BINS_PER_POINT
     out = np.empty(periods.size)
     for low, high in _ranges(periods):
         width = central_duration_days(float(np.sqrt(periods[low] * periods[high - 1])), density_sun)
-        width /= BINS_PER_DURATION
+        width = max(width / BINS_PER_DURATION, finest)
         bins = (since / width).astype(np.int64)
         count = int(bins[-1]) + 1
         y = np.bincount(bins, deviation, count).astype(np.float32)
@@ -211,6 +238,18 @@ def power(gain: Array, chi2: float, oversampling: float = 3.0) -> Array:
     return np.asarray(flat / spread if spread > 0 else np.zeros_like(flat))
 
 
+@dataclass(frozen=True)
+class Dip:
+    """What the search found: a signal, and which of those before it has its orbit (None: none, it is a new one).
+
+    `is_lone`: it happens once in the data, and its ephemeris has no second transit there.
+    """
+
+    signal: Signal
+    orbit: int | None = None
+    is_lone: bool = False
+
+
 def signals(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Iterator[Signal]:
     """The signals of a flat curve above the thresholds; the transits of each are hidden before the next is sought."""
 
@@ -218,21 +257,29 @@ def signals(time: Array, flux: Array, flux_err: Array, settings: SearchSettings 
         keep = ~in_transit(time, known, HIDDEN_DURATIONS)
         return time[keep], flux[keep], flux_err[keep]
 
-    return signals_of(without, settings)
+    for dip in dips_of(without, settings):
+        if dip.orbit is None and not dip.is_lone:
+            yield dip.signal
 
 
-def signals_of(
-    without: Callable[[Sequence[Ephemeris]], tuple[Array, Array, Array]], settings: SearchSettings | None = None
-) -> Iterator[Signal]:
-    """The signals above the thresholds, one after another, the most significant first.
+def dips_of(
+    without: Callable[[Sequence[Ephemeris]], tuple[Array, Array, Array] | None], settings: SearchSettings | None = None
+) -> Iterator[Dip]:
+    """The dips above the thresholds, one after another, the most significant first.
 
-    `without` gives the flat curve (time, flux, its error) without the transits of the signals found so far.
+    `without` gives the flat curve (time, flux, its error) without the dips found so far; None ends the search. At most
+    `signals_max` are signals of their own; the others are second dips of their orbits, or happen once.
     """
     settings = settings or SearchSettings()
     hidden: list[Ephemeris] = []
-    found = 0
-    for _ in range(settings.signals_max + LONE_EVENTS_MAX):
-        time, flux, flux_err = without(hidden)
+    orbits: list[Ephemeris] = []
+    for _ in range(settings.signals_max + MORE_DIPS_MAX):
+        points = without(hidden)
+        if points is None or points[0].size < MIN_POINTS:
+            if not hidden and points is not None:
+                checked(*points)
+            return
+        time, flux, flux_err = points
         signal = strongest(time, flux, flux_err, settings)
         least = 1 - settings.limit_sigma * flux_err
         if signal is None and (flux < least).any():
@@ -240,21 +287,24 @@ def signals_of(
             signal = strongest(time, np.maximum(flux, least), flux_err, settings)
         if signal is None:
             return
-        event = lone_event(time, flux, flux_err, signal.transit.ephemeris)
-        hidden.append(event or signal.transit.ephemeris)
-        if event is None:
-            yield signal
-            found += 1
-            if found == settings.signals_max:
+        place = signal.transit.ephemeris
+        event = lone_event(time, flux, flux_err, place)
+        hidden.append(event or place)
+        if event is not None:
+            yield Dip(replace(signal, transit=replace(signal.transit, ephemeris=event)), is_lone=True)
+            continue
+        orbit = orbit_of(place, orbits, time)
+        yield Dip(signal, orbit)
+        if orbit is None:
+            orbits.append(place)
+            if len(orbits) == settings.signals_max:
                 return
 
 
 def lone_event(time: Array, flux: Array, flux_err: Array, place: Ephemeris) -> Ephemeris | None:
     """The one dip that a signal consists of, or None for a signal that repeats.
 
-    A single deep dip is significant at any period. It is alone when the other transits together have less than a
-    quarter of its depth, or less than 2.5 times their noise. It is given as an ephemeris without a second transit in
-    the data.
+    A single deep dip is significant at any period. It is given as an ephemeris without a second transit in the data.
     """
     inside = np.abs(phase_days(time, place.period_days, place.t0)) < place.duration_days / 2
     numbers, which = np.unique(transit_number(time[inside], place.period_days, place.t0), return_inverse=True)
@@ -265,9 +315,11 @@ def lone_event(time: Array, flux: Array, flux_err: Array, place: Ephemeris) -> E
     first = int(significance.argmax())
     others = np.arange(numbers.size) != first
     rest, rest_total = float(missing[others].sum()), float(total[others].sum())
-    deep = rest > LONE_DEPTH * rest_total * missing[first] / total[first]
-    if rest_total > 0 and deep and rest > LONE_SIGMA * np.sqrt(rest_total):
-        return None
+    if rest_total > 0:
+        depth, above = missing[first] / total[first], 1 / total[first] + 1 / rest_total
+        is_deeper = depth - rest / rest_total > LONE_ABOVE_SIGMA * np.sqrt(above)
+        if rest > LONE_SIGMA * np.sqrt(rest_total) and not (is_deeper and rest < LONE_DEPTH * rest_total * depth):
+            return None
     span = float(time[-1] - time[0])
     return Ephemeris(10 * span, float(place.t0 + numbers[first] * place.period_days), place.duration_days)
 

@@ -1,0 +1,115 @@
+"""What is known of a signal beside its fit: its second dip, the star's variation, and whether it can be relied on.
+
+Belongs here: the tests that a signal must pass to be ranked. Does not belong here: the measurements that they use
+(`features/diagnostics.py`), and the vetter, which judges signals that passed and those that did not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from exo_assets.features.diagnostics import Diagnostics, diagnose
+from exo_assets.lightcurves.clean import CleanCurve
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.periods import central_duration_days
+from exo_assets.lightcurves.search import SearchSettings, Secondary, Signal
+from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
+from exo_assets.lightcurves.variability import variability_ratio
+
+SECONDARY_SIGMA = 5.0
+"""A second dip weaker than this is none."""
+
+
+FEW_TRANSITS = 5
+"""Signals of at most so many transits are tested transit by transit: among few, accidents of the noise agree."""
+LONGEST, SHORTEST = 3.0, 0.25
+"""Durations over a central transit's, of the density that was searched for. Stars of a thirtieth of it have three times
+its transits; below a quarter a planet would graze, or the star be a dwarf of 64 times its density."""
+LEAST_POINTS = 3.0
+"""Points of a transit; shorter ones are thrusters and cosmic rays, if there are few."""
+ONE_HOLDS = 0.9
+"""Largest single-event over multiple-event statistic; 0.71 for two equal transits (LEO-Vetter: 0.8)."""
+UNLIKE_CHI2, UNLIKE_SHARE = 10.0, 0.7
+"""Scatter of the transits' depths over their errors, and the share of the deeper's depth that the other must have."""
+UNIQUE = 0.8
+"""The model-shift test's margin of the transit over dips and bumps elsewhere (LEO-Vetter's)."""
+ASYMMETRIC = 8.0
+"""Tilt over its error (LEO-Vetter's)."""
+
+
+def described(
+    curve: CleanCurve,
+    signal: Signal,
+    others: list[Ephemeris],
+    settings: SearchSettings,
+    second: Trapezoid | None = None,
+) -> Signal:
+    """The signal with its second dip, the star's variation at its period, and what it lacks to be ranked.
+
+    `curve` is flat, `others` are the star's other signals; `second`: the dip of the same orbit that the search found.
+    """
+    try:
+        measured = diagnose(curve, signal.transit, others=others, density_sun=settings.density_sun)
+    except ValueError:
+        return replace(signal, doubt="its transits cannot be measured")
+    signal = replace(
+        signal,
+        secondary=_secondary(curve, signal.transit, measured, others, second),
+        variability_ratio=variability_ratio(curve, signal.transit, others),
+    )
+    cadence = float(np.median(np.diff(curve.time_bjd)))
+    return replace(signal, doubt=doubt(signal, measured, cadence, settings))
+
+
+def _secondary(
+    curve: CleanCurve,
+    transit: Trapezoid,
+    measured: Diagnostics,
+    others: list[Ephemeris],
+    second: Trapezoid | None,
+) -> Secondary | None:
+    """The second dip: the one that the search found on this orbit, or the strongest at any phase; fitted if it can."""
+    place = transit.ephemeris
+    if second is None:
+        if not measured.secondary_sigma >= SECONDARY_SIGMA:
+            return None
+        start = replace(place, t0=place.t0 + measured.secondary_phase * place.period_days)
+        keep = ~in_transit(curve.time_bjd, others)
+        try:
+            second = fit(curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep], start)
+        except FitError:
+            return Secondary(measured.secondary_phase, measured.secondary_depth_ppm * 1e-6, measured.secondary_sigma)
+    phase = (second.ephemeris.t0 - place.t0) / place.period_days % 1.0
+    return Secondary(phase, second.depth, second.snr)
+
+
+def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: SearchSettings) -> str | None:
+    """What keeps a signal below the thresholds, in words; None when nothing does. What is not known fails no test."""
+    place, few = signal.transit.ephemeris, signal.n_transits <= FEW_TRANSITS
+    central = central_duration_days(place.period_days, settings.density_sun)
+    length, least = place.duration_days / central, settings.snr_min
+    points = place.duration_days / cadence_days
+    tests = (
+        (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
+        (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
+        (length > LONGEST, f"it lasts {length:.1f} times as long as a central transit of the star"),
+        (
+            few and length < SHORTEST,
+            f"it lasts {length:.2f} of a central transit of the star, seen {signal.n_transits} times",
+        ),
+        (few and points < LEAST_POINTS, f"its few transits have {points:.1f} points each"),
+        (measured.max_ses_over_mes > ONE_HOLDS, "one transit holds most of the signal"),
+        (few and measured.depth_scatter_chi2 > UNLIKE_CHI2 and _unlike(measured), "its few transits are unlike"),
+        (measured.modshift_2 < UNIQUE, "a dip elsewhere on the orbit is as strong"),
+        (measured.modshift_3 < UNIQUE, "a bump elsewhere on the orbit is as strong"),
+        (few and abs(measured.asymmetry_sigma) > ASYMMETRIC, "its few transits are lopsided"),
+    )
+    return next((words for failed, words in tests if failed), None)
+
+
+def _unlike(measured: Diagnostics) -> bool:
+    """Whether odd and even transits differ by a large part of their depth."""
+    odd, even = measured.odd_depth_ppm, measured.even_depth_ppm
+    return not (min(odd, even) > UNLIKE_SHARE * max(odd, even))

@@ -1,0 +1,216 @@
+"""Dips that happen once: transits of planets whose next one lies outside the data.
+
+Belongs here: finding them in a clean curve, the tests that they must pass, and the periods that they allow. Does not
+belong here: dips that repeat (`search.py`).
+
+A box of each of nine durations is laid at every point; its depth over its noise is the single-event statistic (Jenkins
+2002, ApJ 575, 493, without whitening), scaled to the scatter that such boxes have on this star. A dip counts when it is
+deeper than `SNR_MIN`, clearly deeper than the star's highest bump, seen whole with data on both sides, of one depth
+in its two halves, and explains the measured flux better than a step: a flare upside down, an edge or a jump does not.
+There is no period, and so no vetter's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
+from exo_assets.lightcurves.detrend import robust_sigma
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
+from exo_assets.lightcurves.periods import central_duration_days
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS
+from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit, profile
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+DURATIONS_DAYS = tuple(np.geomspace(0.07, 0.8, 9))
+"""Durations of the boxes: those of central transits of a Sun, circular orbits from 2 days to ten years."""
+SNR_MIN, OVER_BUMPS = 10.0, 1.5
+"""Least significance with red noise, and how much more than the star's highest bump a dip must be. Among the hundreds
+of boxes of a curve less would be noise."""
+LEAST_POINTS, LEAST_COVER = 4, 0.7
+"""Points in a dip, and share of it and of what lies within one duration on each side, that must be there."""
+HALVES_SIGMA, HALVES_SHARE = 4.0, 0.25
+"""The depths of both halves of a dip may differ by so many errors, or by this share of the depth."""
+STEP_DURATIONS = 1.5
+"""Half-width of the data in which a dip is compared with a step, in durations."""
+EVENTS_MAX = 3
+"""Most dips of a star that are looked at."""
+ALIKE = 0.5
+"""A dip with another of at least this share of its significance is none that happens once."""
+DENSITIES_SUN = (0.1, 3.0)
+"""Densities that a star of unknown density may have."""
+LONGEST_OVER_CENTRAL, IMPACT_MAX = 1.5, 0.9
+"""A transit lasts at most so much longer than a central one on a circular orbit; it crosses at most so far out."""
+
+
+@dataclass(frozen=True)
+class SingleTransit:
+    """One transit, fitted; its ephemeris has a period without meaning, longer than the data.
+
+    `snr` has red noise. `period_days`: the shortest and the longest period that the data and the density allow.
+    """
+
+    transit: Trapezoid
+    snr: float
+    period_days: tuple[float, float]
+
+    @property
+    def time_bjd(self) -> float:
+        """Mid-transit."""
+        return self.transit.ephemeris.t0
+
+
+def single_transits(
+    curve: CleanCurve, places: Sequence[Ephemeris], density_sun: float = float("nan")
+) -> tuple[SingleTransit, ...]:
+    """The transits that happen once in a clean curve, the most significant first; those of `places` are left out.
+
+    The curve is cleaned again with each one masked before it is fitted. `density_sun` is nan when unknown.
+    """
+    found: list[SingleTransit] = []
+    hidden = list(places)
+    for _ in range(EVENTS_MAX):
+        event = _deepest(curve, hidden)
+        if event is None:
+            break
+        hidden.append(event)
+        try:
+            again = recleaned(curve, hidden)
+            transit = fit(*_points(again, [p for p in hidden if p is not event]), event)
+        except (CleanError, FitError):
+            continue
+        snr = _snr(again, transit, hidden)
+        if snr >= SNR_MIN and _is_whole(again, transit.ephemeris) and _is_no_step(again, transit):
+            periods = allowed_periods(again.time_bjd, transit.ephemeris, density_sun)
+            found.append(SingleTransit(transit, snr, periods))
+    return tuple(sorted(found, key=lambda one: -one.snr))
+
+
+def allowed_periods(time: Array, place: Ephemeris, density_sun: float = float("nan")) -> tuple[float, float]:
+    """The shortest and the longest period, days, of a transit seen once.
+
+    The shortest shows no other transit in the data, and its central transit is not shorter than two thirds of this
+    one; the longest has this duration at an impact parameter of 0.9 on a circular orbit. An unknown density may be from
+    0.1 to 3 Suns.
+    """
+    low, high = DENSITIES_SUN if not np.isfinite(density_sun) else (density_sun, density_sun)
+    slow = _period_of(place.duration_days / LONGEST_OVER_CENTRAL, low)
+    far = _period_of(place.duration_days / float(np.sqrt(1 - IMPACT_MAX**2)), high)
+    away = np.abs(time - place.t0)
+    away = np.sort(away[away > place.duration_days])
+    farthest = float(away[-1])
+    # A period is ruled out when points lie in one of its other transits; beyond the farthest point none is.
+    for period in np.arange(max(slow, place.duration_days), farthest, place.duration_days / 4):
+        near = np.searchsorted(away, [period - place.duration_days / 4, period + place.duration_days / 4])
+        if near[0] == near[1] and not _shows_another(time, place, float(period)):
+            return float(period), max(float(period), far)
+    shortest = max(slow, farthest)
+    return shortest, max(shortest, far)
+
+
+def _shows_another(time: Array, place: Ephemeris, period_days: float) -> bool:
+    inside = np.abs(phase_days(time, period_days, place.t0)) < place.duration_days / 4
+    return bool((np.abs(time[inside] - place.t0) > place.duration_days).any())
+
+
+def _period_of(duration_days: float, density_sun: float) -> float:
+    """Period of the circular orbit whose central transit lasts so long, days."""
+    periods = np.geomspace(0.1, 1e6, 400)
+    durations = [central_duration_days(float(p), density_sun) for p in periods]
+    return float(np.interp(duration_days, durations, periods))
+
+
+def _points(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> tuple[Array, Array, Array]:
+    keep = ~in_transit(curve.time_bjd, hidden, HIDDEN_DURATIONS)
+    return curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
+
+
+def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> Ephemeris | None:
+    """The most significant dip of any duration that is seen whole and stands alone, as an ephemeris without a second
+    transit in the data."""
+    time, flux, flux_err = _points(curve, hidden)
+    if time.size < 10 * LEAST_POINTS:
+        return None
+    cadence = float(np.median(np.diff(time)))
+    best, found = 0.0, None
+    for duration in DURATIONS_DAYS:
+        if duration < LEAST_POINTS * cadence:
+            continue
+        start, sigma = _boxes(time, flux, flux_err, duration, cadence)
+        if start.size < 3:
+            continue
+        top = int(sigma.argmax())
+        apart = np.abs(start - start[top]) > 1.5 * duration
+        rival = float(sigma[apart].max(initial=0.0))
+        bump = float(-sigma[apart].min(initial=0.0))
+        alone = sigma[top] > OVER_BUMPS * bump and rival < ALIKE * sigma[top]
+        if alone and sigma[top] > max(best, SNR_MIN * LEAST_COVER):
+            best = float(sigma[top])
+            found = Ephemeris(10 * float(time[-1] - time[0]), float(start[top] + duration / 2), float(duration))
+    return found
+
+
+def _boxes(time: Array, flux: Array, flux_err: Array, duration: float, cadence: float) -> tuple[Array, Array]:
+    """Starts of boxes with data enough, and their depth over its noise: white noise times the scatter of all boxes."""
+    weight = flux_err**-2
+    sums = np.concatenate([[0.0], np.cumsum(weight * (1 - flux))]), np.concatenate([[0.0], np.cumsum(weight)])
+    end = np.searchsorted(time, time + duration)
+    first = np.arange(time.size)
+    full = end - first >= LEAST_COVER * duration / cadence
+    first, end = first[full], end[full]
+    ses = (sums[0][end] - sums[0][first]) / np.sqrt(sums[1][end] - sums[1][first])
+    return time[first], ses / max(robust_sigma(ses), 1.0) if ses.size > 2 else ses
+
+
+def _snr(curve: CleanCurve, transit: Trapezoid, hidden: Sequence[Ephemeris]) -> float:
+    """Depth over its uncertainty, times the scatter of boxes of that duration outside of all dips."""
+    time, flux, flux_err = _points(curve, hidden)
+    cadence = float(np.median(np.diff(time)))
+    weight = flux_err**-2
+    sums = np.concatenate([[0.0], np.cumsum(weight * (1 - flux))]), np.concatenate([[0.0], np.cumsum(weight)])
+    end = np.searchsorted(time, time + transit.ephemeris.duration_days)
+    first = np.flatnonzero(end - np.arange(time.size) >= LEAST_COVER * transit.ephemeris.duration_days / cadence)
+    if first.size < 3:
+        return transit.snr
+    ses = (sums[0][end[first]] - sums[0][first]) / np.sqrt(sums[1][end[first]] - sums[1][first])
+    return transit.snr / max(robust_sigma(ses), 1.0)
+
+
+def _is_whole(curve: CleanCurve, place: Ephemeris) -> bool:
+    """Whether the dip and a duration on each side of it have data, and both halves of it one depth."""
+    x, duration = curve.time_bjd - place.t0, place.duration_days
+    cadence = float(np.median(np.diff(curve.time_bjd)))
+    borders = np.array([-1.5, -0.5, 0.0, 0.5, 1.5]) * duration
+    parts = [(x >= low) & (x < high) for low, high in pairwise(borders)]
+    lengths = np.diff(borders) / cadence
+    if any(part.sum() < max(LEAST_COVER * n, 1) for part, n in zip(parts, lengths, strict=True)):
+        return False
+    weight = curve.flux_err**-2
+    depth = [float((weight * (1 - curve.flux))[part].sum() / weight[part].sum()) for part in parts[1:3]]
+    error = float(np.sqrt(sum(1 / weight[part].sum() for part in parts[1:3])))
+    difference = abs(depth[0] - depth[1])
+    return difference < max(HALVES_SIGMA * error, HALVES_SHARE * max(depth)) and min(depth) > 0
+
+
+def _is_no_step(curve: CleanCurve, transit: Trapezoid) -> bool:
+    """Whether a transit on a parabola explains the flux before its trend was taken away better than a step on one."""
+    place = transit.ephemeris
+    x = (curve.time_bjd - place.t0) / place.duration_days
+    near = np.abs(x) < STEP_DURATIONS
+    x, weight = x[near], 1 / curve.flux_err[near]
+    flux = (curve.flux * curve.trend)[near] * weight
+    smooth = [np.ones(x.size), x, x * x]
+
+    def chi2(shape: Array) -> float:
+        design = np.stack([*smooth, shape], axis=1) * weight[:, None]
+        return float(((design @ np.linalg.lstsq(design, flux, rcond=None)[0] - flux) ** 2).sum())
+
+    dip = chi2(profile(x * place.duration_days, place.duration_days, transit.ingress_share))
+    return all(dip < chi2((x > at).astype(np.float64)) for at in np.linspace(-0.75, 0.75, 13))
