@@ -279,7 +279,7 @@ def _stale(copy: Path, versions: dict[str, str], module: str, edit: Callable[[st
         path.write_text(text)
 
 
-SEARCHING = {"core_search", "core_pages", "core_injections", "core_false_alarms"}
+SEARCHING = {"core_search", "core_single_transits", "core_pages", "core_injections", "core_false_alarms"}
 JUDGING = {
     *("ml_vetter_candidate", "ml_vetter_predictions", "ml_vetter_metrics", "ml_vetter_gates", "ml_leakage_probe"),
     *(

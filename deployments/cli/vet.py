@@ -19,11 +19,11 @@ from deployments.cli.output import (
     CliError,
     err,
     finite,
-    out,
     print_json,
     read_settings,
     write_whole,
 )
+from deployments.cli.vet_output import draw_singles, picture_stem, print_signals, single_rows
 
 if TYPE_CHECKING:
     from deployments.cli.vet_judge import Found
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.planning import KnownStar
     from exo_assets.lightcurves.search import SearchSettings, Signal
+
+
+SIGNALS_MAX = 10
+"""Most signals of a star unless told otherwise: as many as the night looks for (`star_tasks.SIGNALS_MAX`)."""
 
 
 def vet(
@@ -54,8 +58,13 @@ def vet(
         float | None,
         typer.Option(min=0.001, max=1000.0, help="Density of the star over the Sun's. Default: the catalogue's."),
     ] = None,
-    period_max: Annotated[float | None, typer.Option(min=0.1, help="Longest period searched, days.")] = None,
-    signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = 5,
+    period_min: Annotated[
+        float | None, typer.Option(min=0.0, help="Shortest period searched, days. Default: 0.18 to 0.5 by the cadence.")
+    ] = None,
+    period_max: Annotated[
+        float | None, typer.Option(min=0.0, help="Longest period searched, days. Default: the span of the data.")
+    ] = None,
+    signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = SIGNALS_MAX,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where pictures go.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Signals as a JSON list of objects.")] = False,
 ) -> None:
@@ -65,23 +74,18 @@ def vet(
     """
     from deployments.cli.vet_judge import KnownStars, draw_views, judge_found
     from deployments.cli.vet_read import read_stars
-    from exo_assets.lightcurves.search import SearchSettings
     from exo_assets.lightcurves.told import Told
 
     settings = read_settings()
     told = options.checked(Told(target, mission, time_zero, None, flat, flux_column, time_column, quality_column))
     place = _place(period, t0, duration)
     if output is not None:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CliError(
-                f"{output}: no folder can be made there ({error.strerror})", "name another for the pictures", USAGE
-            ) from error
-    plain = replace(SearchSettings(), period_max_days=period_max, signals_max=signals)
+        _make(output)
+    plain = _settings(period_min, period_max, signals)
     stars, lost = read_stars(files, told)
     catalogue = KnownStars(settings)
     found: list[Found] = []
+    singles: list[dict[str, Any]] = []
     searched = 0
     for read in stars:
         name = read.name
@@ -102,18 +106,41 @@ def vet(
         if output is not None:
             lost += _draw(star, [one.row for one in new], search, output, searched=place is None)
         found += new
+        if place is None:
+            singles += [row | read.as_row() for row in single_rows(star, name, known.density_sun)]
+            if output is not None:
+                lost += draw_singles(star, singles, output)
     judge_found(found, catalogue, settings)
-    if output is not None:
-        lost += draw_views(found)
-    rows = [one.row for one in found]
+    lost += draw_views(found)
+    rows = [*(one.row for one in found), *singles]
     if json:
         print_json(finite(rows))
     elif searched:
-        _table(rows)
+        print_signals(rows)
     for said in lost:
         err().print(said, style="red", markup=False)
     if lost:
         raise typer.Exit(1)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CliError(
+            f"{folder}: no folder can be made there ({error.strerror})", "name another for the pictures", USAGE
+        ) from error
+
+
+def _settings(period_min: float | None, period_max: float | None, signals: int) -> SearchSettings:
+    from exo_assets.lightcurves.search import SearchSettings
+
+    for name, given in (("--period-min", period_min), ("--period-max", period_max)):
+        if given is not None and not 0 < given < float("inf"):
+            raise CliError(f"{name} {given:g} is no period", "give days, above zero", USAGE)
+    if period_min is not None and period_max is not None and period_min >= period_max:
+        raise CliError(f"no period lies from {period_min:g} to {period_max:g} d", "--period-max is the longer", USAGE)
+    return SearchSettings(period_min_days=period_min, period_max_days=period_max, signals_max=signals)
 
 
 def _place(period: float | None, t0: float | None, duration: float | None) -> Ephemeris | None:
@@ -148,6 +175,9 @@ def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemer
         err().print(
             f"  {gone} of {len(told)} left out: nothing remains in the light curve as cleaned last", markup=False
         )
+    span = float(star.curve.time_bjd[-1] - star.curve.time_bjd[0])
+    if (search.period_max_days or 0) > span:
+        err().print(f"  no period above {span:.1f} d is searched: two transits must fit into the data", markup=False)
     return star
 
 
@@ -171,6 +201,7 @@ def _found(star: Star, name: str, known: KnownStar) -> list[Found]:
         row: dict[str, Any] = {
             "target": name,
             "mission": star.curve.mission or None,
+            "kind": "signal",
             **{column: value for column, value in told.items() if column not in ("tce_id", "star_id", "mission")},
             "flux": star.curve.flux_kind,
             "diagnostics": {c: v for c, v in seen.diagnostics.items() if v is not None},
@@ -184,17 +215,12 @@ def _found(star: Star, name: str, known: KnownStar) -> list[Found]:
 
 def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> list[str]:
     """Write a picture of each signal; what could not be written, in words."""
-    from hashlib import sha256
-
     from exo_assets.lightcurves.page_tasks import page_alone
 
     lost = []
     for number, (signal, row) in enumerate(zip(star.signals, rows, strict=True), start=1):
         name = row["target"]
-        stem = "".join(c if c.isalnum() or c in "-." else "_" for c in Path(name).name)[:100]
-        # Files of one name in different folders are different stars.
-        mark = f"_{sha256(name.encode()).hexdigest()[:6]}" if Path(name).name != name else ""
-        target = folder / f"{stem}{mark}_{number}.png"
+        target = folder / f"{picture_stem(name)}_{number}.png"
         title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:
             picture = page_alone(star.curve, signal, star.signals, search if searched else None, title)
@@ -203,31 +229,3 @@ def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder
         except OSError as error:
             lost.append(f"{target}: cannot be written ({error.strerror or error})")
     return lost
-
-
-def _table(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    if not rows:
-        out().print("no signal above the thresholds", markup=False)
-        return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    shown = {
-        "target": "{}",
-        "period_days": "{:.5f}",
-        "t0_bjd": "{:.4f}",
-        "duration_hours": "{:.2f}",
-        "depth_ppm": "{:.0f}",
-        "sde": "{:.1f}",
-        "snr": "{:.1f}",
-        "n_transits": "{}",
-        "odd_even_sigma": "{:.1f}",
-        "probability_planet": "{:.3f}",
-        "verdict": "{}",
-        "problem": "{}",
-    }
-    for name in shown:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("" if row[n] is None or row[n] != row[n] else f.format(row[n]) for n, f in shown.items()))
-    out().print(table, markup=False)

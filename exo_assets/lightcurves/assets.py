@@ -31,9 +31,10 @@ from exo_assets.lightcurves.star_contracts import (
     CORE_PAGES,
     CORE_SEARCH,
     CORE_SEARCHED_STARS,
+    CORE_SINGLE_TRANSITS,
     CURVE_FACTS,
 )
-from exo_assets.lightcurves.star_tasks import clean_star, search_one
+from exo_assets.lightcurves.star_tasks import clean_star, search_one, single_one
 from exo_assets.pictures import image
 from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
@@ -140,6 +141,29 @@ core_search = star_asset(
 )
 
 
+def _single_plan(resources: Any) -> Planned:
+    known = known_of(resources)
+
+    def plan(bucket: str) -> Iterable[Quantum]:
+        found = {star: entry.digest for star, entry in resources.star_tables.index(CORE_SEARCH.name, bucket).items()}
+        curves = {
+            star: f"{digest} {found[star]}" for star, digest in curves_of(resources, bucket).items() if star in found
+        }
+        return search_quanta(bucket, curves, known(bucket))
+
+    return plan
+
+
+core_single_transits = star_asset(
+    CORE_SINGLE_TRANSITS,
+    single_one,
+    group=GROUP,
+    deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "core_signals"],
+    plan=_single_plan,
+    reader="star_tables",
+)
+
+
 def _page_plan(resources: Any) -> Planned:
     def plan(bucket: str) -> Iterable[Quantum]:
         index = resources.star_tables.index(CORE_SEARCH.name, bucket)
@@ -198,7 +222,10 @@ def core_searched_stars(core_found_signals: pl.DataFrame, star_tables: Any) -> p
     return searched_stars(curves, core_found_signals, star_tables.processed(CORE_SEARCH.name))
 
 
-LOSSES = (CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_PAGES.name, "feat_diagnostics", "feat_views")
+LOSSES = (
+    *(CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_SINGLE_TRANSITS.name, CORE_PAGES.name),
+    *("feat_diagnostics", "feat_views"),
+)
 """Tables of stars whose losses are accounted for; those of files are in the raw tables."""
 
 
@@ -231,6 +258,7 @@ ASSETS: list[dg.AssetsDefinition] = [
     raw_user__light_curves,
     core_light_curves,
     core_search,
+    core_single_transits,
     core_pages,
     core_found_signals,
     core_searched_stars,

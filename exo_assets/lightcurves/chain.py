@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, recleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
-from exo_assets.lightcurves.orbits import alternatives, longest_period, own_period
-from exo_assets.lightcurves.reliability import described
+from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
+from exo_assets.lightcurves.reliability import described, second_dip
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Dip, SearchSettings, Signal, dips_of, judged, limits
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
 Array = NDArray[np.float64]
 
 STILL_THERE = 0.7
-"""A signal keeps at least this share of the least SNR when it is fitted to the final curve."""
+"""A signal of many transits keeps at least this share of the least SNR when it is fitted to the final curve; one of few
+keeps all of it."""
 LEAST_LEFT = 0.25
 """A star is searched no further when the dips found cover all but this share of its points."""
 
@@ -112,9 +113,24 @@ def _searched(
         others = [one.transit.ephemeris for i, pair in enumerate(objects) if i != number for one in pair if one]
         again = _finished(curve, signal, second, [*known, *others], settings)
         # Of what a better trend takes away nothing is left.
-        if again.snr >= STILL_THERE * settings.snr_min and again.n_transits >= settings.transits_min:
+        least = settings.snr_min if again.n_transits <= FEW_TRANSITS else STILL_THERE * settings.snr_min
+        if again.snr >= least and again.n_transits >= settings.transits_min:
             kept.append(again)
-    return Star(curve, tuple(kept))
+    return Star(curve, _one_each(kept, curve.time_bjd))
+
+
+def _one_each(signals: Sequence[Signal], time: Array) -> tuple[Signal, ...]:
+    """One signal for each orbit: two whose periods came out as one after the fit are the deeper and its second dip."""
+    kept: list[Signal] = []
+    for signal in signals:
+        place = signal.transit.ephemeris
+        same = next((i for i, one in enumerate(kept) if has_period_of(place, one.transit.ephemeris, time)), None)
+        if same is None:
+            kept.append(signal)
+            continue
+        deeper, other = sorted((kept[same], signal), key=lambda one: -one.transit.depth)
+        kept[same] = replace(deeper, secondary=deeper.secondary or second_dip(deeper.transit, other.transit))
+    return tuple(kept)
 
 
 def _or_last(

@@ -7,6 +7,7 @@ that gaps in the data leave possible. Does not belong here: comparing a signal w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 
 import numpy as np
@@ -32,7 +33,8 @@ UNEQUAL_SIGMA, UNEQUAL_SHARE, UNEQUAL_TRANSITS = 7.0, 0.97, 3
 UNSEEN_SIGMA = 3.0
 """Transits that the data would show with less significance than this may be there unseen."""
 FEW_TRANSITS = 5
-"""Signals with more transits in the data have one period: gaps that hide all others would have to be many."""
+"""Signals with more transits in the data have one period, for gaps would have to hide all others; those with fewer are
+tested transit by transit, for among few accidents of the noise agree."""
 LONGEST_OVER_CENTRAL = 1.5
 """A transit is at most so much longer than the central one of a circular orbit (a slow passage far from the star)."""
 
@@ -49,11 +51,18 @@ def orbit_of(place: Ephemeris, earlier: Sequence[Ephemeris], time: Array) -> int
     return None
 
 
+def has_period_of(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
+    """Whether over the data two periods drift by less than a duration from each other."""
+    longer = max(place.duration_days, orbit.duration_days)
+    return abs(place.period_days - orbit.period_days) * float(time[-1] - time[0]) / orbit.period_days <= longer
+
+
 def _is_second(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
-    span, longer = float(time[-1] - time[0]), max(place.duration_days, orbit.duration_days)
     for parts in FRACTIONS:
-        if abs(parts * place.period_days - orbit.period_days) * span / orbit.period_days > longer:
+        if not has_period_of(replace(place, period_days=parts * place.period_days), orbit, time):
             continue
+        if parts == 1:
+            return True
         inside = np.abs(phase_days(time, place.period_days, place.t0)) < place.duration_days / 4
         number = transit_number(time[inside], place.period_days, place.t0)
         count = np.bincount(number % parts, minlength=parts)

@@ -64,6 +64,28 @@ def page(curve: CleanCurve, signal: Signal, spectrum: Spectrum | None, title: st
     return out.getvalue()
 
 
+def page_of_one(curve: CleanCurve, time_bjd: float, duration_days: float, title: str) -> bytes:
+    """A PNG of a transit that happens once: the measured flux with its trend, and the flat flux around the transit."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    figure.suptitle(title, fontsize=11)
+    x = curve.time_bjd - time_bjd
+    inside = np.abs(x) < duration_days / 2
+    _points(left, x, curve.trend * curve.flux, inside)
+    left.plot(x, curve.trend, ".", ms=1, color=_RED)
+    _named(left, "measured (grey) and trend (red)", "days from the transit", "relative flux")
+    near = np.abs(x) < 2 * SHOWN_DURATIONS * duration_days
+    _points(right, x[near] * 24, curve.flux[near], inside[near])
+    _named(right, "flat; the transit blue", "hours from mid-transit", "relative flux")
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=110)
+    return out.getvalue()
+
+
 def _points(axes: Axes, time: Array, flux: Array, inside: NDArray[np.bool_]) -> None:
     axes.plot(time[~inside], flux[~inside], ".", ms=1, color=_GREY, rasterized=True)
     axes.plot(time[inside], flux[inside], ".", ms=2, color=_BLUE, rasterized=True)

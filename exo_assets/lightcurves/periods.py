@@ -50,11 +50,11 @@ def central_duration_days(period_days: float, density_sun: float = 1.0) -> float
 
 def shortest_period_days(cadence_days: float, density_sun: float = 1.0) -> float:
     """The shortest period that is searched unasked: 0.18 d where points are so dense that a transit has one and a half
-    and where such an orbit lies outside 1.3 stellar radii, at most 0.5 d."""
+    and where such an orbit lies outside 1.3 stellar radii, at most 0.5 d, or what six points resolve."""
     outside = SHORTEST_DAYS * (SHORTEST_ORBIT_RADII / orbit_over_star_radius(SHORTEST_DAYS, density_sun)) ** 1.5
     shortest = min(max(SHORTEST_DAYS, outside), PLAIN_SHORTEST_DAYS)
     resolved = central_duration_days(shortest, density_sun) >= POINTS_PER_TRANSIT * cadence_days
-    return shortest if resolved else PLAIN_SHORTEST_DAYS
+    return shortest if resolved else max(PLAIN_SHORTEST_DAYS, POINTS_PER_PERIOD * cadence_days)
 
 
 def optimal_periods(

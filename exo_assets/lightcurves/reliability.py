@@ -13,6 +13,7 @@ import numpy as np
 from exo_assets.features.diagnostics import Diagnostics, diagnose
 from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.orbits import FEW_TRANSITS
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.search import SearchSettings, Secondary, Signal
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
@@ -22,13 +23,17 @@ SECONDARY_SIGMA = 5.0
 """A second dip weaker than this is none."""
 
 
-FEW_TRANSITS = 5
-"""Signals of at most so many transits are tested transit by transit: among few, accidents of the noise agree."""
 LONGEST, SHORTEST = 3.0, 0.25
 """Durations over a central transit's, of the density that was searched for. Stars of a thirtieth of it have three times
 its transits; below a quarter a planet would graze, or the star be a dwarf of 64 times its density."""
-LEAST_POINTS = 3.0
-"""Points of a transit; shorter ones are thrusters and cosmic rays, if there are few."""
+OF_PERIOD = 0.25
+"""A dip that lasts a larger share of its period is a wave of the star."""
+TWO_SNR = 12.0
+"""Least SNR of a signal of two transits: any two dips of the noise are one."""
+LEAST_POINTS = 2.0
+"""Points of a transit; shorter ones are thrusters and cosmic rays, if there are few,"""
+AVERAGED_DAYS = 0.04
+"""and if the points are no averages over hours."""
 ONE_HOLDS = 0.9
 """Largest single-event over multiple-event statistic; 0.71 for two equal transits (LEO-Vetter: 0.8)."""
 UNLIKE_CHI2, UNLIKE_SHARE = 10.0, 0.7
@@ -81,6 +86,12 @@ def _secondary(
             second = fit(curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep], start)
         except FitError:
             return Secondary(measured.secondary_phase, measured.secondary_depth_ppm * 1e-6, measured.secondary_sigma)
+    return second_dip(transit, second)
+
+
+def second_dip(transit: Trapezoid, second: Trapezoid) -> Secondary:
+    """Another dip of a transit's orbit, as it is told of the transit's signal."""
+    place = transit.ephemeris
     phase = (second.ephemeris.t0 - place.t0) / place.period_days % 1.0
     return Secondary(phase, second.depth, second.snr)
 
@@ -94,12 +105,17 @@ def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: 
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
+        (signal.n_transits == 2 and not signal.snr >= TWO_SNR, f"SNR {signal.snr:.1f} is too low for two transits"),
+        (place.duration_days > OF_PERIOD * place.period_days, "it lasts more than a quarter of its period"),
         (length > LONGEST, f"it lasts {length:.1f} times as long as a central transit of the star"),
         (
             few and length < SHORTEST,
             f"it lasts {length:.2f} of a central transit of the star, seen {signal.n_transits} times",
         ),
-        (few and points < LEAST_POINTS, f"its few transits have {points:.1f} points each"),
+        (
+            few and points < LEAST_POINTS and cadence_days < AVERAGED_DAYS,
+            f"its few transits have {points:.1f} points each",
+        ),
         (measured.max_ses_over_mes > ONE_HOLDS, "one transit holds most of the signal"),
         (few and measured.depth_scatter_chi2 > UNLIKE_CHI2 and _unlike(measured), "its few transits are unlike"),
         (measured.modshift_2 < UNIQUE, "a dip elsewhere on the orbit is as strong"),

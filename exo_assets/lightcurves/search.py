@@ -127,8 +127,8 @@ class Signal:
 
     @property
     def is_variable(self) -> bool:
-        """Whether the star varies at the signal's period by more than the signal is deep."""
-        return self.variability_ratio > 1
+        """Whether the star varies at the signal's period, from crest to trough, by more than the signal is deep."""
+        return 2 * self.variability_ratio > 1
 
 
 def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings | None = None) -> Spectrum:

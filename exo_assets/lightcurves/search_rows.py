@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from exo_assets.lightcurves.ephemeris import Ephemeris
-from exo_assets.lightcurves.search import Signal
+from exo_assets.lightcurves.search import Secondary, Signal
+from exo_assets.lightcurves.single_transits import SingleTransit
 from exo_assets.lightcurves.trapezoid import Trapezoid
 
 
@@ -58,6 +59,25 @@ def measured(signal: Signal) -> dict[str, object]:
     )
 
 
+def measured_once(event: SingleTransit) -> dict[str, object]:
+    """The measured columns of a single transit; None where unknown."""
+    transit, place = event.transit, event.transit.ephemeris
+    return without_nan(
+        {
+            "time_bjd": event.time_bjd,
+            "time_err_days": transit.t0_err,
+            "duration_hours": place.duration_days * 24,
+            "duration_err_hours": transit.duration_err_days * 24,
+            "depth_ppm": transit.depth * 1e6,
+            "depth_err_ppm": transit.depth_err * 1e6,
+            "ingress_share": transit.ingress_share,
+            "snr": event.snr,
+            "period_low_days": event.period_days[0],
+            "period_high_days": event.period_days[1],
+        }
+    )
+
+
 def signal_of(row: Mapping[str, object]) -> Signal:
     """The signal that a row of `core_search` tells of, without its odd and even depths."""
     value = {k: float(v) if isinstance(v, int | float) else float("nan") for k, v in row.items()}
@@ -77,4 +97,7 @@ def signal_of(row: Mapping[str, object]) -> Signal:
         odd_depth=float("nan"),
         even_depth=float("nan"),
         odd_even_sigma=value["odd_even_sigma"],
+        secondary=None
+        if row.get("secondary_phase") is None
+        else Secondary(value["secondary_phase"], value["secondary_depth_ppm"] / 1e6, value["secondary_sigma"]),
     )

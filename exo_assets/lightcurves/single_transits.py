@@ -13,7 +13,7 @@ There is no period, and so no vetter's word.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,7 +23,7 @@ from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
 from exo_assets.lightcurves.detrend import robust_sigma
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.periods import central_duration_days
-from exo_assets.lightcurves.search import HIDDEN_DURATIONS
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Signal
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit, profile
 
 Array = NDArray[np.float64]
@@ -65,6 +65,17 @@ class SingleTransit:
     def time_bjd(self) -> float:
         """Mid-transit."""
         return self.transit.ephemeris.t0
+
+
+def dips_of_signals(signals: Sequence[Signal]) -> list[Ephemeris]:
+    """The ephemerides of a star's signals, and of their second dips."""
+    out = []
+    for signal in signals:
+        place = signal.transit.ephemeris
+        out.append(place)
+        if signal.secondary is not None:
+            out.append(replace(place, t0=place.t0 + signal.secondary.phase * place.period_days))
+    return out
 
 
 def single_transits(

@@ -126,7 +126,7 @@ CORE_SEARCH = TableContract(
         Column(
             "is_variable",
             B,
-            "The star varies at the signal's period by more than the signal's depth: a flag beside the judgement",
+            "The star varies at the signal's period, from crest to trough, by more than the signal's depth: a flag beside the judgement",
             nullable=False,
         ),
         Column(
@@ -206,22 +206,19 @@ CORE_SINGLE_TRANSITS = TableContract(
         Column("depth_err_ppm", F, "Uncertainty of the depth, white noise", "ppm", low=0),
         Column("ingress_share", F, "Ingress over duration: 0 for a box, 0.5 for a V", low=0, high=0.5),
         Column("snr", F, "Depth over its uncertainty with red noise (Pont et al. 2006)", nullable=False, low=0),
-        Column(
-            "period_low_days", F, "Shortest period that the data allow: a shorter one shows another transit", "d", low=0
-        ),
+        Column("period_low_days", F, "Shortest period that the data and the density allow", "d", low=0),
         Column(
             "period_high_days",
             F,
-            "Period of a central transit of this duration, circular orbit; at least the shortest",
+            "Longest: that of a circular orbit with this duration at an impact parameter of 0.9",
             "d",
             low=0,
         ),
         Column(
             "density_sun",
             F,
-            "Density of the star that the longest period is for (one where it is unknown)",
+            "Density of the star that the periods are for; null where it is unknown: 0.1 to 3",
             "Sun",
-            nullable=False,
             low=0,
             low_open=True,
         ),

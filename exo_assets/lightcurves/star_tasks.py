@@ -25,8 +25,9 @@ from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.joining import Unused, joinable
 from exo_assets.lightcurves.matching import match
 from exo_assets.lightcurves.search import SearchSettings
-from exo_assets.lightcurves.search_rows import measured
-from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH
+from exo_assets.lightcurves.search_rows import measured, measured_once, signal_of
+from exo_assets.lightcurves.single_transits import SingleTransit, dips_of_signals, single_transits
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH, CORE_SINGLE_TRANSITS
 from exo_assets.lightcurves.stored import read_curve
 
 File = tuple[str, str, str]
@@ -134,6 +135,35 @@ def found_rows(star: Star, star_id: str, catalogued: tuple[Catalogued, ...]) -> 
         }
         for number, signal in enumerate(star.signals, start=1)
     ]
+
+
+def single_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
+    """The rows of `core_single_transits` of one star: none when no transit happens once."""
+    curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
+    found = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
+    events = single_transits(curve, dips_of_signals([signal_of(row) for row in found]), work.density_sun)
+    rows = [
+        {
+            "event_id": f"{work.star_id}-S{number}",
+            "star_id": work.star_id,
+            "mission": curve.mission,
+            "number": number,
+            **measured_once(event),
+            "density_sun": work.density_sun if np.isfinite(work.density_sun) else None,
+            "signal_id": next((s.signal_id for s in work.catalogued if _transits_then(s, event)), None),
+        }
+        for number, event in enumerate(events, start=1)
+    ]
+    return pl.DataFrame(rows, schema=CORE_SINGLE_TRANSITS.schema)
+
+
+def _transits_then(signal: Catalogued, event: SingleTransit) -> bool:
+    """Whether a transit of the catalogued signal overlaps with the event; its period may be unknown."""
+    place, half = signal.place, event.transit.ephemeris.duration_days / 2
+    apart = event.time_bjd - place.t0
+    if np.isfinite(place.period_days) and place.period_days > 0:
+        apart -= place.period_days * np.rint(apart / place.period_days)
+    return bool(abs(apart) < half)
 
 
 def matched(
