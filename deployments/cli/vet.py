@@ -27,6 +27,7 @@ from deployments.cli.vet_output import draw_singles, picture_stem, print_signals
 
 if TYPE_CHECKING:
     from deployments.cli.vet_judge import Found
+    from deployments.cli.vet_read import ReadStar
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
@@ -101,10 +102,11 @@ def vet(
             continue
         searched += 1
         new = _found(star, name, known)
-        for one in new:
-            one.row |= read.as_row()
         if output is not None:
             lost += _draw(star, [one.row for one in new], search, output, searched=place is None)
+        new += _tried_without(star, new, read, known, search=search, place=place)
+        for one in new:
+            one.row |= read.as_row()
         found += new
         if place is None:
             singles += [row | read.as_row() for row in single_rows(star, name, known.density_sun)]
@@ -179,6 +181,33 @@ def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemer
     if (search.period_max_days or 0) > span:
         err().print(f"  no period above {span:.1f} d is searched: two transits must fit into the data", markup=False)
     return star
+
+
+def _tried_without(
+    star: Star, found: list[Found], read: ReadStar, known: KnownStar, *, search: SearchSettings, place: Ephemeris | None
+) -> list[Found]:
+    """Where points are flagged for scattered light, the star is tried without them too: what hangs on them is told in
+    the rows of `found`, and what is found only without them is returned."""
+    from exo_assets.lightcurves.scattered_light import WITH, WITHOUT, hanging, only_without, without_scattered
+
+    curves = without_scattered(read.curves)
+    if curves is None:
+        return []
+    err().print("  once more, without the points flagged for scattered light", markup=False)
+    try:
+        calm = _searched(curves, search, place)
+    except ValueError as error:
+        err().print(f"  nothing can be found without them: {error}", markup=False)
+        calm = None
+    for one, hangs in zip(found, hanging(star, calm), strict=True):
+        one.row["scattered_light"] = WITH if hangs else None
+    more = [] if calm is None or place is not None else _found(only_without(star, calm), read.name, known)
+    for one in more:
+        one.row["scattered_light"] = WITHOUT
+    for row in (one.row for one in (*found, *more)):
+        if row["scattered_light"]:
+            err().print(f"  {row['period_days']:.5f} d: {row['scattered_light']}", markup=False)
+    return more
 
 
 def _told(signal: Signal) -> None:

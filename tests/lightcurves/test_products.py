@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -113,3 +115,15 @@ def test_flags_of_a_products_own_exclude_and_are_counted() -> None:
     qlp = {"TIME": time, "SAP_FLUX": flux / 1000, "QUALITY": flags * (1 << 29) + 4096}
     curve = read_fits(fits_file(qlp, first={**TESS, "ORIGIN": "MIT/QLP"}, header=IN_BTJD), "x.fits")
     assert usable(curve).sum() == (flags == 0).sum() and (curve.quality & 4096).all()
+
+
+def test_the_document_has_every_product_its_columns_and_whether_real_files_were_tried() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "light_curve_files.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) == len(PRODUCTS) + 1, "and the line below the heads"
+    for product, row in zip(PRODUCTS, rows[1:], strict=True):
+        name, _, _, flux, _, tried, document = (cell.strip() for cell in row.strip("|").split("|"))
+        assert name == (", ".join(called for _, called in product.cadences) or product.name)
+        assert [f.split(" ")[0] for f in flux.split(", ")] == [f.name.upper() for f in product.flux]
+        assert tried == ("yes" if product.is_tried else "no") and document == product.document
+    assert ", ".join(ORDER) in text

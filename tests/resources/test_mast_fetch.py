@@ -17,6 +17,7 @@ import polars as pl
 import pytest
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.lightcurves.account import lost_files
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.lightcurves.mast_names import archive_path, parse_name
@@ -24,6 +25,7 @@ from exo_assets.lightcurves.records import Record, records_frame, records_of
 from exo_resources.lake import Lake
 from exo_resources.mast import Available, LightCurveSource, Listing
 from exo_resources.mast.crew import MISSES_IN_A_ROW, side_by_side
+from exo_resources.mast.files import chosen, passed_over
 from exo_resources.mast.night import nightly_records
 from exo_resources.settings import CHECKOUT, Settings
 from tests.resources.mast_files import at_archive, contents, kepler_name
@@ -329,3 +331,36 @@ def test_a_mirror_that_is_empty_tonight_loses_nothing(source: MakeSource, server
     empty = Emptied(source("mirror"))
     log = logging.getLogger("test")
     assert records_frame(nightly_records(empty, CORE_SIGNALS.empty(), before, log)).equals(frame)  # type: ignore[arg-type]
+
+
+class WithFaster(Emptied):
+    """A source that has two minutes and 20 seconds of one sector."""
+
+    def __init__(self, source: LightCurveSource, slow: Available, fast: Available) -> None:
+        super().__init__(source)
+        self.of = slow, fast
+        self.asked: list[str] = []
+
+    def available(self, mission: str, stars: object) -> Listing:
+        return Listing("mirror", chosen(self.of), passed_over=passed_over(self.of))
+
+    def fetch(self, files: Sequence[Available], kept: object) -> Iterator[Record]:
+        self.asked += [one.file.name for one in files]
+        return iter(())
+
+
+def test_a_faster_file_of_the_same_photons_is_not_fetched_and_is_recorded_with_the_reason(source: MakeSource) -> None:
+    names = [f"tess2020186164531-s0027-0000000149603524-0189-{end}.fits" for end in ("s_lc", "a_fast-lc")]
+    slow, fast = (Available(file, name, "", "mirror") for name in names if (file := parse_name(name)))
+    both = WithFaster(source("mirror"), slow, fast)
+    bucket, log = bucket_of("TIC 149603524"), logging.getLogger("test")
+    before = {bucket: RAW_MAST__LIGHT_CURVES.empty()}
+    first = records_frame(nightly_records(both, CORE_SIGNALS.empty(), before, log))  # type: ignore[arg-type]
+    (row,) = first.to_dicts()
+    assert both.asked == [slow.file.name] and row["file_name"] == fast.file.name
+    assert (row["status"], row["reason"], row["key"]) == ("unused", "other_product", None)
+    assert "20 s between points" in row["message"] and "segment 27 has the same photons" in row["message"]
+    again = records_frame(nightly_records(both, CORE_SIGNALS.empty(), {bucket: first}, log))  # type: ignore[arg-type]
+    assert again.equals(first), "nothing is new the night after"
+    lost = lost_files("raw_mast__light_curves", first)
+    assert lost["reason"].to_list() == ["unused: other_product"]

@@ -252,6 +252,7 @@ def test_a_mirror_of_any_kind(source: MakeSource, mirror: tuple[str, str]) -> No
         listing = one.available(mission, None)
         assert names(listing) == expected and listing.source == "mirror" and listing.ignored == len(NOISE)
         assert all(f.url.startswith(mirror[1]) for f in listing)
+        assert [f.file.name for f in listing.passed_over] == ([FAST] if mission == "tess" else [])
         frame = fetched(one, listing)
         assert set(frame["status"]) == {"kept"} and frame["file_name"].to_list() == expected
         assert all(one.lake.get(row["key"]) == contents(row["file_name"]) for row in frame.iter_rows(named=True))
