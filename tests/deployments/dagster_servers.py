@@ -96,7 +96,7 @@ def dagster_servers(module: str, dagster_home: Path, settings: dict[str, str]) -
         ]  # fmt: skip
         try:
             servers = Servers(port, "exo")
-            until(lambda: _answers(servers), "the webserver to answer", 180)
+            until(lambda: _answers(servers), "the webserver to answer", 600)
             yield servers
         finally:
             for process in running:

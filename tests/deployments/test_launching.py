@@ -21,7 +21,7 @@ from exo_resources.settings import CHECKOUT, Settings
 from tests.deployments.dagster_servers import BACKFILL, CANCEL, SCHEDULE, Servers, dagster_servers, until
 
 ALL = ["core_signals", "raw_mast__light_curves", "core_light_curves", "follows"]
-LONG_S = 240
+LONG_S = 900
 
 
 @pytest.fixture(scope="module")
