@@ -26,7 +26,9 @@ _QUOTE_WORDS = {
 }
 
 
-def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_rows: int = 0) -> pl.DataFrame:
+def text_rows(
+    body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_rows: int = 0, delimiter: str = ","
+) -> pl.DataFrame:
     """The records of `body` as columns of text, null for an empty field; a quoted field may hold line breaks.
 
     `skip_lines` lines and, after them, `skip_rows` records are left out. Raises pyarrow.ArrowInvalid.
@@ -41,7 +43,7 @@ def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_ro
             skip_rows=skip_lines,
             skip_rows_after_names=skip_rows,
         ),
-        pacsv.ParseOptions(newlines_in_values=True),
+        pacsv.ParseOptions(newlines_in_values=True, delimiter=delimiter),
         pacsv.ConvertOptions(
             column_types={name: pa.string() for name in names},
             strings_can_be_null=True,
@@ -52,16 +54,18 @@ def text_rows(body: bytes, names: Sequence[str], *, skip_lines: int = 0, skip_ro
     return cast(pl.DataFrame, pl.from_arrow(table))
 
 
-def misquoted(lines: TextIO) -> tuple[int, str] | None:
+def misquoted(lines: TextIO, delimiter: str = ",") -> tuple[int, str] | None:
     """The first record whose double quotes are out of place or never closed: lines before it, and what is wrong.
 
     None when there is none. The reader of `text_rows` would take the rows up to the next quote for one value.
     """
-    reader, before, columns = csv.reader(lines, strict=True), 0, 0
+    reader, before, columns = csv.reader(lines, strict=True, delimiter=delimiter), 0, 0
     try:
         for row in reader:
             columns = columns or len(row)
-            if reader.line_num > before + 1 and any(_holds_rows(value, i, columns) for i, value in enumerate(row)):
+            if reader.line_num > before + 1 and any(
+                _holds_rows(value, i, columns, delimiter) for i, value in enumerate(row)
+            ):
                 return before, "a value holds whole rows of the table"
             before = reader.line_num
     except csv.Error as error:
@@ -69,7 +73,7 @@ def misquoted(lines: TextIO) -> tuple[int, str] | None:
     return None
 
 
-def _holds_rows(value: str, column: int, columns: int) -> bool:
+def _holds_rows(value: str, column: int, columns: int, delimiter: str) -> bool:
     """Whether the line breaks of a quoted value fall where rows of `columns` fields end: two stray quotes do that.
 
     It then begins with the rest of one row, ends with the begin of another and has nothing but rows between them.
@@ -77,7 +81,7 @@ def _holds_rows(value: str, column: int, columns: int) -> bool:
     """
     if columns < 4:
         return False
-    commas = [line.count(",") for line in re.split(r"\r\n|\r|\n", value)]
+    commas = [line.count(delimiter) for line in re.split(r"\r\n|\r|\n", value)]
     return commas == [columns - 1 - column, *[columns - 1] * (len(commas) - 2), column]
 
 

@@ -16,6 +16,7 @@ from exo_assets.features.registry import FEATURES
 from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEWS, stacked_views
 from exo_assets.scoring.batch import FAILURE, LONGEST_REASON, score_resilient
 from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.contradictions import CONTRADICTION
 from exo_assets.scoring.files import score_file_frame
 from exo_assets.scoring.measured import MEASURED
 from exo_assets.scoring.read_file import CatalogueFileError, read_catalogue_bytes
@@ -75,13 +76,8 @@ def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
 
 def _judged(signals: list[dict[str, Any]], ready: Prepared, loaded: Loaded) -> list[dict[str, Any]]:
     results = score_resilient(ready.features, loaded.vetter)
-    rows = zip(
-        signals,
-        ready.features["layout"],
-        ready.rows.iter_rows(named=True),
-        results.iter_rows(named=True),
-        strict=True,
-    )
+    said = ready.rows.hstack(ready.judged(results).select(JUDGEMENT)).hstack(results.select(FAILURE))
+    rows = zip(signals, ready.features["layout"], said.iter_rows(named=True), strict=True)
     return [_reply(*row, loaded) for row in rows]
 
 
@@ -93,19 +89,17 @@ def _model(loaded: Loaded) -> dict[str, Any]:
     return {"model_version": loaded.vetter.version, "model": loaded.pin.ref.as_row()}
 
 
-def _reply(
-    signal: dict[str, Any], layout: str, row: dict[str, Any], result: dict[str, Any], loaded: Loaded
-) -> dict[str, Any]:
-    if result[FAILURE] is not None:
-        return _failed(result[FAILURE], loaded)
+def _reply(signal: dict[str, Any], layout: str, row: dict[str, Any], loaded: Loaded) -> dict[str, Any]:
+    if row[FAILURE] is not None:
+        return _failed(row[FAILURE], loaded)
     seen = row.get(VIEWS) is not None
     unused = loaded.vetter.unused_views(signal["mission"], layout) if seen else "no views were given"
     return {
         "signal_id": signal["signal_id"],
-        **{name: result[name] for name in JUDGEMENT},
+        **{name: row[name] for name in JUDGEMENT},
         **{name: row[name] for name in JOINED},
         "missing": [name for name in USED if row[name] is None],
-        "remark": row["remark"],
+        "problems": "; ".join(filter(None, (row[CONTRADICTION], row["remark"]))) or None,
         "caution": loaded.vetter.unfamiliar(signal["mission"]),
         "views_used": unused is None,
         "views_unused_because": unused,

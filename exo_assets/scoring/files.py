@@ -13,12 +13,17 @@ import polars as pl
 from exo_assets.catalogs.harmonise import detect_layout, harmonise_k2, harmonise_koi, harmonise_toi
 from exo_assets.catalogs.layouts import LAYOUTS, SIGNAL_COLUMN, misspelt
 from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.contradictions import CONTRADICTION
+from exo_assets.scoring.dialects import NO_TRANSITS, from_exofop, harmonise_planets, is_exofop, is_planets
 from exo_assets.scoring.known import NOTHING, Known
-from exo_assets.scoring.measured import MEASURED
-from exo_assets.scoring.score import JOINED, REMARKS, Scorer, judge
+from exo_assets.scoring.score import JOINED, LEFT_OUT, REMARKS, Scorer, judge
+from exo_assets.text_csv import text
 
 ADDED = (*JUDGEMENT, *JOINED, "model_version", "problems")
 """Columns that scoring a file adds, in order."""
+
+OWN_NAME = "signal_name"
+"""Column with a name for each row, before ADDED, where the table has no column that names its signals."""
 
 REASONS_SHOWN = 5
 """Reasons per signal that fit a line of text."""
@@ -31,7 +36,7 @@ _HARMONISE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
 
 
 def score_file_frame(raw: pl.DataFrame, vetter: Scorer, known: Known = NOTHING) -> pl.DataFrame:
-    """`raw` (text columns in the KOI, TOI or K2 layout) with ADDED beside its own columns, rows in order.
+    """`raw` (text columns of a table that is known here) with ADDED beside its own columns, rows in order.
 
     Nothing but measured quantities, mission and host decides a probability, those of the file and what the catalogue
     knows of the same signal and its star (`known`). `problems` says which fields could not be read or are not allowed
@@ -42,49 +47,75 @@ def score_file_frame(raw: pl.DataFrame, vetter: Scorer, known: Known = NOTHING) 
 
 
 def file_signals(raw: pl.DataFrame) -> pl.DataFrame:
-    """The signals in the rows of `raw`, harmonised, in order.
+    """The signals in the rows of `raw` (KOI, TOI or K2 layout, ExoFOP's TOI table, the archive's tables of planets),
+    harmonised, in order; LEFT_OUT says which are not to be judged. A row without a name gets one of its own.
 
     ValueError when the layout is unknown or a column of `raw` has the name of one that scoring adds.
     """
-    taken = [name for name in ADDED if name in raw.columns]
+    taken = [name for name in (OWN_NAME, *ADDED) if name in raw.columns]
     if taken:
         raise ValueError(
             f"the input already has columns named {', '.join(map(repr, taken))}, which scoring adds: "
             "rename or remove them (has the file been scored before?)"
         )
+    raw = raw.rechunk()
+    if is_exofop(raw.columns):
+        raw = from_exofop(raw)
     for name, meant in misspelt(raw.columns).items():
         raise ValueError(f"the column {name!r} looks like {meant!r} but is not: rename it")
-    raw = raw.rechunk()
+    if is_planets(raw.columns):
+        return _named(harmonise_planets(raw))
     layout = detect_layout(raw.columns)
-    return _without_foreign_rows(_HARMONISE[layout](raw), raw, layout)
+    own = SIGNAL_COLUMN[layout]
+    signals = _HARMONISE[layout](raw if own in raw.columns else raw.with_columns(pl.lit(None, pl.String).alias(own)))
+    return _named(signals.with_columns(raw.with_columns(_left_out(raw.columns, layout))[LEFT_OUT]))
+
+
+def has_names(columns: list[str]) -> bool:
+    """Whether a column names the signals."""
+    return bool({name.strip().lower() for name in columns} & {*SIGNAL_COLUMN.values()})
+
+
+def _named(signals: pl.DataFrame) -> pl.DataFrame:
+    """`signals`, those without a name named after their star and period, or after their row."""
+    signals = signals.with_columns(pl.coalesce("mission_star_id", pl.format("EPIC {}", "epic_id")))
+    star, period = pl.col("mission_star_id"), pl.col("period_days").round_sig_figs(6)
+    made = pl.coalesce(pl.format("{} P={} d", star, period), pl.format("row {}", pl.int_range(1, pl.len() + 1)))
+    return signals.with_columns(signal_id=pl.coalesce("signal_id", made))
 
 
 def with_judgement(raw: pl.DataFrame, signals: pl.DataFrame, vetter: Scorer, known: Known) -> pl.DataFrame:
     """`raw` with ADDED beside its own columns; `signals` is what `file_signals` made of it."""
     judged = judge(signals, vetter, known=known)
     mission = signals["mission"].cast(pl.String)
-    cautions = {name: vetter.unfamiliar(name) for name in mission.unique()}
-    remarks = signals.select("unreadable", caution=mission.replace_strict(cautions, return_dtype=pl.String))
+    cautions = {name: vetter.unfamiliar(name) for name in mission.drop_nulls().unique()}
+    told = mission.replace_strict(cautions, default=None, return_dtype=pl.String)
+    remarks = signals.select("unreadable", caution=told)
+    names = [] if has_names(raw.columns) else [signals["signal_id"].alias(OWN_NAME)]
     return raw.rechunk().with_columns(
-        judged.select(*JUDGEMENT, *JOINED).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
+        *names,
+        *judged.select(*JUDGEMENT, *JOINED).with_columns(reasons_text(), model_version=_where_scored(vetter.version)),
         problems=_problems(judged, remarks),
     )
 
 
-def _without_foreign_rows(signals: pl.DataFrame, raw: pl.DataFrame, layout: str) -> pl.DataFrame:
-    """`signals` with nothing measured in rows of another layout: named in that layout's column and not in this one's.
+def _left_out(columns: list[str], layout: str) -> pl.Expr:
+    """Why a row is not judged: it is of another catalogue (named in that one's column and not in this one's), or a
+    planet of K2's stars whose transits nobody saw (the release leaves those out too).
 
-    Files put together from several catalogues have such rows; under the columns that both share stand other units.
+    Files put together from several catalogues have rows of others; under the columns that both share stand other units.
     """
-    own, others = SIGNAL_COLUMN[layout], [c for n, c in SIGNAL_COLUMN.items() if n != layout and c in raw.columns]
-    if own not in raw.columns or not others:
-        return signals
-    foreign = raw.select(pl.col(own).is_null() & pl.any_horizontal(pl.col(c).is_not_null() for c in others)).to_series()
-    measured = [name for name in MEASURED if name in signals.columns]
-    remark = pl.lit(f"this is no row of the {LAYOUTS[layout].title}: score each catalogue in a file of its own")
-    return signals.with_columns(
-        *(pl.when(~foreign).then(name).alias(name) for name in measured),
-        unreadable=pl.when(foreign).then(remark).otherwise("unreadable"),
+    own, others = SIGNAL_COLUMN[layout], [c for n, c in SIGNAL_COLUMN.items() if n != layout and c in columns]
+    foreign = pl.lit(False)
+    if own in columns and others:
+        foreign = pl.col(own).is_null() & pl.any_horizontal(pl.col(c).is_not_null() for c in others)
+    method = text("discoverymethod", columns) if layout == "k2" else pl.lit(None, pl.String)
+    return (
+        pl.when(foreign)
+        .then(pl.lit(f"this is no row of the {LAYOUTS[layout].title}: score each catalogue in a file of its own"))
+        .when(method != "Transit")
+        .then(pl.format(NO_TRANSITS, method))
+        .alias(LEFT_OUT)
     )
 
 
@@ -109,6 +140,7 @@ def _problems(judged: pl.DataFrame, remarks: pl.DataFrame) -> pl.Series:
         pl.format("not scored: {}", "unusable"),
         pl.format("unreadable: {}", "unreadable"),
         pl.format("taken as unknown: {}", "problems"),
+        pl.format("contradicting: {}", CONTRADICTION),
         "remark",
         pl.when(pl.col("unusable").is_null()).then("caution"),
         separator="; ",

@@ -37,7 +37,9 @@ _BINARY = {
     b"\xff\xfe": "UTF-16 text: save it as UTF-8",
     b"\xfe\xff": "UTF-16 text: save it as UTF-8",
 }
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DELIMITERS = {";": "semicolons", "\t": "tabs"}
+PIPE = "|"
+"""Separates the columns in place of commas where the header has no comma: ExoFOP's other form."""
 
 
 class CatalogueFileError(ValueError):
@@ -72,8 +74,10 @@ def read_catalogue_bytes(data: bytes, name: str, *, largest: int = LARGEST_BYTES
     data = data.removeprefix(b"\xef\xbb\xbf")
     _check_text(data, name)
     comments = _leading_comments(data)
-    header, lines = _header(data, comments, name)
-    return _parse(data, comments + lines, header, name)
+    first = _lines(data, comments).readline()
+    delimiter = PIPE if PIPE in first and "," not in first else ","
+    header, lines = _header(data, comments, name, delimiter)
+    return _parse(data, comments + lines, header, name, delimiter)
 
 
 def _plain(data: bytes, name: str, largest: int) -> bytes:
@@ -131,9 +135,9 @@ def _leading_comments(data: bytes) -> int:
     return count
 
 
-def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
+def _header(data: bytes, comments: int, name: str, delimiter: str) -> tuple[list[str], int]:
     """Column names, and the number of lines that they take."""
-    reader = csv.reader(_lines(data, comments))
+    reader = csv.reader(_lines(data, comments), delimiter=delimiter)
     try:
         header = next(reader, [])
     except csv.Error as error:
@@ -159,18 +163,20 @@ def _header(data: bytes, comments: int, name: str) -> tuple[list[str], int]:
     return header, reader.line_num
 
 
-def _parse(data: bytes, skip: int, header: list[str], name: str) -> pl.DataFrame:
-    if b'"' in data and (found := misquoted(_lines(data, skip))):
+def _parse(data: bytes, skip: int, header: list[str], name: str, delimiter: str) -> pl.DataFrame:
+    if b'"' in data and (found := misquoted(_lines(data, skip), delimiter)):
         raise CatalogueFileError(
             f"{name}, line {skip + found[0] + 1}: double quotes are out of place in the row that begins there "
             f"({found[1]}); remove a stray one, or write it twice inside a quoted value"
         )
     try:
-        frame = text_rows(data, header, skip_lines=skip)
+        frame = text_rows(data, header, skip_lines=skip, delimiter=delimiter)
     except pa.ArrowInvalid as error:
         if "Empty CSV file" in str(error) or "Could not skip" in str(error):  # a header and no rows
             return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
-        raise CatalogueFileError(_bad_row(data, skip, len(header), name) or f"{name}: is not CSV ({error})") from None
+        raise CatalogueFileError(
+            _bad_row(data, skip, len(header), name, delimiter) or f"{name}: is not CSV ({error})"
+        ) from None
     frame.columns = header  # an empty name, as data-frame libraries write for their index, stays empty
     return frame
 
@@ -183,9 +189,9 @@ def _lines(data: bytes, skip: int) -> TextIO:
     return lines
 
 
-def _bad_row(data: bytes, skip: int, columns: int, name: str) -> str | None:
+def _bad_row(data: bytes, skip: int, columns: int, name: str, delimiter: str) -> str | None:
     """Where the first row of the wrong length is, in words."""
-    reader = csv.reader(_lines(data, skip))
+    reader = csv.reader(_lines(data, skip), delimiter=delimiter)
     start = skip + 1
     try:
         for row in reader:

@@ -18,6 +18,7 @@ from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.contracts import JUDGEMENT
+from exo_assets.scoring.contradictions import CONTRADICTION, held_back, with_contradictions
 from exo_assets.scoring.known import NOTHING, Known, family, placed
 from exo_assets.scoring.measured import MEASURED, TELLING
 
@@ -28,7 +29,12 @@ JOINED = ("known_as", "unknown_because", "n_signals_known", "completed_from")
 """What is told of the join with the catalogue: which of its signals a row is, or why it is none; how many signals of
 the star were counted, the row included; what the row was completed from."""
 
-REMARKS = ("problems", "unusable", "remark")
+REMARKS = ("problems", "unusable", "remark", CONTRADICTION)
+"""What is told of a row: values that count as unknown, why it has no score, what differs from the catalogue, what
+contradicts itself: then the verdict is not a confident one."""
+
+LEFT_OUT = "left_out"
+"""Column of signals: why a row is not to be judged, null where it is."""
 
 NOTHING_MEASURED = "no measured quantity"
 """The reason for which a row has no score before the model sees it."""
@@ -65,9 +71,9 @@ class Prepared:
 
     def judged(self, scores: pl.DataFrame) -> pl.DataFrame:
         """JUDGEMENT, REMARKS and JOINED of every input row, in order, from the scores of `features`."""
-        return self.rows.join(
-            scores.select(pl.col("signal_id").alias("row"), *JUDGEMENT), on="row", how="left", maintain_order="left"
-        ).select(*JUDGEMENT, *REMARKS, *JOINED)
+        own = scores.select(pl.col("signal_id").alias("row"), *JUDGEMENT)
+        joined = self.rows.join(own, on="row", how="left", maintain_order="left")
+        return held_back(joined).select(*JUDGEMENT, *REMARKS, *JOINED)
 
 
 def judge(
@@ -96,7 +102,7 @@ def prepare(
     on as they are; `signal_id` and `mission_star_id` are used to tell repeated rows and companions apart, and to find a
     row in the catalogue (`known`); STATED_COUNT may be there; every other column, labels included, is ignored. A value
     that its contract does not allow counts as unknown and is named in `problems`. A row that carries no measured
-    quantity is not scored: `unusable` says why.
+    quantity, or is LEFT_OUT, is not scored: `unusable` says why.
 
     A signal of the catalogue is judged beside the others that the catalogue has of its star, as it has them, whatever
     stands beside it here; any other signal beside those and the rows of its star that are no signals of the catalogue,
@@ -104,7 +110,7 @@ def prepare(
     one another. `checked` says that the caller has held every value against its contract
     already (the endpoint's requests): it is not done twice. Raises ValueError on an unknown mission.
     """
-    rows = placed(_passed_on(signals, checked), known)
+    rows = with_contradictions(placed(_passed_on(signals, checked), known))
     usable = rows.filter(pl.col("unusable").is_null()).drop(*REMARKS, "known_as", "unknown_because", "completed_from")
     together, counts = _kept_apart(usable, family(usable, known), star_counts, apart)
     features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion", STATED_COUNT), counts)
@@ -159,7 +165,9 @@ def _passed_on(signals: pl.DataFrame, checked: bool) -> pl.DataFrame:
         frame = frame.with_columns(problems=pl.lit(None, pl.String))
     else:
         frame = frame.with_columns(rules.problems.alias("problems"), *rules.cleaned)
-    return frame.with_columns(unusable=pl.when(~rules.usable).then(pl.lit(NOTHING_MEASURED)))
+    left_out = signals[LEFT_OUT] if LEFT_OUT in signals.columns else pl.lit(None, pl.String)
+    nothing = pl.when(~rules.usable).then(pl.lit(NOTHING_MEASURED))
+    return frame.with_columns(unusable=pl.coalesce(left_out, nothing))
 
 
 def _text(name: str, columns: list[str]) -> pl.Expr:
