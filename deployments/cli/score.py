@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 def score(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV (or .csv.gz) in the archive's KOI, TOI or K2 layout.")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV (or .csv.gz) in the archive's KOI, TOI or K2 layout, of its planets (ps, pscomppars), or "
+            "ExoFOP's TOI table (pipes too).",
+        ),
     ],
     output: Annotated[
         Path | None,

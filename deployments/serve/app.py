@@ -58,7 +58,7 @@ async def _invalid(_request: Request, error: InvalidRequestError) -> JSONRespons
 
 @api.exception_handler(CatalogueFileError)
 async def _unreadable(_request: Request, error: CatalogueFileError) -> JSONResponse:
-    remedy = "send a CSV file with a header line, in the archive's KOI, TOI or K2 layout"
+    remedy = "send a CSV file with a header line, in the archive's KOI, TOI or K2 layout, or as ExoFOP's"
     return JSONResponse({"error": str(error), "remedy": remedy}, status_code=422)
 
 
@@ -210,7 +210,8 @@ class VetterEndpoint:
         openapi_extra={"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}},
     )
     async def predict_batch(self, request: Request) -> Response:
-        """A CSV in the archive's KOI, TOI or K2 layout comes back with the judgement beside its own columns."""
+        """A CSV in the archive's KOI, TOI or K2 layout, of its planets, or of ExoFOP's TOIs comes back with the
+        judgement beside its own columns, as `exo score` gives it."""
         data, name = await self._bodies.csv(request, LARGEST_TABLE)
         async with self._tables:
             loaded = self._slot.loaded
