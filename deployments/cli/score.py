@@ -19,6 +19,7 @@ from deployments.cli.output import USAGE, CliError, err, finite, print_json, rea
 if TYPE_CHECKING:
     import polars as pl
 
+    from exo_assets.events.vetter import EventVetter
     from exo_assets.training.model_ref import ModelRef
     from exo_assets.training.vetter import Vetter
     from exo_resources.settings import Settings
@@ -30,7 +31,7 @@ def score(
         typer.Argument(
             metavar="FILE",
             help="CSV (or .csv.gz) in the archive's KOI, TOI or K2 layout, of its planets (ps, pscomppars), or "
-            "ExoFOP's TOI table (pipes too).",
+            "ExoFOP's TOI table (pipes too), or of threshold-crossing events.",
         ),
     ],
     output: Annotated[
@@ -45,10 +46,8 @@ def score(
     file's other rows of the star. A row that is a signal of the catalogue is completed by what the catalogue has of it
     and the file has not; the columns known_as, n_signals_known and completed_from say what was joined.
     """
-    from exo_assets.scoring.files import file_signals, with_judgement
+    from exo_assets.scoring.event_files import is_events
     from exo_assets.scoring.read_file import read_catalogue_file
-    from exo_resources.known_signals import KnownSignals
-    from exo_resources.lake import Lake
 
     settings = read_settings()
     write = _writer(output) if output else None
@@ -58,17 +57,10 @@ def score(
         raw = read_catalogue_file(file)
     except ValueError as error:
         raise CliError(str(error), code=USAGE) from error
-    champion, vetter = load_champion(settings)
-    try:
-        signals = file_signals(raw)
-    except ValueError as error:
-        raise CliError(f"{file}: {error}", code=USAGE) from error
-    known = KnownSignals(Lake(settings.lake)).read(signals)
-    try:
-        scored = with_judgement(raw, signals, vetter, known)
-    except ValueError as error:
-        raise CliError(f"{file}: {error}", code=USAGE) from error
-    without = scored["probability_planet"].null_count()
+    judged_by, model_version, scored = (_score_events if is_events(raw.columns) else _score_signals)(
+        file, raw, settings
+    )
+    without = scored["verdict"].null_count()
     if output and write:
         try:
             write_whole(output, lambda temporary: write(scored, temporary))
@@ -82,8 +74,8 @@ def score(
                     "rows": scored.height,
                     "not_scored": without,
                     "output": output,
-                    "model": champion.as_row(),
-                    "model_version": vetter.version,
+                    "model": judged_by.as_row(),
+                    "model_version": model_version,
                 }
             )
     elif json:
@@ -92,7 +84,56 @@ def score(
         sys.stdout.write(scored.write_csv())
     lost = f", {without} of them without a score (see column problems)" if without else ""
     where = f" -> {output}" if output else ""
-    err().print(f"{scored.height:,} rows judged by {champion.name} v{champion.version}{lost}{where}", markup=False)
+    err().print(f"{scored.height:,} rows judged by {judged_by.name} v{judged_by.version}{lost}{where}", markup=False)
+
+
+def _score_signals(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[ModelRef, str, pl.DataFrame]:
+    """Which model judged, its version, and the rows of a table of signals with its judgement."""
+    from exo_assets.scoring.files import file_signals, with_judgement
+    from exo_resources.known_signals import KnownSignals
+    from exo_resources.lake import Lake
+
+    champion, vetter = load_champion(settings)
+    try:
+        signals = file_signals(raw)
+    except ValueError as error:
+        raise CliError(f"{file}: {error}", code=USAGE) from error
+    known = KnownSignals(Lake(settings.lake)).read(signals)
+    try:
+        return champion, vetter.version, with_judgement(raw, signals, vetter, known)
+    except ValueError as error:
+        raise CliError(f"{file}: {error}", code=USAGE) from error
+
+
+def _score_events(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[ModelRef, str, pl.DataFrame]:
+    """As `_score_signals`, of a table of threshold-crossing events."""
+    from exo_assets.scoring.event_files import score_events_frame
+    from exo_resources.lake import Lake, TableMissingError
+
+    champion, vetter = load_event_champion(settings)
+    try:
+        known = Lake(settings.lake).read("core_events")
+    except TableMissingError:
+        known = None
+    try:
+        return champion, vetter.version, score_events_frame(raw, vetter, known)
+    except ValueError as error:
+        raise CliError(f"{file}: {error}", code=USAGE) from error
+
+
+def load_event_champion(settings: Settings) -> tuple[ModelRef, EventVetter]:
+    """The champion of events and its model; CliError when there is none."""
+    from deployments.cli.facts import champion
+    from exo_assets.events.vetter import EventVetter
+    from exo_assets.training.model_ref import ModelRef
+    from exo_resources.lake import Lake
+    from exo_resources.registry import EVENTS, ModelRegistry
+
+    crowned = champion(Lake(settings.lake), "ml_event_champion")
+    if crowned is None:
+        raise CliError("there is no champion to judge events with", "exo run trains, judges and promotes one")
+    ref = ModelRef.from_row(crowned)
+    return ref, EventVetter.load(ModelRegistry(settings.mlflow, settings.mlflow_artifacts, EVENTS).fetch(ref))
 
 
 def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
