@@ -3,11 +3,12 @@ description: >
   Signals whose archive label differs from that in the last release. The last release is the newest one made from
   other archive snapshots than the present ones, so a release that differs by its model only does not hide changes.
   Before there is one, the present is compared with the first snapshot in the history (for Kepler, DR25 of 2017).
-  Quarantined signals are not counted as withdrawn; mart_data_quality has them.
+  Quarantined signals are not counted as withdrawn; mart_data_quality has them. A signal that the archive renamed is
+  one signal, under its present name.
 owner: team:exo
 key: signal_id
 columns:
-  signal_id: Name of the signal
+  signal_id: Name of the signal, now
   mission:
     description: Mission
     tests: [not_null]
@@ -37,9 +38,21 @@ WITH first_snapshots AS (
     GROUP BY mission
 ),
 
+names AS (
+    SELECT DISTINCT mission, archive_name, signal_id
+    FROM core_disposition_history
+    WHERE archive_name <> signal_id
+),
+
 before AS (
-    SELECT signal_id, mission, disposition, disposition_archive, release_id
-    FROM stg_last_release
+    SELECT
+        coalesce(names.signal_id, was.signal_id) AS signal_id,
+        was.mission,
+        was.disposition,
+        was.disposition_archive,
+        was.release_id
+    FROM stg_last_release AS was
+    LEFT JOIN names ON names.mission = was.mission AND names.archive_name = was.signal_id
     UNION ALL
     SELECT history.signal_id, history.mission, history.disposition, history.disposition_archive, NULL
     FROM core_disposition_history AS history
@@ -55,6 +68,7 @@ compared_with AS (
 dated AS (
     SELECT signal_id, max(as_of) AS last_changed_on
     FROM core_disposition_history
+    WHERE change <> 'renamed'
     GROUP BY signal_id
 )
 

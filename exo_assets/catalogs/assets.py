@@ -12,14 +12,16 @@ from exo_assets.archive.snapshots import followed, read_followed, read_snapshot,
 from exo_assets.catalogs.contracts import (
     CORE_ARCHIVE_QUARANTINE,
     CORE_DISPOSITION_HISTORY,
+    CORE_K2_HOSTS,
     CORE_PLANET_IDENTITY,
     CORE_SIGNALS,
     CORE_SIGNALS_HARMONISED,
     CORE_SIGNALS_QUARANTINE,
     CORE_STARS,
 )
-from exo_assets.catalogs.history import HISTORY_TABLES, change_points, labels
+from exo_assets.catalogs.history import HISTORY_TABLES, change_points, dated, labels
 from exo_assets.catalogs.identity import contradictions, planet_identity
+from exo_assets.catalogs.k2_hosts import hosts_of, with_hosts
 from exo_assets.catalogs.repeated import repeated_rows
 from exo_assets.catalogs.signals import accepted, harmonised_signals, quarantined, reason_counts
 from exo_assets.catalogs.stars import host_stars
@@ -30,15 +32,31 @@ from exo_resources.lake import Lake
 GROUP = "catalogs"
 
 
+@table_asset(CORE_K2_HOSTS, group=GROUP)
+def core_k2_hosts(raw_nea__k2pandc: pl.DataFrame, lake: Lake) -> Table:
+    """The hosts of the nights before and of this one; a first night reads every copy of the table that there was."""
+    if lake.version(CORE_K2_HOSTS.name) is not None:
+        hosts = lake.read(CORE_K2_HOSTS.name)
+    else:
+        hosts = CORE_K2_HOSTS.empty()
+        for snapshot in followed(lake, "k2pandc"):
+            hosts = with_hosts(hosts, hosts_of(read_followed(lake, snapshot)))
+    hosts = with_hosts(hosts, hosts_of(raw_nea__k2pandc))
+    told = hosts.group_by("is_listed", epic_known=pl.col("epic_id").is_not_null()).len()
+    return Table(hosts, metadata={"hosts": _markdown(told)})
+
+
 @table_asset(CORE_SIGNALS_HARMONISED, group=GROUP)
 def core_signals_harmonised(
     raw_nea__cumulative: pl.DataFrame,
     raw_nea__q1_q17_dr25_koi: pl.DataFrame,
     raw_nea__toi: pl.DataFrame,
     raw_nea__k2pandc: pl.DataFrame,
+    core_k2_hosts: pl.DataFrame,
 ) -> Table:
     """Every row of the catalogues under one set of names and units."""
-    rows = harmonised_signals(raw_nea__cumulative, raw_nea__q1_q17_dr25_koi, raw_nea__toi, raw_nea__k2pandc)
+    raw = (raw_nea__cumulative, raw_nea__q1_q17_dr25_koi, raw_nea__toi, raw_nea__k2pandc)
+    rows = harmonised_signals(*raw, hosts=core_k2_hosts)
     return Table(rows, metadata={"rows_per_source": _markdown(rows.group_by("mission", "source_table").len())})
 
 
@@ -58,9 +76,9 @@ def core_signals_quarantine(core_signals_harmonised: pl.DataFrame) -> Table:
 
 
 @table_asset(CORE_STARS, group=GROUP)
-def core_stars(core_signals: pl.DataFrame) -> Table:
+def core_stars(core_signals: pl.DataFrame, core_k2_hosts: pl.DataFrame) -> Table:
     """Host stars across missions."""
-    stars = host_stars(core_signals)
+    stars = host_stars(core_signals, core_k2_hosts)
     return Table(stars, metadata={"stars_per_missions": _markdown(stars.group_by("missions").len())})
 
 
@@ -114,8 +132,8 @@ def _snapshot_keys(resources: Any) -> str:
 )
 def core_disposition_history(lake: Lake) -> Table:
     """Changes of dispositions over every snapshot in the lake, one snapshot in memory at a time."""
-    kept = [(snapshot, table) for table in HISTORY_TABLES for snapshot in followed(lake, table)]
-    parts = [labels(table, snapshot.as_of, read_followed(lake, snapshot)) for snapshot, table in kept]
+    kept = [(table, *of) for table in HISTORY_TABLES for of in dated(followed(lake, table))]
+    parts = [labels(table, day, read_followed(lake, snapshot)) for table, snapshot, day in kept]
     rows = change_points(parts)
     changes = rows.filter(pl.col("change") == "changed").group_by("as_of", "previous_disposition", "disposition").len()
     return Table(rows, metadata={"snapshots": len(kept), "changes": _markdown(changes.sort("as_of", "len"))})
@@ -126,6 +144,7 @@ def _markdown(frame: pl.DataFrame) -> Any:
 
 
 ASSETS: list[dg.AssetsDefinition] = [
+    core_k2_hosts,
     core_signals_harmonised,
     core_archive_quarantine,
     core_signals,

@@ -25,11 +25,12 @@ _IDENTITY = (
     Column(
         "mission_star_id",
         S,
-        "Host in the mission's own naming: 'KIC 10797460', 'TIC 50365310', or the K2 host name",
+        "Host by the key of its mission, which no renaming changes: 'KIC 10797460', 'TIC 50365310', 'EPIC 201367065', "
+        "or the name under which a K2 host without a known EPIC number was first seen (core_k2_hosts)",
         nullable=False,
     ),
     Column("kic_id", I, "Kepler Input Catalog number"),
-    Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number, where the name carries it"),
+    Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number, where the table says it or ever said it"),
     Column("tic_id", I, "TESS Input Catalog number"),
     Column("planet_name", S, "Name of the confirmed planet (not a feature: known only for planets)"),
     Column("disposition_archive", S, "Disposition exactly as the archive wrote it (label)"),
@@ -173,13 +174,11 @@ CORE_STARS = TableContract(
     "core_stars",
     "Host stars of core_signals, one row per star across missions.",
     (
-        Column(
-            "star_id", S, "'KIC n' of a Kepler star, else 'EPIC n' or the K2 host's name, else 'TIC n'", nullable=False
-        ),
+        Column("star_id", S, "'KIC n' of a Kepler star, else the key of a K2 host, else 'TIC n'", nullable=False),
         Column("kic_id", I, "Kepler Input Catalog number"),
         Column("epic_id", I, "K2 Ecliptic Plane Input Catalog number"),
         Column("tic_id", I, "TESS Input Catalog number"),
-        Column("k2_host", S, "Host name in the K2 table"),
+        Column("k2_host", S, "Present name of the host in the K2 table"),
         Column("missions", S, "Missions with a signal of this star, joined by ',' (kepler, k2, tess)", nullable=False),
         Column("n_missions", I, "How many missions", nullable=False, low=1, high=3),
         Column("n_signals", I, "Signals of the star in core_signals, all missions", nullable=False, low=1),
@@ -248,13 +247,20 @@ CORE_PLANET_IDENTITY = TableContract(
 
 CORE_DISPOSITION_HISTORY = TableContract(
     "core_disposition_history",
-    "Dispositions by date: a row for the first sight of a signal and one for each snapshot in which its label differs from the one before.",
+    "Dispositions by date: a row for the first sight of a signal and one for each snapshot in which its label, or its name, differs from the one before.",
     (
-        Column("signal_id", S, "Signal", nullable=False),
+        Column("signal_id", S, "Signal, by its present name", nullable=False),
         Column("mission", S, "Mission", nullable=False, allowed=MISSIONS),
+        Column("archive_name", S, "Name that the signal had in that snapshot", nullable=False),
         Column("source_table", S, "Archive table in which the label stood", nullable=False),
         Column("as_of", pl.Date, "Date of the archive's snapshot", nullable=False),
-        Column("change", S, "first_seen or changed", nullable=False, allowed=("first_seen", "changed")),
+        Column(
+            "change",
+            S,
+            "first_seen; changed: another label, and maybe another name; renamed: another name alone",
+            nullable=False,
+            allowed=("first_seen", "changed", "renamed"),
+        ),
         Column("disposition_archive", S, "Label as the archive wrote it"),
         Column("disposition", S, "Harmonised disposition", allowed=DISPOSITIONS),
         Column("previous_archive", S, "Label before"),
@@ -283,7 +289,24 @@ CORE_ARCHIVE_QUARANTINE = TableContract(
     key=("archive_table", "reason", "row_json"),
 )
 
+CORE_K2_HOSTS = TableContract(
+    "core_k2_hosts",
+    "Every host that the K2 table ever had, under a key that stays when the archive renames it; it is never forgotten.",
+    (
+        Column("host_key", S, "'EPIC n', or the host's first name when no column said the number", nullable=False),
+        Column("host_name", S, "Name in the newest copy of the table that has the host", nullable=False),
+        Column("epic_id", I, "Ecliptic Plane Input Catalog number, once it was said"),
+        Column("tic_id", I, "TESS Input Catalog number, once it was said"),
+        Column("ra_deg", F, "Right ascension, ICRS, of the newest copy", "deg"),
+        Column("dec_deg", F, "Declination, ICRS, of the newest copy", "deg"),
+        Column("names", S, "Every name that the host had, joined by ','", nullable=False),
+        Column("is_listed", B, "Whether the newest copy has the host", nullable=False),
+    ),
+    key=("host_key",),
+)
+
 CONTRACTS: tuple[TableContract, ...] = (
+    CORE_K2_HOSTS,
     CORE_ARCHIVE_QUARANTINE,
     CORE_SIGNALS_HARMONISED,
     CORE_SIGNALS,

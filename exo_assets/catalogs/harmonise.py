@@ -14,6 +14,7 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS, DIAGNOSTIC_COLUMNS
 from exo_assets.catalogs.dispositions import harmonised
+from exo_assets.catalogs.k2_hosts import epic_number, host_name, tic_number
 from exo_assets.catalogs.layouts import LAYOUTS, SIGNAL_COLUMN, Layout, detect_layout
 from exo_assets.catalogs.parsing import integer, measured, unreadable
 from exo_assets.text_csv import text
@@ -101,28 +102,22 @@ def harmonise_toi(raw: pl.DataFrame) -> pl.DataFrame:
 def harmonise_k2(raw: pl.DataFrame) -> pl.DataFrame:
     """Rows in the layout of K2 Planets and Candidates, harmonised; depths from percent to ppm.
 
-    The EPIC number is read from the full table's `epic_*` columns, or else from the object's or host's name. The
-    object's name is that of a planet only when its disposition is CONFIRMED.
+    The EPIC number is read from whichever column has it. The host has the table's name here; the catalogue puts its key
+    in the place of it (`k2_hosts.py`). The object's name is that of a planet only when its disposition is CONFIRMED.
     """
     columns = raw.columns
     name, label = text("pl_name", columns), text("disposition", columns)
-    host = pl.coalesce(text("hostname", columns), name.str.replace(r"(\.\d+|\s+[a-z])$", ""))
-    epic = pl.coalesce(
-        text(c, columns).str.extract(r"(?i)EPIC\s*(\d{6,12})", 1).cast(pl.Int64, strict=False)
-        for c in ("epic_hostname", "epic_candname", "epic_name", "hostname", "pl_name")
-    )
-    tic = text("tic_id", columns).str.extract(r"(\d{1,15})", 1).cast(pl.Int64, strict=False)
     return _harmonise(
         raw,
         LAYOUTS["k2"],
         mission="k2",
         source_table="k2pandc",
         signal_id=name,
-        star=host,
+        star=host_name(columns),
         planet=pl.when(harmonised(label, "k2") == "CONFIRMED").then(name),
         label=label,
-        epic=epic,
-        tic=tic,
+        epic=epic_number(columns),
+        tic=tic_number(columns),
     )
 
 

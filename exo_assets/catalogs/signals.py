@@ -13,9 +13,15 @@ from __future__ import annotations
 
 import polars as pl
 
-from exo_assets.catalogs.contracts import CORE_SIGNALS, CORE_SIGNALS_HARMONISED, CORE_SIGNALS_QUARANTINE
+from exo_assets.catalogs.contracts import (
+    CORE_K2_HOSTS,
+    CORE_SIGNALS,
+    CORE_SIGNALS_HARMONISED,
+    CORE_SIGNALS_QUARANTINE,
+)
 from exo_assets.catalogs.dispositions import unknown_label
 from exo_assets.catalogs.harmonise import harmonise_k2, harmonise_koi, harmonise_toi
+from exo_assets.catalogs.k2_hosts import host_keys, host_name, hosts_of, with_hosts
 from exo_assets.catalogs.stars import identify_hosts
 from exo_assets.text_csv import text
 
@@ -48,9 +54,15 @@ def k2_objects(raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def harmonised_signals(
-    cumulative: pl.DataFrame, dr25: pl.DataFrame, toi: pl.DataFrame, k2pandc: pl.DataFrame
+    cumulative: pl.DataFrame,
+    dr25: pl.DataFrame,
+    toi: pl.DataFrame,
+    k2pandc: pl.DataFrame,
+    hosts: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Every signal of the raw tables (any may be empty), with host star and `quarantine_reason`.
+
+    `hosts` is `core_k2_hosts`, which has every host of `k2pandc`; without it hosts have the keys of a first night.
 
     Kepler's rows are those of the cumulative table, completed from DR25; of DR25 itself when there is no cumulative
     table. Entries of the K2 table that were discovered by radial velocity or microlensing are planets of K2's stars,
@@ -65,17 +77,28 @@ def harmonised_signals(
         parts.append(harmonise_toi(toi))
     parts = [part.with_columns(_transits=pl.lit(True)) for part in parts]
     if not k2pandc.is_empty():
-        objects = k2_objects(k2pandc)
-        method = text("discoverymethod", objects.columns)
-        parts.append(
-            harmonise_k2(objects).with_columns(objects.select(_transits=(method == "Transit").fill_null(True)))
-        )
+        hosts = with_hosts(CORE_K2_HOSTS.empty(), hosts_of(k2pandc)) if hosts is None else hosts
+        parts.append(_k2_signals(k2_objects(k2pandc), hosts))
     if not parts:
         return CORE_SIGNALS_HARMONISED.empty()
     rows = pl.concat(map(_in_order, parts))
     hosts = identify_hosts(rows).select("mission", "mission_star_id", "star_id")
     placed = rows.join(hosts, on=["mission", "mission_star_id"], how="left", maintain_order="left")
     return CORE_SIGNALS_HARMONISED.conform(_judged(placed))
+
+
+def _k2_signals(objects: pl.DataFrame, hosts: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the K2 table, harmonised, their hosts under the keys of `hosts`."""
+    columns = objects.columns
+    method = text("discoverymethod", columns)
+    named = objects.select(_transits=(method == "Transit").fill_null(True), host_name=host_name(columns))
+    keys = host_keys(hosts).rename({"host_key": "_key", "epic_id": "_epic", "tic_id": "_tic"})
+    rows = harmonise_k2(objects).hstack(named).join(keys, on="host_name", how="left", maintain_order="left")
+    return rows.with_columns(
+        mission_star_id=pl.coalesce("_key", "mission_star_id"),
+        epic_id=pl.coalesce("epic_id", "_epic"),
+        tic_id=pl.coalesce("tic_id", "_tic"),
+    ).drop("host_name", "_key", "_epic", "_tic")
 
 
 def accepted(harmonised: pl.DataFrame) -> pl.DataFrame:

@@ -51,12 +51,11 @@ def identify_hosts(signals: pl.DataFrame, displaced_arcsec: float = 0.0) -> pl.D
     largest = (
         pl.DataFrame({"_part": part[i], "match_arcsec": separation}).group_by("_part").agg(pl.col("match_arcsec").max())
     )
-    k2_name = pl.when(pl.col("mission") == "k2").then("mission_star_id")
+    k2_key = pl.when(pl.col("mission") == "k2").then("mission_star_id")
     names = joined.group_by("_part").agg(
         pl.coalesce(
             pl.format("KIC {}", pl.col("kic_id").min()),
-            pl.format("EPIC {}", pl.col("epic_id").min()),
-            k2_name.min(),
+            k2_key.min(),
             pl.format("TIC {}", pl.col("tic_id").min()),
             pl.col("mission_star_id").min(),
         ).alias("star_id")
@@ -78,8 +77,8 @@ def chance_matches(signals: pl.DataFrame, displaced_arcsec: float = 60.0) -> tup
     return joined(identify_hosts(signals)), joined(identify_hosts(signals, displaced_arcsec))
 
 
-def host_stars(signals: pl.DataFrame) -> pl.DataFrame:
-    """`core_stars` of the rows of core_signals.
+def host_stars(signals: pl.DataFrame, k2_hosts: pl.DataFrame | None = None) -> pl.DataFrame:
+    """`core_stars` of the rows of core_signals; `k2_hosts` is `core_k2_hosts`, which knows the present names of hosts.
 
     Within a mission the entry with the most stellar parameters speaks for the star; among missions the one with the
     most, then Kepler, K2, TESS; gaps are filled from the others in that order, a value always with its own error.
@@ -119,9 +118,12 @@ def host_stars(signals: pl.DataFrame) -> pl.DataFrame:
         .with_columns(position_epoch=pl.col("_mission").replace_strict(POSITION_EPOCH, return_dtype=pl.Float64))
     )
     present = pl.col("mission").unique().sort_by(pl.col("mission").unique().replace_strict(rank))
+    called = pl.col("mission_star_id")
+    if k2_hosts is not None and k2_hosts.height:
+        called = called.replace(k2_hosts["host_key"], k2_hosts["host_name"])
     counts = signals.group_by("star_id").agg(
         *(pl.col(name).min() for name in _IDS),
-        k2_host=pl.col("mission_star_id").filter(pl.col("mission") == "k2").min(),
+        k2_host=called.filter(pl.col("mission") == "k2").min(),
         missions=present.str.join(","),
         n_missions=pl.col("mission").n_unique(),
         n_signals=pl.len(),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
+from exo_assets.catalogs.present_names import by_present_name
 from exo_assets.evaluation import champion as rules
 from exo_assets.evaluation.contracts import (
     ML_CONTINUAL_LEARNING,
@@ -26,6 +28,7 @@ from exo_assets.evaluation.contracts import (
 )
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.table_asset import Table, table_asset
+from exo_assets.training.contracts import OOF_KEY
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.ray_train import NeuralTraining
 from exo_resources.signal_views import SignalViews
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
     from exo_assets.training.vetter import Vetter
 
 GROUP = "evaluation"
+_NAMES = CORE_DISPOSITION_HISTORY.name
+"""The table that knows which name a signal has now."""
 
 
 def _seed(resources: Any) -> str:
@@ -252,6 +257,7 @@ def _rival(resources: Any) -> str:
 @table_asset(
     ML_VETTER_GATES,
     group=GROUP,
+    also_after=[CORE_DISPOSITION_HISTORY.name],
     salt=_rival,
 )
 def ml_vetter_gates(
@@ -284,7 +290,7 @@ def ml_vetter_gates(
         predictions=ml_vetter_predictions,
         metrics=ml_vetter_metrics,
         probe=ml_leakage_probe,
-        rival=_rival_predictions(registry, lake, rival, signals) if rival else "there is no champion before it",
+        rival=_unlearned(registry, lake, rival, signals) if rival else "there is no champion before it",
     )
     frame = judge(candidate, rival, find(exhibits, seed=settings.seed))
     counts = frame.group_by("status").len().sort("status")
@@ -361,6 +367,18 @@ def _rival_predictions(registry: Any, lake: Any, rival: ModelRef, signals: pl.Da
     except (ValueError, KeyError):
         return pl.read_parquet(io.BytesIO(lake.get(_kept_key(rival))))
     return score_held_out(vetter, signals)
+
+
+def _unlearned(registry: Any, lake: Any, rival: ModelRef, signals: pl.DataFrame) -> pl.DataFrame | str:
+    """The rival on the test stars that it did not learn from, by the record of its training; on all without one."""
+    from exo_assets.evaluation.evidence import unlearned
+
+    judged, record = _rival_predictions(registry, lake, rival, signals), OOF_KEY.format(digest=rival.digest)
+    if isinstance(judged, str) or not lake.has(record):
+        return judged
+    learned = pl.read_parquet(io.BytesIO(lake.get(record)), columns=["signal_id"])["signal_id"]
+    history = lake.read(_NAMES) if lake.version(_NAMES) else CORE_DISPOSITION_HISTORY.empty()
+    return unlearned(judged, signals, by_present_name(learned, history))
 
 
 def _shown(pictures: dict[str, bytes]) -> dict[str, dg.MetadataValue[Any]]:

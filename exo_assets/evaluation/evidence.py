@@ -117,6 +117,18 @@ def learned_test_stars(signals: pl.DataFrame, learned: pl.Series) -> Finding:
     return Finding(float(len(both)), ", ".join(sorted(both)[:5]) or f"none of {frozen['star_id'].n_unique()}")
 
 
+def unlearned(predictions: pl.DataFrame, signals: pl.DataFrame, learned: pl.Series) -> pl.DataFrame | str:
+    """`predictions` of a model for test signals, without the stars of which it `learned` a signal (by present names).
+
+    In words why nothing is left to compare on, when nothing is. A star may be new in the test set: its host has a key
+    now that it had not when the model was trained.
+    """
+    seen = signals.filter(pl.col("signal_id").is_in(learned.unique().implode()))["star_id"]
+    left = predictions.filter(~pl.col("star_id").is_in(seen.unique().implode()))
+    learned_all = resolved(left).is_empty() and not resolved(predictions).is_empty()
+    return "it learned from every test star that could tell" if learned_all else left
+
+
 def explanations_add_up(model: Model, sample: pl.DataFrame) -> Finding:
     """Largest difference between the sum of a signal's contributions and its score, log-odds."""
     if not sample.height:

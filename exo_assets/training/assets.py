@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.catalogs.contracts import CORE_DISPOSITION_HISTORY
+from exo_assets.catalogs.present_names import by_present_name
 from exo_assets.code_version import code_version
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.seen_views import view_rows
@@ -25,14 +27,20 @@ from exo_assets.features.transformer import SignalTransformer
 from exo_assets.features.view_arrays import SIMULATED_ROOT
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training import comparison, report
-from exo_assets.training.contracts import ML_TRAINING_COMPARISON, ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
+from exo_assets.training.contracts import (
+    ML_TRAINING_COMPARISON,
+    ML_TRAINING_SET,
+    ML_VETTER_CANDIDATE,
+    ML_VETTER_OOF,
+    OOF_KEY,
+)
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.network_training import jobs_of, learn_network
 from exo_assets.training.neural import Epoch, NeuralJob, NeuralSettings
 from exo_assets.training.neural_inputs import neural_data
 from exo_assets.training.settings import TrainingSettings
 from exo_assets.training.simulated_rows import with_simulated
-from exo_assets.training.splits import assign_folds, assign_splits
+from exo_assets.training.splits import assign_folds, assign_splits, moved
 from exo_assets.training.tuning import SPACE, Search, objective
 from exo_assets.training.vetter_training import HEADS, Data, Networked, Trained, learnable, prepare, train_vetter
 from exo_assets.training.warm_start import warm_jobs
@@ -41,7 +49,6 @@ from exo_resources.ray_train import NeuralTraining
 from exo_resources.signal_views import SignalViews
 
 GROUP = "training"
-OOF_KEY = "training/out_of_fold/{digest}.parquet"
 
 
 def training_settings(settings: Any) -> TrainingSettings:
@@ -55,16 +62,20 @@ def _salt(resources: Any) -> str:
 
 
 @table_asset(ML_TRAINING_SET, group=GROUP)
-def ml_training_set(core_signals: pl.DataFrame, settings: Any) -> Table:
-    """Label, split and fold of every signal that has a disposition."""
+def ml_training_set(context: dg.AssetExecutionContext, core_signals: pl.DataFrame, settings: Any, lake: Any) -> Table:
+    """Label, split and fold of every signal that has a disposition; what changed sides since is said."""
     disposed = core_signals.filter(pl.col("disposition").is_not_null())
     disposed = disposed.join(assign_splits(core_signals), on="star_id", how="left")
     folds = assign_folds(disposed.filter(split="train"), training_settings(settings).folds)
     table = disposed.join(folds, on="star_id", how="left").rename({"disposition": "label"})
     counts = table.group_by("mission", "split", "label").len("signals").sort("mission", "split", "label")
-    return Table(
-        ML_TRAINING_SET.conform(table).sort("signal_id"), metadata={"signals": dg.MetadataValue.json(counts.to_dicts())}
-    )
+    frame = ML_TRAINING_SET.conform(table).sort("signal_id")
+    before = lake.read(ML_TRAINING_SET.name) if lake.version(ML_TRAINING_SET.name) else frame
+    sides = before.join(frame, on="signal_id", suffix="_now").filter(pl.col("split") != pl.col("split_now")).height
+    if sides:
+        context.log.warning("%d signals changed sides of the frozen test set: their stars have other keys", sides)
+    shown = {"signals": dg.MetadataValue.json(counts.to_dicts()), "signals that changed sides": sides}
+    return Table(frame, metadata=shown)
 
 
 @table_asset(ML_TRAINING_COMPARISON, group=GROUP, kinds=("ray", "lightgbm", "parquet"), salt=_salt)
@@ -124,7 +135,8 @@ def ml_vetter_candidate(
         beside = signal_views.arrays(feat_simulated_index, SIMULATED_ROOT)
         seen = with_simulated(seen, rows, feat_simulated_index, beside, plan.neural.simulated)
         jobs = jobs_of(plan.neural, range(plan.folds), plan.seed)
-        jobs = _warm(jobs, rows, registry.champion(), networks, context) if settings.retrain == "ewc" else jobs
+        if settings.retrain == "ewc":
+            jobs = _warm(jobs, rows, registry.champion(), networks, _Today(ml_training_set, lake, context))
         # Networks that go on from others learn from chosen signals alone.
         simulated.append(seen.simulated if all(job.rows is None for job in jobs) else 0)
         run = partial(neural_training.run, name="ml_vetter_candidate", progress=told, summary=summaries.append)
@@ -211,15 +223,41 @@ def _searched(
     return replace(plan, planet={**plan.planet, **best}, bags=plan.full_bags, neural=many)
 
 
+@dataclass(frozen=True)
+class _Today:
+    """What tells whether a model of then may be gone on from: the splits of today, the lake, and where it is said."""
+
+    splits: pl.DataFrame
+    lake: Any
+    context: Any
+
+    def moved(self, champion: ModelRef) -> int:
+        """Signals that the champion learned and that are now in the test set or in another fold."""
+        record, names = OOF_KEY.format(digest=champion.digest), CORE_DISPOSITION_HISTORY.name
+        if not self.lake.has(record):
+            return 0
+        learned = pl.read_parquet(io.BytesIO(self.lake.get(record)), columns=["signal_id", "fold"])
+        history = self.lake.read(names) if self.lake.version(names) else CORE_DISPOSITION_HISTORY.empty()
+        learned = learned.with_columns(by_present_name(learned["signal_id"], history))
+        return moved(learned, self.splits.select("signal_id", "split", "fold")).height
+
+
 def _warm(
-    jobs: list[NeuralJob], rows: pl.DataFrame, champion: ModelRef | None, networks: Any, context: Any
+    jobs: list[NeuralJob], rows: pl.DataFrame, champion: ModelRef | None, networks: Any, today: _Today
 ) -> list[NeuralJob]:
-    """`jobs` that go on from the champion's networks; as they are, and said so, when it has none for them."""
+    """`jobs` that go on from the champion's networks; as they are, and said so, when it has none for them, or when it
+    learned what is judged today."""
+    log = today.context.log
     before = networks.of(champion.digest, jobs) if champion else None
-    if before is None:
-        context.log.warning("EXO_RETRAIN=ewc, but %s has no networks to go on from: trained from nothing", champion)
+    if champion is None or before is None:
+        log.warning("EXO_RETRAIN=ewc, but %s has no networks to go on from: trained from nothing", champion)
         return jobs
-    context.log.info("networks go on from those of %s", champion)
+    if others := today.moved(champion):
+        log.warning(
+            "%s learned %d signals that changed sides since: networks are trained from nothing", champion, others
+        )
+        return jobs
+    log.info("networks go on from those of %s", champion)
     return warm_jobs(jobs, before.fits, rows, before.learned, jobs[0].seed)
 
 

@@ -111,4 +111,7 @@ ML_VETTER_OOF = TableContract(
     key=("signal_id", "layout"),
 )
 
+OOF_KEY = "training/out_of_fold/{digest}.parquet"
+"""Where the lake keeps the out-of-fold predictions of a model by its digest: the record of what it learned from."""
+
 CONTRACTS: tuple[TableContract, ...] = (ML_TRAINING_SET, ML_TRAINING_COMPARISON, ML_VETTER_CANDIDATE, ML_VETTER_OOF)

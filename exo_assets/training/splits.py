@@ -1,7 +1,7 @@
 """Which stars the model may learn from, and the folds among them.
 
 Belongs here: the frozen test set and the folds of the training stars, pure functions of star names, so that new data
-never move a star.
+never move a star. The names are keys: KIC, TIC and EPIC numbers, or what `core_k2_hosts` keeps for a host without one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ def unit_hash(text: str) -> float:
 def validation_draw(star_id: str) -> float:
     """A number in [0, 1) of the star, by which it is chosen to decide when a network's training stops."""
     return unit_hash(f"inner:{star_id}")
+
+
+def moved(learned: pl.DataFrame, today: pl.DataFrame) -> pl.DataFrame:
+    """Signals of `learned` [signal_id, fold] that are in the test set or in another fold of `today` [signal_id, split,
+    fold]. A model that learned them cannot be gone on from: its networks have seen what they would be judged on."""
+    both = learned.unique("signal_id").join(today, on="signal_id", suffix="_now")
+    return both.filter((pl.col("split") == "test") | pl.col("fold").ne_missing(pl.col("fold_now")))
 
 
 def in_test(mission_star_id: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +24,7 @@ from exo_assets.evaluation.contracts import CONTRACTS
 from exo_assets.evaluation.gates import GATES, Finding, judge
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_VIEW_INDEX
 from exo_assets.gate_checks import check_result
-from exo_assets.training.contracts import ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF
+from exo_assets.training.contracts import ML_TRAINING_SET, ML_VETTER_CANDIDATE, ML_VETTER_OOF, OOF_KEY
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.network_training import serial_jobs
 from exo_assets.training.neural import NeuralData, NeuralFit, NeuralJob, NeuralSettings
@@ -251,6 +253,34 @@ def test_a_second_model_is_compared_with_the_first(world: World) -> None:
     row = world.lake.read("ml_vetter_gates").filter(gate="not_worse_than_champion").row(0, named=True)
     assert row["status"] == "passed" and row["value"] == 0 and row["compared_with_digest"] == "1" * 64
     assert world.registry.champion() == other
+
+
+def test_models_are_compared_on_stars_that_neither_learned(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a change of keys a star may be in today's test set that yesterday's champion learned from."""
+    rows = [
+        ("a b", "A", "CONFIRMED"),
+        ("a c", "A", "FALSE POSITIVE"),
+        ("b b", "B", "CONFIRMED"),
+        ("c b", "C", "CANDIDATE"),
+    ]
+    signals = pl.DataFrame(rows, schema=["signal_id", "star_id", "disposition"], orient="row")
+    judged = signals.with_columns(probability_planet=pl.lit(0.5))
+    monkeypatch.setattr(assets, "_rival_predictions", lambda *_: judged)
+    renamed = {"signal_id": "a c", "mission": "k2", "archive_name": "EPIC 7.02", "as_of": date(2026, 1, 1)}
+    history = pl.DataFrame([renamed | {"source_table": "k2pandc", "change": "renamed"}])
+    lake.write("core_disposition_history", CORE_DISPOSITION_HISTORY.conform(history))
+    rival = ModelRef("exo-vetter", "1", "run-1", "1" * 64)
+
+    def compared(*learned: str) -> pl.DataFrame | str:
+        record = io.BytesIO()
+        pl.DataFrame({"signal_id": learned}, schema={"signal_id": pl.String}).write_parquet(record)
+        lake.put(OOF_KEY.format(digest=rival.digest), record.getvalue())
+        return assets._unlearned(None, lake, rival, signals)
+
+    assert assets._unlearned(None, lake, rival, signals) is judged, "without a record the splits alone say"
+    assert compared().equals(judged)  # type: ignore[union-attr]
+    assert compared("EPIC 7.02", "gone")["signal_id"].to_list() == ["b b", "c b"]  # type: ignore[index]
+    assert "it learned from every test star" in compared("a b", "b b")
 
 
 def test_a_champion_of_other_features_is_compared_by_what_was_kept(world: World, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo_assets.training.splits import TEST_SHARE, assign_folds, assign_splits, in_test
+from exo_assets.training.splits import TEST_SHARE, assign_folds, assign_splits, in_test, moved
 
 
 def stars(n: int) -> pl.DataFrame:
@@ -54,3 +54,12 @@ def test_a_star_with_several_names_is_in_the_test_set_if_any_says_so() -> None:
     free = next(f"KIC {i}" for i in range(100) if not in_test(f"KIC {i}"))
     two_names = pl.DataFrame({"star_id": ["a", "a", "b"], "mission_star_id": [free, tested, free + "0"]})
     assert assign_splits(two_names).filter(star_id="a")["split"].to_list() == ["test"]
+
+
+def test_what_changed_sides_or_folds_is_told() -> None:
+    learned = pl.DataFrame({"signal_id": ["a", "a", "b", "c", "d"], "fold": [0, 0, 1, 2, 3]})
+    today = pl.DataFrame(
+        {"signal_id": ["a", "b", "c", "e"], "split": ["train", "test", "train", "test"], "fold": [0, None, 4, None]}
+    )
+    assert moved(learned, today).sort("signal_id")["signal_id"].to_list() == ["b", "c"]
+    assert moved(learned.filter(signal_id="a"), today).is_empty()
