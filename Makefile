@@ -11,7 +11,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui serve stop lint bench bench-search bench-chain bench-views bench-neural cost-model soak sample snapshot \
+.PHONY: help install run test ui serve stop lint bench bench-search bench-reliability bench-chain bench-views bench-neural cost-model soak sample snapshot \
   constraints clean
 
 help:  ## this list
@@ -59,6 +59,9 @@ bench: install  ## side-by-side figures: model, scoring, endpoint (minutes)
 
 bench-search: .venv-peers/.installed  ## transit search beside the field's tools, in an environment of their own (minutes)
 	.venv-peers/bin/python -m benchmarks.transit_search
+
+bench-reliability: install  ## how far ranked signals can be relied on: MIRROR=folder with curves/ and tap/ (minutes)
+	python -m benchmarks.search_reliability "$(MIRROR)"
 
 bench-chain: .venv-peers/.installed  ## cleaning and searching a hundred stars on Ray beside lightkurve, wotan and TLS (minutes)
 	.venv-peers/bin/python -m benchmarks.whole_chain

@@ -160,11 +160,18 @@ def _finished(
 ) -> Signal:
     """The signal fitted to the final curve without the transits of the others, at its own period, and described; as it
     was where it cannot be fitted."""
-    keep = ~in_transit(curve.time_bjd, others)
-    points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
-    try:
-        transit = _at_own_period(points, fit(*points, signal.transit.ephemeris))
-    except FitError:
+    points: tuple[Array, Array, Array] = curve.time_bjd, curve.flux, curve.flux_err
+    transit = None
+    for masked in (others, []):  # where the others leave nothing, as those of a varying star do, they stay in
+        keep = ~in_transit(curve.time_bjd, masked)
+        points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
+        try:
+            transit = _at_own_period(points, fit(*points, signal.transit.ephemeris))
+        except FitError:
+            continue
+        others = list(masked)
+        break
+    if transit is None:
         return replace(signal, doubt="no transit can be fitted in the light curve as cleaned last")
     again = replace(judged(*points, transit), sde=signal.sde, snr=transit.snr)
     shortest, _ = limits(curve.time_bjd, settings)

@@ -26,8 +26,8 @@ SECONDARY_SIGMA = 5.0
 LONGEST, SHORTEST = 3.0, 0.25
 """Durations over a central transit's, of the density that was searched for. Stars of a thirtieth of it have three times
 its transits; below a quarter a planet would graze, or the star be a dwarf of 64 times its density."""
-OF_PERIOD = 0.25
-"""A dip that lasts a larger share of its period is a wave of the star."""
+OF_PERIOD, OF_CENTRAL = 0.2, 1.2
+"""A dip that lasts a larger share of its period, and longer than a central transit, is a wave of the star."""
 TWO_SNR = 12.0
 """Least SNR of a signal of two transits: any two dips of the noise are one."""
 LEAST_POINTS = 2.0
@@ -106,7 +106,10 @@ def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: 
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
         (signal.n_transits == 2 and not signal.snr >= TWO_SNR, f"SNR {signal.snr:.1f} is too low for two transits"),
-        (place.duration_days > OF_PERIOD * place.period_days, "it lasts more than a quarter of its period"),
+        (
+            place.duration_days > OF_PERIOD * place.period_days and length > OF_CENTRAL,
+            "it lasts more than a fifth of its period",
+        ),
         (length > LONGEST, f"it lasts {length:.1f} times as long as a central transit of the star"),
         (
             few and length < SHORTEST,

@@ -270,3 +270,31 @@ def test_files_of_one_name_have_pictures_of_their_own(curve: Path, tmp_path: Pat
         exo("vet", str(curve), str(tmp_path / "b" / "star.csv"), "-o", str(tmp_path / "p"), "--json").stdout
     )
     assert len({row["picture"] for row in rows}) == 2 == len(list((tmp_path / "p").iterdir()))
+
+
+def test_a_single_transit_is_shown_with_its_periods_and_a_picture(tmp_path: Path) -> None:
+    random = np.random.default_rng(14)
+    time = 2458354.1 + np.arange(0, 27.2, 0.005)
+    flux = 1 + random.normal(0, 6e-4, time.size) - 8e-3 * profile(time - 2458360.7, 9 / 24, 0.15)
+    path = tmp_path / "once.csv"
+    pl.DataFrame({"time": time, "flux": flux}).write_csv(path)
+    arguments = ("vet", str(path), "--mission", "tess", "-o", str(tmp_path / "pictures"))
+    (row,) = json.loads(exo(*arguments, "--json").stdout)
+    assert (row["kind"], row["period_days"], row["verdict"]) == ("single transit", None, None)
+    assert row["t0_bjd"] == pytest.approx(2458360.7, abs=0.01) and row["depth_ppm"] == pytest.approx(8000, rel=0.05)
+    assert row["duration_hours"] == pytest.approx(9, rel=0.05) and row["snr"] > 50
+    assert 20 < row["period_low_days"] < row["period_high_days"] and "no period" in row["problem"]
+    assert Path(row["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert "single transit" in exo("vet", str(path), "--mission", "tess").stdout.replace("\n", " ")
+
+
+def test_limits_of_the_period_are_obeyed_or_refused_in_words(curve: Path) -> None:
+    assert json.loads(exo("vet", str(curve), "--period-min", "4", "--period-max", "6", "--json").stdout) == []
+    refused = exo("vet", str(curve), "--period-min", "6", "--period-max", "4")
+    assert refused.exit_code == 2 and "no period lies from 6 to 4 d" in refused.stderr
+    unresolved = exo("vet", str(curve), "--period-min", "0.01")
+    assert unresolved.exit_code == 1 and "not resolved by a point every 28.8 min" in unresolved.stderr.replace(
+        "\n", " "
+    )
+    beyond = exo("vet", str(curve), "--period-max", "100", "--json")
+    assert "no period above 40.0 d is searched" in beyond.stderr and len(json.loads(beyond.stdout)) == 1

@@ -22,6 +22,7 @@ from exo_assets.lightcurves.matching import matches
 from exo_assets.lightcurves.planet_grid import Cell, Grid
 from exo_assets.lightcurves.recovery import trial
 from exo_assets.lightcurves.search import SearchSettings
+from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
 from exo_assets.lightcurves.table_file import read_table
 from exo_assets.lightcurves.validation_contracts import CORE_INJECTIONS, CORE_SEARCH_VALIDATION
 
@@ -76,6 +77,19 @@ def test_a_single_transit_is_not_recovered_and_the_table_says_why(
     star = search_star(_files(archive_mirror, "tic55525572*"), SearchSettings(signals_max=1))
     frame = compare_with_catalogue(star, catalogue.filter(mission_star_id="TIC 55525572"))
     assert frame.select("is_recovered", "reason", "n_transits_data").row(0) == (False, "too_few_transits", 1)
+    (event,) = single_transits(star.curve, dips_of_signals(star.signals), 0.18)
+    assert event.time_bjd == pytest.approx(2_458_454.67, abs=0.03)  # TOI-813 b, Eisner et al. 2020, MNRAS 494, 750
+    assert event.transit.depth * 1e6 == pytest.approx(1240, rel=0.15) and event.snr > 10
+    assert event.period_days[0] < 83.9 < event.period_days[1]
+
+
+def test_kepler_90s_eight_planets_are_found_and_no_ninth(archive_mirror: Path) -> None:
+    """Periods of the KOI table and, for i, of Shallue & Vanderburg (2018, AJ 155, 94)."""
+    star = search_star(_files(archive_mirror, "kplr011442793*"), SearchSettings(signals_max=10))
+    periods = [7.008151, 8.719375, 14.44912, 59.73667, 91.93913, 124.9144, 210.60697, 331.60059]
+    found = sorted(s.transit.ephemeris.period_days for s in star.signals)
+    assert found == pytest.approx(periods, rel=1e-3)
+    assert all(s.doubt is None for s in star.signals if s.transit.ephemeris.period_days != found[2])
 
 
 def test_the_two_giants_of_kepler_90_are_recovered(archive_mirror: Path) -> None:
@@ -94,7 +108,10 @@ def test_the_two_giants_of_kepler_90_are_recovered(archive_mirror: Path) -> None
 
 @pytest.mark.parametrize(
     ("name", "file", "periods"),
-    [("K2-3", "tls_EPIC201367065.csv", (10.0546, 24.6467)), ("WASP-75", "tls_EPIC206154641.csv", (2.4841905,))],
+    [
+        ("K2-3", "tls_EPIC201367065.csv", (10.0546, 24.6467, 44.5565)),
+        ("WASP-75", "tls_EPIC206154641.csv", (2.4841905,)),
+    ],
 )
 def test_planets_of_k2_are_recovered(archive_mirror: Path, name: str, file: str, periods: tuple[float, ...]) -> None:
     """EPIC 206154641 is WASP-75, whose transits are 0.9 % deep; it is not K2-110, as the mirror has it."""

@@ -1,0 +1,170 @@
+"""How far the ranked signals of the search can be relied on: the archive's curves, upside down and out of order.
+
+Reads `curves/` of a mirror (kepler_flat_binned, kepler_raw_quarters, k2_c04). Real curves: ranked signals that are
+catalogued, and others; catalogued signals that were found. Inverted and scrambled curves (of scrambled ones the
+transits that were found are left out first) hold no transit: whatever is ranked there is spurious. The share of
+spurious signals, by SNR, is what those curves rank for each real one searched, over what real ones rank, with
+Wilson's 95 % interval. Single transits are counted in the same curves.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import argparse
+import gzip
+import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from exo_assets.catalogs.signals import accepted, harmonised_signals
+from exo_assets.lightcurves.chain import Star, search_star
+from exo_assets.lightcurves.clean import CleanError
+from exo_assets.lightcurves.curve import LightCurve, as_flat
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.false_alarms import ScrambleError, inverted, scrambled
+from exo_assets.lightcurves.intervals import wilson
+from exo_assets.lightcurves.matching import matches
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchError, SearchSettings
+from exo_assets.lightcurves.search_rows import place_of
+from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
+
+SETS = {
+    "kepler_flat_binned": ("KIC", "kepid", "flux", as_flat("flux"), 1.0),
+    "kepler_raw_quarters": ("KIC", "kepid", "flux", "SAP_FLUX", 0.0),
+    "k2_c04": ("EPIC", "epic", "flux_corr", "FCOR", 0.0),
+}
+"""Catalogue, its number's column, flux column, kind of flux, and what is added to it."""
+BKJD = 2_454_833.0
+SNR_BINS = (0.0, 7.1, 10.0, 15.0, np.inf)
+KINDS = ("real", "inverted", "scrambled")
+
+
+def curves(mirror: Path, name: str, every: int) -> Iterator[LightCurve]:
+    """Every so-manieth curve of a set."""
+    prefix, number, column, kind, zero = SETS[name]
+    for row in pl.read_parquet(mirror / "curves" / f"{name}.parquet").gather_every(every).iter_rows(named=True):
+        time_bjd, flux = np.array(row["time"]) + BKJD, np.array(row[column], dtype=np.float64) + zero
+        known = np.isfinite(time_bjd) & np.isfinite(flux)
+        order = np.flatnonzero(known)[np.argsort(time_bjd[known])]
+        nothing = np.full(order.size, np.nan)
+        yield LightCurve(
+            target=f"{prefix} {row[number]}",
+            mission="k2" if prefix == "EPIC" else "kepler",
+            flux_kind=kind,
+            time_bjd=time_bjd[order],
+            flux=flux[order],
+            flux_err=np.full(order.size, 1e-4),
+            quality=np.zeros(order.size, np.int64),
+            segment=np.ones(order.size, np.int32),
+            column=nothing,
+            row=nothing,
+        )
+
+
+def catalogue(mirror: Path) -> dict[str, list[dict[str, Any]]]:
+    """Catalogued signals by star."""
+
+    def table(name: str) -> pl.DataFrame:
+        return pl.read_csv(gzip.decompress((mirror / "tap" / f"{name}.csv.gz").read_bytes()), infer_schema=False)
+
+    signals = accepted(harmonised_signals(table("cumulative"), pl.DataFrame(), table("toi"), table("k2pandc")))
+    return {str(star): rows.to_dicts() for (star,), rows in signals.group_by("mission_star_id")}
+
+
+class Tally:
+    """Counts of one kind of curve."""
+
+    def __init__(self) -> None:
+        self.stars = self.single = 0
+        self.ranked: Counter[int] = Counter()
+        self.known: Counter[int] = Counter()
+        self.below = 0
+
+    def add(self, star: Star, rows: list[dict[str, Any]]) -> None:
+        """Take up a searched curve; `rows` are the star's catalogued signals."""
+        self.stars += 1
+        found = [signal.transit.ephemeris for signal in star.signals]
+        hits = matches(found, [place_of(row) for row in rows], (star.curve.time_bjd[0], star.curve.time_bjd[-1]))
+        for signal, hit in zip(star.signals, hits, strict=True):
+            if signal.doubt is not None:
+                self.below += 1
+                continue
+            at = int(np.searchsorted(SNR_BINS, signal.snr, side="right")) - 1
+            self.ranked[at] += 1
+            self.known[at] += hit is not None
+        self.single += len(single_transits(star.curve, dips_of_signals(star.signals)))
+
+
+def searched(curve: LightCurve, kind: str, hidden: list[Ephemeris], seed: int) -> Star | None:
+    """A curve of one kind, searched; None for one that cannot be."""
+    settings = SearchSettings(signals_max=10)
+    try:
+        segments = [curve.where(~in_transit(curve.time_bjd, hidden, HIDDEN_DURATIONS))] if hidden else [curve]
+        if kind == "inverted":
+            segments = inverted([curve])
+        elif kind == "scrambled":
+            segments = scrambled(segments, np.random.default_rng(seed))
+        return search_star(segments, settings)
+    except (CleanError, SearchError, ScrambleError):
+        return None
+
+
+def measured(mirror: Path, name: str, every: int) -> dict[str, Tally]:
+    """Tallies of the three kinds of one set."""
+    known, tallies = catalogue(mirror), {kind: Tally() for kind in KINDS}
+    for number, curve in enumerate(curves(mirror, name, every)):
+        hidden: list[Ephemeris] = []
+        for kind in KINDS:
+            star = searched(curve, kind, hidden, number)
+            if star is None:
+                continue
+            tallies[kind].add(star, known.get(curve.target, []) if kind == "real" else [])
+            if kind == "real":
+                hidden = dips_of_signals(star.signals)
+    return tallies
+
+
+def told(name: str, tallies: dict[str, Tally]) -> Iterator[str]:
+    """The figures of a set, a line for each kind and one for each range of SNR."""
+    for kind, tally in tallies.items():
+        ranked, known = sum(tally.ranked.values()), sum(tally.known.values())
+        yield (
+            f"{name:<20}{kind:<10}{tally.stars:>5} curves: {ranked:>4} ranked, {known:>4} catalogued, "
+            f"{tally.below:>4} below, {tally.single:>3} single"
+        )
+    tests = [tallies[kind] for kind in KINDS[1:]]
+    for at, (low, high) in enumerate(pairwise(SNR_BINS)):
+        real = tallies["real"].ranked[at]
+        if not real:
+            continue
+        alarms, stars = sum(t.ranked[at] for t in tests), sum(t.stars for t in tests)
+        bounds = [float(bound) * tallies["real"].stars / real for bound in wilson(alarms, stars)]
+        share = alarms / max(stars, 1) * tallies["real"].stars / real
+        yield f"    SNR {low:g} to {high:g}: {real} ranked, spurious {share:.1%} ({bounds[0]:.1%} to {bounds[1]:.1%})"
+
+
+def main() -> None:
+    """Print the figures of every set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mirror", type=Path, help="folder with curves/ and tap/")
+    parser.add_argument("--every", type=int, default=10, help="every so-manieth curve of a set")
+    parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
+    given = parser.parse_args()
+    for name in given.sets:
+        start = time.process_time()
+        tallies = measured(given.mirror, name, given.every)
+        print("\n".join(told(name, tallies)), f"    {time.process_time() - start:.0f} CPU s", sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
