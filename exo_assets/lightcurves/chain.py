@@ -177,7 +177,7 @@ def _finished(
     shortest, _ = limits(curve.time_bjd, settings)
     possible = alternatives(points[0], points[2], transit, shortest, settings.density_sun)
     again = replace(again, period_alternatives_days=possible)
-    return described(curve, again, others, settings, second and second.transit)
+    return described(curve, again, others, settings, second.transit if second else None)
 
 
 def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid) -> Trapezoid:

@@ -116,7 +116,7 @@ def _error(deeper: SingleDepths, other: SingleDepths, high_err: float, low_err: 
     for kind, white in ((deeper, high_err), (other, low_err)):
         n = kind.number.size
         errors.append(max(white, float(kind.depth.std(ddof=1)) / n**0.5 if n >= UNEQUAL_TRANSITS else 0.0))
-    return float(np.hypot(*errors))
+    return float(np.hypot(errors[0], errors[1]))
 
 
 def longest_period(time: Array, flux_err: Array, transit: Trapezoid) -> Ephemeris:
