@@ -103,11 +103,12 @@ class Sources:
     _followed: dict[Place, tuple[Edge, ...]] = field(default_factory=dict)
 
     def add(self, module: str, file: Path) -> None:
-        """Name the file of a module that does not belong to the platform."""
+        """Name the file of a module that does not belong to the platform; again, when it changed."""
         if not file.is_file():
             raise CodeVersionError(f"module {module} has no source file; what it defines cannot be a task")
         self.added[module] = file
         self._modules.pop(module, None)
+        self._followed.clear()
 
     def has(self, name: str) -> bool:
         """Whether there is a source of the module."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import grimp
 import pytest
 
 from exo_assets.code_version import ROOT, CodeVersionError, Place, Sources, code_of, code_version
@@ -252,58 +254,103 @@ def _tables() -> dict[str, tuple[Place, ...]]:
     }
 
 
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the platform's sources, to be edited."""
+
+    root: Path
+    sources: Sources
+    before: dict[str, str]
+
+    def versions(self) -> dict[str, str]:
+        return {table: self.sources.code(tasks).digest for table, tasks in _tables().items()}
+
+    def stale(self, module: str, edit: Callable[[str], str]) -> set[str]:
+        """Tables that another version has when a module is edited."""
+        path = self.root.joinpath(*module.split(".")).with_suffix(".py")
+        text = path.read_text()
+        try:
+            path.write_text(edit(text))
+            self.sources.add(module, path)
+            return {table for table, version in self.versions().items() if version != self.before[table]}
+        finally:
+            path.write_text(text)
+            self.sources.add(module, path)
+
+
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     root = tmp_path_factory.mktemp("platform")
+    left_out = shutil.ignore_patterns("__pycache__", "*.parquet", "*.gz")
     for package in ("exo_assets", "exo_resources"):
-        shutil.copytree(
-            ROOT / package, root / package, ignore=shutil.ignore_patterns("__pycache__", "*.parquet", "*.gz")
-        )
-    return root
+        shutil.copytree(ROOT / package, root / package, ignore=left_out)
+    made = Copy(root, Sources(root), {})
+    made.before.update(made.versions())
+    return made
 
 
-@pytest.fixture(scope="module")
-def versions(copy: Path) -> dict[str, str]:
-    sources = Sources(copy)
-    return {table: sources.code(tasks).digest for table, tasks in _tables().items()}
-
-
-def _stale(copy: Path, versions: dict[str, str], module: str, edit: Callable[[str], str]) -> set[str]:
-    path = copy / module
-    text = path.read_text()
-    path.write_text(edit(text))
-    try:
-        sources = Sources(copy)
-        return {table for table, tasks in _tables().items() if sources.code(tasks).digest != versions[table]}
-    finally:
-        path.write_text(text)
-
-
-SEARCHING = {"core_search", "core_single_transits", "core_pages", "core_injections", "core_false_alarms"}
 JUDGING = {
     *("ml_vetter_candidate", "ml_vetter_predictions", "ml_vetter_metrics", "ml_vetter_gates", "ml_leakage_probe"),
-    *(
-        "ml_forward_test",
-        "out_scores_all",
-        "out_found_scores",
-        "out_view_explanations",
-        "ml_event_candidate",
-        "ml_event_gates",
-        "out_event_scores",
-    ),
+    *("ml_forward_test", "out_scores_all", "out_found_scores", "out_view_explanations"),
+    *("ml_event_candidate", "ml_event_gates", "out_event_scores"),
 }
 """Tables made by a forest of trees, or with a model that has one."""
+LEAVES = {
+    "exo_assets.training.forest_kernels": JUDGING,
+    "exo_assets.lightcurves.fold_kernels": {"core_search", "core_pages", "core_injections", "core_false_alarms"},
+    "exo_assets.lightcurves.page": {"core_pages"},
+    "exo_assets.features.view_kernels": {"feat_views", "feat_simulated_views"},
+    "exo_assets.events.features": {"ml_event_candidate", "ml_event_gates", "out_event_scores"},
+    "exo_assets.corpus.dossier_verdict": {"out_dossiers"},
+}
 
 
-@pytest.mark.parametrize(
-    ("module", "stale"),
-    [
-        ("exo_assets/training/forest_kernels.py", JUDGING),
-        ("exo_assets/lightcurves/fold_kernels.py", SEARCHING),
-    ],
-)
-def test_a_leaf_makes_the_tables_stale_that_use_it_and_no_others(
-    copy: Path, versions: dict[str, str], module: str, stale: set[str]
-) -> None:
-    assert _stale(copy, versions, module, lambda text: text + "\nEDITED = 1\n") == stale
-    assert _stale(copy, versions, module, lambda text: "# A remark.\n" + text) == set()
+@pytest.mark.parametrize("module", LEAVES)
+def test_a_leaf_makes_the_tables_stale_that_use_it_and_no_others(platform: Copy, module: str) -> None:
+    assert platform.stale(module, lambda text: text + "\nEDITED = 1\n") == LEAVES[module]
+    assert platform.stale(module, lambda text: "# A remark.\n" + text) == set()
+
+
+def test_the_contract_of_one_table_makes_no_other_stale(platform: Copy) -> None:
+    """Nor does it recompute light curves; what describes all tables is made again."""
+    contracts = "exo_assets.lightcurves.star_contracts"
+    stale = platform.stale(
+        contracts,
+        lambda text: text.replace('"core_pages",', '"core_pages", ', 1).replace(
+            "CORE_PAGES = TableContract(", "CORE_PAGES = TableContract(*(), ", 1
+        ),
+    )
+    assert {name for name in stale if name.startswith(("core_", "feat_"))} == {
+        "core_pages",
+        "core_light_curves_attrition",
+    }
+
+
+def test_a_leaf_that_lies_elsewhere_makes_nothing_stale(platform: Copy) -> None:
+    """Moved to another package of the platform, and imported from there."""
+    old, new = "exo_assets.training.forest_kernels", "exo_assets.evaluation.kernels_of_trees"
+    moved = platform.root / "exo_assets" / "evaluation" / "kernels_of_trees.py"
+    source = platform.root / "exo_assets" / "training" / "forest_kernels.py"
+    users = [path for path in platform.root.rglob("*.py") if f"from {old} import" in path.read_text()]
+    texts = {path: path.read_text() for path in (*users, source)}
+    assert users
+    try:
+        source.rename(moved)
+        for path in users:
+            path.write_text(texts[path].replace(old, new))
+        sources = Sources(platform.root)
+        assert {table: sources.code(tasks).digest for table, tasks in _tables().items()} == platform.before
+    finally:
+        moved.unlink()
+        for path, text in texts.items():
+            path.write_text(text)
+
+
+def test_nothing_counts_that_no_import_leads_to() -> None:
+    """Held against another reader of imports; what runs is held against the code in test_code_runs.py."""
+    graph = grimp.build_graph("exo_assets", "exo_resources", exclude_type_checking_imports=True, cache_dir=None)
+    sources = Sources(ROOT)
+    for table, tasks in _tables().items():
+        modules = {module for module, _ in tasks}
+        reachable = modules.union(*(graph.find_upstream_modules(module) for module in modules))
+        assert set(sources.code(tasks).modules) <= reachable, table
