@@ -17,7 +17,6 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import polars as pl
-import pytest
 
 from exo_assets.archive.contracts import CUMULATIVE, DR25_KOI, DR25_TCE
 from exo_assets.archive.parse import parse_csv
@@ -26,7 +25,11 @@ from exo_assets.archive.snapshots import store_snapshot
 from exo_assets.catalogs.assets import ASSETS as CATALOGS
 from exo_assets.code_version import MOVERS, ROOT, code_of
 from exo_assets.corpus.dossier_assets import ASSETS as DOSSIERS
-from exo_assets.events.assets import ASSETS as EVENTS
+from exo_assets.events.assets import core_events, ml_event_candidate, ml_event_metrics, out_event_scores
+from exo_assets.events.features import build_features
+from exo_assets.events.report import metrics_table
+from exo_assets.events.scores import event_scores
+from exo_assets.events.training import train_events
 from exo_assets.features.signal_tasks import Place, SignalWork, diagnose_star, view_star
 from exo_assets.features.simulated_tasks import SimulationWork, simulate_star
 from exo_assets.lightcurves.page_tasks import PageWork, draw_star
@@ -34,7 +37,6 @@ from exo_assets.lightcurves.star_tasks import Catalogued, CleanWork, SearchWork,
 from exo_assets.scoring.assets import out_scores_all
 from exo_assets.scoring.batch import load_model, model_files, score_batch, to_arrow
 from exo_assets.scoring.score import prepare
-from exo_assets.training.vetter_training import serial
 from exo_resources.lake import Lake
 from exo_resources.library_store import LibraryStore
 from exo_resources.settings import Settings
@@ -132,14 +134,22 @@ def test_the_catalogue(lake: Lake) -> None:
     _complete(CATALOGS, _materialised(CATALOGS, {"lake": lake}))
 
 
-def test_events(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("exo_assets.events.settings.event_settings", lambda *_: SMALL)
+def test_events(lake: Lake) -> None:
     raw = raw_events(700)
     for name, frame in ((DR25_TCE.name, raw), (DR25_KOI.name, raw_kois(raw)), (CUMULATIVE.name, CUMULATIVE.empty())):
         lake.write(name, frame)
-    ray = SimpleNamespace(map=serial)
-    settings = SimpleNamespace(profile="fast", seed=3)
-    _complete(EVENTS, _materialised(EVENTS, {"lake": lake, "settings": settings, "ray_runtime": ray}))
+    _complete([core_events], _materialised([core_events], {"lake": lake}))
+    events = lake.read("core_events")
+    with traced() as taught:
+        trained = train_events(events, build_features(events), SMALL)
+    with traced() as scored:
+        event_scores(trained.vetter, trained.vetter.digest, events)
+    with traced() as measured:
+        metrics_table(trained.predictions, trained.published, seed=1)
+    for asset, ran in ((ml_event_candidate, taught), (out_event_scores, scored), (ml_event_metrics, measured)):
+        (spec,) = asset.specs
+        assert ran
+        assert _missing(ran, spec.metadata["exo/code"].value["modules"]) == set(), spec.key
 
 
 def test_dossiers(home: Path) -> None:
