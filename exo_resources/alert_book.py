@@ -146,14 +146,15 @@ class _Ran:
 
 
 def _news(before: dict[str, Alert], findings: list[Finding], is_over: Callable[[Alert], bool], ran: _Ran) -> News:
-    moment, where = ran.now.isoformat(timespec="seconds"), {"job": ran.job, "run_id": ran.run_id}
+    moment = ran.now.isoformat(timespec="seconds")
     new, changed, still, known = list[Alert](), list[Alert](), list[Alert](), list[Alert]()
     for found in findings:
         old = before.get(found.key)
         if old is None:
-            new.append(Alert(**asdict(found), **where, since=moment, told_at=moment, runs=1))
+            new.append(Alert(**asdict(found), job=ran.job, run_id=ran.run_id, since=moment, told_at=moment, runs=1))
             continue
-        seen = replace(old, **asdict(found), **where, runs=old.runs + (old.run_id != ran.run_id))
+        runs = old.runs + (old.run_id != ran.run_id)
+        seen = replace(old, **asdict(found), job=ran.job, run_id=ran.run_id, runs=runs)
         if (old.severity, _same(old.cause)) != (found.severity, _same(found.cause)):
             changed.append(replace(seen, told_at=moment))
         elif ran.now - datetime.fromisoformat(old.told_at) >= AGAIN_AFTER[found.severity]:

@@ -66,10 +66,12 @@ def abstracts_are_fresh(context: dg.AssetCheckExecutionContext) -> dg.AssetCheck
     version = context.resources.lake.version(RAW_ARXIV__ABSTRACTS.name)
     notes = version.notes if version else {}
     passed, said = _freshness(notes, datetime.now(UTC).date())
+    remedy = str(notes.get("remedy") or "")
     return dg.AssetCheckResult(
         passed=passed,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=said,
+        # An outage passes by itself; an answer that is no listing stays so until a person has looked.
+        severity=dg.AssetCheckSeverity.ERROR if notes.get("refused") else dg.AssetCheckSeverity.WARN,
+        description=f"{said}. Remedy: {remedy}" if remedy and not passed else said,
         metadata={name: str(notes.get(name, "")) for name in ("source", "as_of", "reason")},
     )
 

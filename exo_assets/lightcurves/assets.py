@@ -38,6 +38,7 @@ from exo_assets.lightcurves.star_tasks import clean_star, search_one, single_one
 from exo_assets.pictures import image
 from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
+from exo_resources.archive.errors import Attempt
 from exo_resources.mast.night import nightly_records
 from exo_resources.star_tables import StarEntry, StarRows, StarTables
 from exo_resources.user_curves import user_files
@@ -58,7 +59,14 @@ POOL = "mast"
     backfill_policy=one_run(),
     pool=POOL,
     required_resource_keys={"lake", "star_tables", "light_curves"},
-    check_specs=[few_lost(RAW_MAST__LIGHT_CURVES.name)],
+    check_specs=[
+        few_lost(RAW_MAST__LIGHT_CURVES.name),
+        dg.AssetCheckSpec(
+            "sources_listed",
+            asset=RAW_MAST__LIGHT_CURVES.name,
+            description="The sources of light curves could be asked which files there are.",
+        ),
+    ],
     metadata={"dagster/column_schema": column_schema(RAW_MAST__LIGHT_CURVES)},
 )
 @tried_again()
@@ -68,13 +76,26 @@ def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeR
     table, tally, buckets = RAW_MAST__LIGHT_CURVES, Tally(RAW_MAST__LIGHT_CURVES.name), buckets_of(context)
     signals = context.resources.lake.read("core_signals")
     before = {bucket: tables.partition(table.name, bucket, table.empty()) for bucket in buckets}
-    records = list(nightly_records(source, signals, before, context.log))
+    trouble: list[Attempt] = []
+    records = list(nightly_records(source, signals, before, context.log, trouble))
     for bucket, stars in in_buckets(records, buckets).items():
         wanted = {star: made_from(files) for star, files in stars.items()}
         made = [_entry(star, stars[star], wanted[star]) for star in tables.changed(table.name, bucket, wanted)]
         index, written = tables.rewrite(table.name, bucket, table.schema, wanted, made)
         tally.add(context, bucket, index, worked_on=len(made), written=written)
-    return tally.result({"files": dg.MetadataValue.json(outcomes(records))})
+    return tally.result({"files": dg.MetadataValue.json(outcomes(records))}, [sources_listed(trouble)])
+
+
+def sources_listed(trouble: Sequence[Attempt]) -> dg.AssetCheckResult:
+    """Whether every source of files could be asked which ones there are; what there was stays where one could not."""
+    said = "; ".join(f"{one.source}: {one.error}: {one.message}" for one in trouble)
+    remedy = "; or ".join(dict.fromkeys(one.remedy for one in trouble if one.remedy))
+    return dg.AssetCheckResult(
+        check_name="sources_listed",
+        passed=not trouble,
+        severity=dg.AssetCheckSeverity.ERROR if any(one.refused for one in trouble) else dg.AssetCheckSeverity.WARN,
+        description=f"{said}. Remedy: {remedy}" if trouble else None,
+    )
 
 
 def _entry(star: str, files: Sequence[Record], mark: str) -> StarRows:

@@ -189,8 +189,10 @@ class Tally:
         self.reasons += reasons
         self.lost = sum(self.reasons.values())
 
-    def result(self, more: Mapping[str, Any] | None = None) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        """The outcome of the run, with `more` metadata."""
+    def result(
+        self, more: Mapping[str, Any] | None = None, checks: Sequence[dg.AssetCheckResult] = ()
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        """The outcome of the run, with `more` metadata and the stage's own `checks`."""
         share = self.lost / self.stars if self.stars else 0.0
         return dg.MaterializeResult(
             metadata={
@@ -208,6 +210,7 @@ class Tally:
                     severity=dg.AssetCheckSeverity.WARN,
                     description=f"{self.lost} of {self.stars} lost at {self.table}: {dict(self.reasons)}",
                     metadata={"share": share},
-                )
+                ),
+                *checks,
             ],
         )

@@ -87,6 +87,8 @@ class Abstracts:
             "abstracts": kept,
             "rejected": self.frame.height - kept,
             "reason": self.reason,
+            "remedy": "; or ".join(dict.fromkeys(a.remedy for a in self.attempts if a.remedy)),
+            "refused": any(a.refused for a in self.attempts),
         }
 
 

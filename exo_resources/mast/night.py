@@ -15,7 +15,7 @@ import polars as pl
 
 from exo_assets.lightcurves.buckets import bucket_of, parts
 from exo_assets.lightcurves.records import Record, records_of
-from exo_resources.archive.errors import ArchiveError
+from exo_resources.archive.errors import ArchiveError, Attempt
 from exo_resources.mast.discovery import wanted
 from exo_resources.mast.files import Available
 from exo_resources.mast.outcome import passed_record
@@ -26,9 +26,15 @@ SHOWN = 5
 
 
 def nightly_records(
-    source: LightCurveSource, signals: pl.DataFrame, before: Mapping[str, pl.DataFrame], log: logging.Logger
+    source: LightCurveSource,
+    signals: pl.DataFrame,
+    before: Mapping[str, pl.DataFrame],
+    log: logging.Logger,
+    trouble: list[Attempt],
 ) -> Iterator[Record]:
     """A record of each wanted file in the buckets of `before`, which holds what earlier nights recorded of each.
+
+    What could not be listed, and why, is added to `trouble`.
 
     `signals` is the catalogue. A mission that cannot be listed keeps what it had, and so does one of which a larger
     share is gone than EXO_ARCHIVE_SHRINK allows: an outage, or a disk that is not mounted, loses nothing.
@@ -41,10 +47,12 @@ def nightly_records(
             listing = wanted(source, signals, mission, have)
         except ArchiveError as error:
             log.warning("%s: %s; what there is stays", mission, error)
+            trouble.append(Attempt.failed(mission, error))
             yield from (record for record in kept.values() if record.mission == mission)
             continue
         for attempt in listing.attempts:
             log.warning("%s: %s failed: %s", mission, attempt.source, attempt.message)
+            trouble.append(replace(attempt, source=f"{mission}, {attempt.source}"))
         for star, why in listing.missed.items():
             log.warning("%s: %s cannot be asked for: %s", mission, star, why)
         here = [one for one in listing if bucket_of(one.file.star_id) in before]

@@ -23,7 +23,7 @@ from exo_resources.settings import CHECKOUT
 from tests.archive.conftest import EXCERPT, ROWS, TABLE, MakeSource, files_of
 from tests.archive.replica import Replica
 
-PERMANENT = {
+PERMANENT: dict[str, tuple[type[errors.ArchiveError], str]] = {
     "status_404": (errors.ArchiveStatusError, "404"),
     "votable": (errors.ArchiveQueryError, "ORA-00942: no such table"),
     "renamed": (errors.ArchiveHeaderError, r"missing columns \['koi_period'\]"),

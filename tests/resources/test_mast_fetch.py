@@ -15,13 +15,15 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from dagster import AssetCheckSeverity
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
-from exo_assets.lightcurves.account import lost_files
+from exo_assets.lightcurves.assets import sources_listed
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_assets.lightcurves.mast_names import archive_path, parse_name
 from exo_assets.lightcurves.records import Record, records_frame, records_of
+from exo_resources.archive.errors import ArchiveHtmlError, Attempt
 from exo_resources.lake import Lake
 from exo_resources.mast import Available, LightCurveSource, Listing
 from exo_resources.mast.crew import MISSES_IN_A_ROW, side_by_side
@@ -330,7 +332,31 @@ def test_a_mirror_that_is_empty_tonight_loses_nothing(source: MakeSource, server
     before = {bucket_of(frame["star_id"][0]): frame}
     empty = Emptied(source("mirror"))
     log = logging.getLogger("test")
-    assert records_frame(nightly_records(empty, CORE_SIGNALS.empty(), before, log)).equals(frame)  # type: ignore[arg-type]
+    trouble: list[Attempt] = []
+    found = nightly_records(empty, CORE_SIGNALS.empty(), before, log, trouble)  # type: ignore[arg-type]
+    assert records_frame(found).equals(frame) and trouble == []
+
+
+class Refused(Emptied):
+    """A source that sends a page instead of its index."""
+
+    def available(self, mission: str, stars: object) -> Listing:
+        raise ArchiveHtmlError(mission, "a web page came instead of a list: maintenance")
+
+
+def test_an_index_that_is_a_page_loses_nothing_and_is_told(source: MakeSource, server: MastServer) -> None:
+    frame = fetched(source(), listed(server))
+    before = {bucket_of(frame["star_id"][0]): frame}
+    trouble: list[Attempt] = []
+    log = logging.getLogger("test")
+    refused = Refused(source("mirror"))
+    found = nightly_records(refused, CORE_SIGNALS.empty(), before, log, trouble)  # type: ignore[arg-type]
+    assert records_frame(found).equals(frame)
+    assert [(one.error, one.refused) for one in trouble] == [("ArchiveHtmlError", True)]
+    check = sources_listed(trouble)
+    assert not check.passed and check.severity == AssetCheckSeverity.ERROR
+    assert "maintenance" in str(check.description) and "Remedy: open the address" in str(check.description)
+    assert sources_listed([]).passed
 
 
 class WithFaster(Emptied):
@@ -355,12 +381,12 @@ def test_a_faster_file_of_the_same_photons_is_not_fetched_and_is_recorded_with_t
     both = WithFaster(source("mirror"), slow, fast)
     bucket, log = bucket_of("TIC 149603524"), logging.getLogger("test")
     before = {bucket: RAW_MAST__LIGHT_CURVES.empty()}
-    first = records_frame(nightly_records(both, CORE_SIGNALS.empty(), before, log))  # type: ignore[arg-type]
+    first = records_frame(nightly_records(both, CORE_SIGNALS.empty(), before, log, []))  # type: ignore[arg-type]
     (row,) = first.to_dicts()
     assert both.asked == [slow.file.name] and row["file_name"] == fast.file.name
     assert (row["status"], row["reason"], row["key"]) == ("unused", "other_product", None)
     assert "20 s between points" in row["message"] and "segment 27 has the same photons" in row["message"]
-    again = records_frame(nightly_records(both, CORE_SIGNALS.empty(), {bucket: first}, log))  # type: ignore[arg-type]
+    again = records_frame(nightly_records(both, CORE_SIGNALS.empty(), {bucket: first}, log, []))  # type: ignore[arg-type]
     assert again.equals(first), "nothing is new the night after"
     lost = lost_files("raw_mast__light_curves", first)
     assert lost["reason"].to_list() == ["unused: other_product"]

@@ -62,14 +62,15 @@ class House:
         self.book, self.lake = AlertBook(folder / "alerts.json"), Lake(str(folder / "lake"))
         notifier = Notifier(folder / "alerts.jsonl", hook, ui_url="http://ui.example:3000/")
         self.resources = {"notifier": notifier, "alert_book": self.book, "lake": self.lake}
-        self.instance, self.cursor = instance, None
+        self.instance = instance
+        self.cursor: str | None = None
         self.sensor = {s.name: s for s in build_sensors(Settings())}[sensor]
 
     def tick(self) -> list[dict[str, Any]]:
         """What people read because of one more look."""
         before = len(self.read)
         with dg.build_sensor_context(self.instance, cursor=self.cursor, resources=self.resources) as context:
-            self.cursor = self.sensor.evaluate_tick(context).cursor  # type: ignore[assignment]
+            self.cursor = self.sensor.evaluate_tick(context).cursor
         return self.read[before:]
 
 
