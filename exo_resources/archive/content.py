@@ -43,7 +43,7 @@ def kept_for_inspection(data: bytes) -> Iterator[None]:
     try:
         yield
     except ArchiveError as error:
-        error.data = data if error.data is None else error.data
+        error.sent = data if error.sent is None else error.sent
         raise
 
 

@@ -27,7 +27,7 @@ class Asked:
 
 class ArchiveError(RuntimeError):
     """What an archive was asked for could not be had. `transient` says whether another try may succeed, `is_content`
-    that the archive answered, but not with the table: somebody has to look at what it sent (`data`, where it is known).
+    that the archive answered, but not with the table: somebody has to look at what it sent (`sent`, where it is known).
 
     `{url}` in a remedy stands for the setting that holds the archive's address.
     """
@@ -43,7 +43,7 @@ class ArchiveError(RuntimeError):
         self.table = what.name
         self.problem = problem
         self.cure = cure
-        self.data: bytes | None = None
+        self.sent: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -286,12 +286,12 @@ class ArchiveSource:
 
     def _keep_refused(self, table: str, source: str, error: ArchiveError) -> None:
         """Keep what was refused for inspection, where any of it is known."""
-        if error.data is None or not error.is_content:
+        if error.sent is None or not error.is_content:
             return
         kept = keep_refused(
             self.lake,
             table,
-            error.data,
+            error.sent,
             source=source,
             error=type(error).__name__,
             reason=error.problem,
@@ -328,9 +328,20 @@ class ArchiveSource:
             return _described(kept, frame, "last_good", tuple(attempts))
         if current is None or not current.rows or current.notes.get("origin") not in ("live", "mirror"):
             return None
-        told = {name: str(current.notes.get(name, "")) for name in ("url", "origin", "as_of", "retrieved_at", "sha256")}
-        frame, key = self.lake.read(contract.name), str(current.notes.get("key", ""))
-        return Fetched(contract.archive_table, "last_good", frame, tuple(attempts), key=key, **told)
+        names = ("url", "origin", "as_of", "retrieved_at", "sha256", "key")
+        url, origin, dated, retrieved_at, sha256, key = (str(current.notes.get(name, "")) for name in names)
+        return Fetched(
+            contract.archive_table,
+            "last_good",
+            self.lake.read(contract.name),
+            tuple(attempts),
+            url=url,
+            origin=origin,
+            as_of=dated,
+            retrieved_at=retrieved_at,
+            sha256=sha256,
+            key=key,
+        )
 
     def _shipped(self, contract: RawContract, attempts: tuple[Attempt, ...]) -> Fetched | None:
         """The table of the shipped snapshot, or None when it does not ship."""

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import overload
 
 from exo_assets.lightcurves.mast_names import MastFile, preferred
-from exo_resources.archive.errors import Asked
-from exo_resources.archive.source import Attempt
+from exo_resources.archive.errors import Asked, Attempt
 
 
 @dataclass(frozen=True)

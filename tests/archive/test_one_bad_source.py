@@ -208,6 +208,6 @@ def test_whatever_bytes_come_they_are_a_table_or_a_named_error(at: int, cut: int
     try:
         frame = checked_rows(TOI, data)
     except ArchiveError as error:
-        assert error.is_content and error.data == data and error.cure
+        assert error.is_content and error.sent == data and error.cure
     else:
         assert TOI.problems(separated(TOI, frame).rows) == []

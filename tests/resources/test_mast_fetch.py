@@ -18,6 +18,7 @@ import pytest
 from dagster import AssetCheckSeverity
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.lightcurves.account import lost_files
 from exo_assets.lightcurves.assets import sources_listed
 from exo_assets.lightcurves.buckets import bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
