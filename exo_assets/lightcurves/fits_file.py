@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import EXCLUDED, LightCurve, Origin, as_flat
+from exo_assets.lightcurves.curve import EXCLUDED, UNUSABLE, LightCurve, Origin, as_flat
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.flux_level import came_flat, measured, of_magnitudes
 from exo_assets.lightcurves.mast_names import CATALOGUES
@@ -234,7 +234,13 @@ def _electrons(table: _Table, flux: Flux) -> bool:
 
 def _told_of(curve: LightCurve, left_out: tuple[tuple[str, int], ...], since: Reference) -> LightCurve:
     """The curve with what is to be told of its points and times."""
-    counts = (*left_out, ("without a flux", int(np.isnan(curve.flux).sum())))
+    flagged = (curve.quality & UNUSABLE.get(curve.mission, 0)) != 0
+    missing = np.isnan(curve.flux)
+    counts = (
+        *left_out,
+        ("without a flux", int(missing.sum())),
+        ("flagged as unusable by the mission", int((flagged & ~missing).sum())),
+    )
     origin = replace(curve.origin, left_out=tuple((why, n) for why, n in counts if n))
     if (said := outside(curve.time_bjd, curve.mission)) and since.source == "--time-zero":
         origin = origin.noted(said)

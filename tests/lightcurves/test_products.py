@@ -112,6 +112,8 @@ def test_flags_of_a_products_own_exclude_and_are_counted() -> None:
     curve = read_fits(fits_file(columns, first=TESS, header=IN_BTJD), "x.fits")
     assert curve.origin.left_out == (("flagged in TGLC_FLAGS", int(flags.sum())),)
     assert usable(curve).sum() == (flags == 0).sum()
+    marked = read_fits(spoc(time, quality=128 * flags), "x.fits")
+    assert marked.origin.left_out == (("flagged as unusable by the mission", int(flags.sum())),)
     qlp = {"TIME": time, "SAP_FLUX": flux / 1000, "QUALITY": flags * (1 << 29) + 4096}
     curve = read_fits(fits_file(qlp, first={**TESS, "ORIGIN": "MIT/QLP"}, header=IN_BTJD), "x.fits")
     assert usable(curve).sum() == (flags == 0).sum() and (curve.quality & 4096).all()
