@@ -251,7 +251,7 @@ CORE_DISPOSITION_HISTORY = TableContract(
     (
         Column("signal_id", S, "Signal, by its present name", nullable=False),
         Column("mission", S, "Mission", nullable=False, allowed=MISSIONS),
-        Column("archive_name", S, "Name that the signal had in that snapshot", nullable=False),
+        Column("archive_name", S, "Name that the signal had in that snapshot"),
         Column("source_table", S, "Archive table in which the label stood", nullable=False),
         Column("as_of", pl.Date, "Date of the archive's snapshot", nullable=False),
         Column(

@@ -210,6 +210,7 @@ def _label(signal: str, mission: str, as_of: date, label: str, before: str | Non
     return {
         "signal_id": signal,
         "mission": mission,
+        "archive_name": signal,
         "source_table": "toi" if mission == "tess" else "cumulative",
         "as_of": as_of,
         "change": "changed" if before else "first_seen",
