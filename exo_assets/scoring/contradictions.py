@@ -82,12 +82,16 @@ def _depth() -> pl.Expr:
     grazing = pl.col("impact") > 1 - k
     small = pl.when(pl.col("impact").is_null()).then(GRAZING_DEX).otherwise(DEPTH_DEX)
     contradicts = (off > DEPTH_DEX) | ((off < -small) & ~grazing.fill_null(False))
-    guess = pl.when(off > 0).then(pl.lit(": is the radius in Jupiter radii?"))
-    for unit, dex in _DEPTH_UNITS.items():
-        guess = guess.when((off - dex).abs() < GUESS_DEX).then(pl.lit(f": is the depth {unit}?"))
+    guesses = [
+        pl.when(off > 0).then(pl.lit(": is the radius in Jupiter radii?")),
+        *(
+            pl.when((off - dex).abs() < GUESS_DEX).then(pl.lit(f": is the depth {unit}?"))
+            for unit, dex in _DEPTH_UNITS.items()
+        ),
+    ]
     implied = (k**2 / PPM).round_sig_figs(3)
     text = pl.format("depth_ppm {} is contradicted by the radii, which imply {} ppm{}", _shown("depth_ppm"), implied,
-                     guess.otherwise(pl.lit("")))  # fmt: skip
+                     pl.coalesce(*guesses, pl.lit("")))  # fmt: skip
     return pl.when(contradicts).then(text)
 
 

@@ -68,11 +68,9 @@ def score_events_frame(raw: pl.DataFrame, vetter: EventJudge, known: pl.DataFram
     rows = raw.with_columns(event=name).with_row_index("_row")
     rows = rows.with_columns(_time=pl.int_range(pl.len()).over("event"))
     # A repeated event is judged each time by itself: among others it would be its own companion.
-    parts = [
-        _judged(rows.filter(pl.col("event").is_not_null(), _time=time), vetter, known)
-        for time in range(int(rows.filter(pl.col("event").is_not_null())["_time"].max() or 0) + 1)
-    ]
-    told = pl.concat(parts)
+    named = rows.filter(pl.col("event").is_not_null())
+    times = named["_time"].unique().sort().to_list() or [0]
+    told = pl.concat([_judged(named.filter(_time=time), vetter, known) for time in times])
     joined = rows.join(told, on="_row", how="left", maintain_order="left")
     nothing = pl.when(pl.col("verdict").is_null()).then(pl.lit(NOTHING))
     problems = pl.when(pl.col("event").is_null()).then(pl.lit(NAMELESS)).otherwise(nothing)

@@ -17,8 +17,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
-from seeing_vetter import seeing_vetter
-from tiny_vetter import koi_table
 
 from deployments.serve.answers import judge_requests, judge_table
 from deployments.serve.model import Loaded, Pin, load
@@ -41,6 +39,8 @@ from exo_resources.known_signals import KnownSignals
 from exo_resources.lake import Lake
 from exo_resources.signal_views import SignalViews
 from tests.features.synthetic import diagnostics_of
+from tests.seeing_vetter import seeing_vetter
+from tests.tiny_vetter import koi_table
 
 NUMBERS = [name for name in JUDGEMENT if name.startswith(("probability", "disposition"))]
 TOLERANCE = 1e-6
@@ -168,7 +168,9 @@ def changed_rows(draw: st.DrawFn) -> list[tuple[int, dict[str, str | None]]]:
     names = st.sampled_from([None, "K99999.01", "mine", "K00001.01"])
     values = st.dictionaries(measured, texts, max_size=3)
     named = st.fixed_dictionaries({}, optional={"kepoi_name": names})
-    change = st.one_of(st.just({}), st.tuples(values, named).map(lambda both: {**both[0], **both[1]}))
+    change: st.SearchStrategy[dict[str, str | None]] = st.one_of(
+        st.just({}), st.tuples(values, named).map(lambda both: {**both[0], **both[1]})
+    )
     return draw(st.lists(st.tuples(st.integers(0, 599), change), min_size=1, max_size=12))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_vetter import koi_signals, koi_table, tiny_vetter
 
 from exo_assets.scoring.contradictions import CONTRADICTION, with_contradictions
 from exo_assets.scoring.dialects import EXOFOP
@@ -17,6 +17,7 @@ from exo_assets.scoring.known import Known
 from exo_assets.scoring.measured import MEASURED
 from exo_assets.scoring.read_file import read_catalogue_bytes
 from exo_assets.scoring.score import judge
+from tests.tiny_vetter import koi_signals, koi_table, tiny_vetter
 
 GOOD = {
     **{"kepid": "10797460", "koi_period": "9.488036", "koi_time0bk": "170.53875", "koi_duration": "2.9575"},
@@ -44,7 +45,7 @@ TOI_VALUES = {
 }
 
 
-def _one(row: dict[str, str | None], **changed: str | None) -> dict[str, object]:
+def _one(row: Mapping[str, str | None], **changed: str | None) -> dict[str, object]:
     return score_file_frame(pl.DataFrame([{**row, **changed}]), tiny_vetter()).row(0, named=True)
 
 
