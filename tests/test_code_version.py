@@ -297,9 +297,7 @@ JUDGING = {
 """Tables made by a forest of trees, or with a model that has one."""
 LEAVES = {
     "exo_assets.training.forest_kernels": JUDGING,
-    "exo_assets.lightcurves.fold_kernels": {
-        *("core_search", "core_single_transits", "core_pages", "core_injections", "core_false_alarms")
-    },
+    "exo_assets.lightcurves.fold_kernels": {"core_search", "core_pages", "core_injections", "core_false_alarms"},
     "exo_assets.lightcurves.page": {"core_pages"},
     "exo_assets.features.view_kernels": {"feat_views", "feat_simulated_views"},
     "exo_assets.events.features": {"ml_event_candidate", "ml_event_gates", "out_event_scores"},
