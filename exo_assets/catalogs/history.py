@@ -83,7 +83,7 @@ def labels(table: str, as_of: str, frame: pl.DataFrame) -> pl.DataFrame:
     rows = k2_objects(frame) if table == "k2pandc" else frame
     columns = rows.columns
     if table == "toi":
-        name, label, period = harmonise_toi(rows)["signal_id"], "tfopwg_disp", "pl_orbper"
+        name, label, period = pl.lit(harmonise_toi(rows)["signal_id"]), "tfopwg_disp", "pl_orbper"
         star = {"star": pl.format("TIC {}", integer("tid", columns))}
     elif table == "k2pandc":
         name, label, period = text("pl_name", columns), "disposition", "pl_orbper"
