@@ -157,7 +157,10 @@ def test_the_same_numbers_get_the_same_judgement_whatever_their_names_and_order(
     number = st.floats(0.01, 1e5, allow_nan=False)
     rows = data.draw(
         st.lists(
-            st.tuples(st.sampled_from(stars), number, number, st.floats(-1e3, 1e6), number), min_size=1, max_size=6
+            st.tuples(st.sampled_from(stars), number, number, st.floats(-1e3, 1e6), number),
+            min_size=1,
+            max_size=6,
+            unique_by=lambda row: row[:2],
         )
     )
     found = pl.DataFrame(
