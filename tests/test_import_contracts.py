@@ -31,7 +31,7 @@ KERNELS = sorted([*ASSETS.rglob("*_kernels.py"), *ASSETS.rglob("*_torch.py")])
 themselves for that."""
 HEAVY = {
     *("ray", "torch", "lightgbm", "shap", "mlflow", "sklearn", "llama_index", "optuna", "imblearn", "matplotlib"),
-    *("numba", "scipy", "astropy", "batman"),
+    *("numba", "scipy", "astropy", "exoplanet_core"),
     *(".".join(path.relative_to(CHECKOUT).with_suffix("").parts) for path in KERNELS),
 }
 PURE = sorted(p for p in ASSETS.rglob("*.py") if not any(map(p.match, GLUE)) and "snapshot" not in p.parts)

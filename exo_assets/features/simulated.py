@@ -6,8 +6,8 @@ Belongs here: drawing them in pairs, and their light. Does not belong here: how 
 
 A planet and a binary of a pair have the star, the period, the epoch and the distribution of their signal to noise in
 common: nothing of where or how strongly they were put can tell them apart. Every star is taken for a Sun with circular
-orbits. The transits are batman's (Kreidberg 2015); a third star's light lies over a binary's, and its secondary eclipse
-has the shape of the primary, which real ones have only nearly.
+orbits. The transits are of the quadratic law (`injection.py`); a third star's light lies over a binary's, and its
+secondary eclipse has the shape of the primary, which real ones have only nearly.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import ARRAYS, LightCurve, is_flat, near_dump, usable
+from exo_assets.lightcurves.curve import ARRAYS, UNKNOWN_STAR, HeaderStar, LightCurve, is_flat, near_dump, usable
 from exo_assets.lightcurves.detrend import (
     WINDOW_DAYS,
     WINDOW_DURATIONS,
@@ -71,6 +71,7 @@ class CleanCurve:
     cdpp_ppm: tuple[float, ...]
     window_days: float = WINDOW_DAYS
     is_curved: bool = False
+    star: HeaderStar = UNKNOWN_STAR
 
     def where(self, chosen: Mask) -> CleanCurve:
         """The chosen points; counts and noise figures stay those of the whole."""
@@ -143,6 +144,7 @@ def cleaned(
             n_unusable=int((~good).sum()),
             n_outliers=0,
             cdpp_ppm=(),
+            star=curve.star,
         ),
         known,
         window_days,

@@ -77,6 +77,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class HeaderStar:
+    """What a file's header says of its star, nan where it says nothing: radius over the Sun's, log10 of the surface
+    gravity in cm/s2, effective temperature in kelvin."""
+
+    radius_sun: float = float("nan")
+    logg_cgs: float = float("nan")
+    teff_k: float = float("nan")
+
+
+UNKNOWN_STAR = HeaderStar()
+
+
+@dataclass(frozen=True)
 class LightCurve:
     """Points of one star, ascending in time; arrays of one length.
 
@@ -96,6 +109,7 @@ class LightCurve:
     column: Array
     row: Array
     origin: Origin = Origin()
+    star: HeaderStar = UNKNOWN_STAR
 
     def __len__(self) -> int:
         return int(self.time_bjd.size)
@@ -119,7 +133,7 @@ def is_flat(flux_kind: str) -> bool:
     return FLAT in flux_kind
 
 
-ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind", "origin"))
+ARRAYS = tuple(f.name for f in fields(LightCurve) if f.name not in ("target", "mission", "flux_kind", "origin", "star"))
 
 
 def usable(curve: LightCurve) -> NDArray[np.bool_]:

@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 
 from exo_assets.lightcurves.clean import CDPP_HOURS, CleanCurve
+from exo_assets.lightcurves.curve import HeaderStar
 from exo_assets.lightcurves.joining import Unused
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
 
 SINGLE = ("flux", "flux_err", "trend", "column", "row")
 """Kept in single precision: 0.06 ppm of a flux about one."""
+_STAR = ("star_radius_sun", "star_logg_cgs", "star_teff_k")
 _NOISE = tuple(f"cdpp_{hours:.0f}h_ppm" for hours in CDPP_HOURS)
 
 
@@ -36,6 +38,7 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int, unused: Sequence[Unus
         "n_outliers": curve.n_outliers,
         "window_days": curve.window_days if np.isfinite(curve.window_days) else None,
         "is_curved": curve.is_curved,
+        **_known_star(curve.star),
         **known,
         "time_bjd": curve.time_bjd,
         **{name: getattr(curve, name).astype(np.float32) for name in SINGLE},
@@ -48,6 +51,11 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int, unused: Sequence[Unus
     }
     schema = CORE_LIGHT_CURVES.schema
     return pl.DataFrame([_column(name, row[name]).cast(kind) for name, kind in schema.items()])
+
+
+def _known_star(star: HeaderStar) -> dict[str, float | None]:
+    values = (star.radius_sun, star.logg_cgs, star.teff_k)
+    return {name: value if np.isfinite(value) else None for name, value in zip(_STAR, values, strict=True)}
 
 
 def _column(name: str, value: Any) -> pl.Series:
@@ -74,5 +82,6 @@ def of_rows(rows: pl.DataFrame) -> CleanCurve:
         n_outliers=row["n_outliers"],
         window_days=float("nan") if row["window_days"] is None else row["window_days"],
         is_curved=row["is_curved"],
+        star=HeaderStar(*(float("nan") if row[name] is None else row[name] for name in _STAR)),
         cdpp_ppm=tuple(float("nan") if row[name] is None else row[name] for name in _NOISE),
     )

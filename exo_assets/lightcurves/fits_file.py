@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import EXCLUDED, UNUSABLE, LightCurve, Origin, as_flat
+from exo_assets.lightcurves.curve import EXCLUDED, UNUSABLE, HeaderStar, LightCurve, Origin, as_flat
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.flux_level import came_flat, measured, of_magnitudes
 from exo_assets.lightcurves.mast_names import CATALOGUES
@@ -219,12 +219,23 @@ def _curve(units: Any, name: str, told: Told) -> LightCurve:
         column=_centroid(table, product.centroid[0]),
         row=_centroid(table, product.centroid[1]),
         origin=Origin(name, product.called(step_s), since.bjd, since.source, notes=since.notes),
+        star=_header_star(table.headers),
     )
     julian(curve.time_bjd[timed], 0.0, name)
     left_out = (("without a time", int((~timed).sum())), *left_out)
     curve = curve.where(timed)
     order = curve.where(np.argsort(curve.time_bjd, kind="stable"))
     return _levelled(_told_of(order, left_out, since), flux, name, in_electrons=_electrons(table, flux))
+
+
+def _header_star(headers: Sequence[Mapping[str, Any]]) -> HeaderStar:
+    """RADIUS, LOGG and TEFF of the mission's input catalogue; what is no positive number is unknown."""
+
+    def value(key: str) -> float:
+        given = next((h[key] for h in headers if isinstance(h.get(key), int | float)), float("nan"))
+        return float(given) if given > 0 else float("nan")
+
+    return HeaderStar(value("RADIUS"), value("LOGG"), value("TEFF"))
 
 
 def _electrons(table: _Table, flux: Flux) -> bool:

@@ -4,9 +4,10 @@ Belongs here: drawing planets, and multiplying measured flux by their transits. 
 (`recovery.py`), or the sums over many (`completeness.py`).
 
 The flux is multiplied as it was measured, before anything is cleaned or detrended: what cleaning and detrending do to a
-transit is part of what is measured (Christiansen et al. 2016; Burke et al. 2015). The transits are batman's (Kreidberg
-2015), averaged over the exposure. A curve with an injected transit says so in its `flux_kind`: it is a simulated signal
-in real noise, and must never be taken for a measurement.
+transit is part of what is measured (Christiansen et al. 2016; Burke et al. 2015). The transits are those of the
+quadratic law (Agol, Luger & Foreman-Mackey 2020, AJ 159, 123, by exoplanet-core), averaged over the exposure. A curve
+with an injected transit says so in its `flux_kind`: it is a simulated signal in real noise, and must never be taken
+for a measurement.
 """
 
 from __future__ import annotations
@@ -167,22 +168,20 @@ def planned(host: Host, grid: Grid, trials: int, seed: int, start_bjd: float) ->
 
 def transit_model(time_bjd: Array, injection: Injection, exposure_days: float = 0.0) -> Array:
     """Relative flux of the star, 1 out of transit, averaged over an exposure; nan where the time is."""
-    import batman
+    from exoplanet_core import quad_limbdark_light_curve
 
-    star = batman.TransitParams()
-    star.t0, star.per, star.rp, star.a = 0.0, injection.period_days, injection.radius_ratio, injection.orbit_radii
-    star.inc, star.ecc, star.w = float(np.degrees(np.arccos(injection.impact / injection.orbit_radii))), 0.0, 90.0
-    star.u, star.limb_dark = [injection.limb_1, injection.limb_2], "quadratic"
-    # Times from mid-transit: batman's own phases lose digits of Julian dates.
     offset = phase_days(time_bjd, injection.period_days, injection.t0_bjd)
     out = np.where(np.isfinite(time_bjd), 1.0, np.nan)
     near = np.flatnonzero(np.abs(offset) <= injection.duration_hours / 48 + exposure_days)
     if near.size:
-        # The middles of equal pieces of the exposure: batman's own samples include both its ends and smear too much.
+        # The middles of equal pieces of the exposure: samples at both of its ends would smear too much.
         pieces = max(int(np.ceil(exposure_days * 1440 / FINE_EXPOSURE_MINUTES)), 1)
         middles = ((np.arange(pieces) + 0.5) / pieces - 0.5) * exposure_days
-        samples = (offset[near, None] + middles).ravel()
-        out[near] = batman.TransitModel(star, samples).light_curve(star).reshape(-1, pieces).mean(axis=1)
+        turn = 2 * np.pi * (offset[near, None] + middles) / injection.period_days
+        apart = np.hypot(injection.orbit_radii * np.sin(turn), injection.impact * np.cos(turn))
+        lost = quad_limbdark_light_curve(injection.limb_1, injection.limb_2, apart.ravel(), injection.radius_ratio)
+        lost = np.where(apart < 1 + injection.radius_ratio, lost.reshape(apart.shape), 0.0)
+        out[near] = 1 + lost.mean(axis=1)
     return out
 
 

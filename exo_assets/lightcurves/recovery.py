@@ -7,7 +7,7 @@ Belongs here: one trial of injection and recovery, and its judgement. Does not b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,16 +149,19 @@ def _offset(signal: Signal, injection: Injection, kind: Harmonic) -> float:
 
 
 def trial(
-    segments: Sequence[LightCurve], injection: Injection, settings: SearchSettings | None = None
+    segments: Sequence[LightCurve],
+    injection: Injection,
+    settings: SearchSettings | None = None,
+    star_source: str = "assumed",
 ) -> dict[str, object]:
     """One row of `core_injections`: the planet put into the segments, the star searched, and what was found.
 
-    The search's durations are those of the injection's star. It never raises: a trial that fails is a row that says
-    why. It depends on nothing but its arguments, so that a worker that is lost can be replaced and the order of trials
-    does not matter.
+    The search is told nothing of the planet and its star but `settings`, as the night's is; `star_source` says where
+    the star's size is from. It never raises: a trial that fails is a row that says why. It depends on nothing but its
+    arguments, so that a worker that is lost can be replaced and the order of trials does not matter.
     """
-    settings = replace(settings or SearchSettings(), density_sun=injection.density_sun)
-    row = _asked(segments, injection)
+    settings = settings or SearchSettings()
+    row = _asked(segments, injection) | {"star_source": star_source}
     try:
         row |= {"depth_ppm": depth_ppm(injection)}
         found = recovered(search_star(inject(segments, injection), settings), injection, settings)

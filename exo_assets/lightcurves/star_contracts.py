@@ -44,6 +44,9 @@ CURVE_FACTS = (
         "window_days", F, "Window in which the trend was found; null: the flux came flat", "d", low=0, low_open=True
     ),
     Column("is_curved", B, "Parabolas were fitted in the window, because the star varies within it", nullable=False),
+    Column("star_radius_sun", F, "Radius of the star, as the files' header says", "R_Sun", low=0, low_open=True),
+    Column("star_logg_cgs", F, "Surface gravity of the star, as the files' header says", "log10(cm/s2)"),
+    Column("star_teff_k", F, "Effective temperature of the star, as the files' header says", "K", low=0, low_open=True),
     *_NOISE,
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -21,7 +22,7 @@ from exo_assets.lightcurves.false_alarms import false_alarm_trial
 from exo_assets.lightcurves.injection import Host, Injection, planned
 from exo_assets.lightcurves.limb_darkening import SUN_TEFF_K
 from exo_assets.lightcurves.planet_grid import GRIDS
-from exo_assets.lightcurves.planning import NAMED
+from exo_assets.lightcurves.planning import NAMED, SUN_LOGG_CGS
 from exo_assets.lightcurves.recovery import trial
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings
 from exo_assets.lightcurves.search_rows import signal_of
@@ -61,6 +62,7 @@ class TrialWork:
     kind: str = ""
     number: int = 0
     seed: int = 0
+    star_source: str = "assumed"
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,11 @@ class CompareWork:
     catalogue: pl.DataFrame
 
 
-def quiet_stars(searched: pl.DataFrame, catalogued: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """Stars of `core_searched_stars` for trials: those without a signal, and after them those all of whose signals were
-    found and can be left out; the quietest of each mission first.
+def quiet_stars(
+    searched: pl.DataFrame, catalogued: pl.DataFrame, plan: Plan, *, with_signals: bool = True
+) -> pl.DataFrame:
+    """Stars of `core_searched_stars` for trials: those without a signal and, `with_signals`, after them those all of
+    whose signals were found and can be left out; the quietest of each mission first.
 
     `catalogued` has a row for each catalogued signal, its star in `NAMED`.
     """
@@ -85,7 +89,7 @@ def quiet_stars(searched: pl.DataFrame, catalogued: pl.DataFrame, plan: Plan) ->
         pl.col("is_searched")
         & ~pl.col("flux_kind").str.contains(FLAT, literal=True)  # trials are of the trend too
         & ~pl.col("is_varying")
-        & (pl.col("n_found") <= SIGNALS_HIDDEN)
+        & (pl.col("n_found") <= (SIGNALS_HIDDEN if with_signals else 0))
         & (pl.col("n_known") <= pl.col("n_catalogued"))
         & (pl.col("n_points") <= plan.most_points)
         & (pl.col("cdpp_6h_ppm") > 0)  # a flat line has no noise to put a planet into
@@ -103,13 +107,25 @@ class QuietStar:
 
 
 def trials(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed: int) -> list[TrialWork]:
-    """The injections into `quiet` stars. Every one is taken for a Sun."""
+    """The injections into `quiet` stars, each of its own radius, density and limb darkening."""
     out = []
     for row in quiet.iter_rows(named=True):
-        host = Host(row["star_id"], row["mission"], 1.0, 1.0, SUN_TEFF_K)
+        host, source = host_of(row)
         planets = planned(host, GRIDS[row["mission"]], plan.injections, seed, row["first_bjd"])
-        out += [TrialWork(host.target, stars[host.target], planet) for planet in planets]
+        out += [TrialWork(host.target, stars[host.target], planet, star_source=source) for planet in planets]
     return out
+
+
+def host_of(row: Mapping[str, Any]) -> tuple[Host, str]:
+    """The star of a row of `core_searched_stars`, and where its size is from: what the header of its files says, or a
+    Sun where that lacks radius, surface gravity or temperature.
+
+    The density is that of gravity and radius: rho is proportional to g / R.
+    """
+    radius, logg, teff = (row[name] for name in ("star_radius_sun", "star_logg_cgs", "star_teff_k"))
+    if radius is None or logg is None or teff is None:
+        return Host(row["star_id"], row["mission"], 1.0, 1.0, SUN_TEFF_K), "assumed"
+    return Host(row["star_id"], row["mission"], radius, 10 ** (logg - SUN_LOGG_CGS) / radius, teff), "header"
 
 
 def alarms(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed: int) -> list[TrialWork]:
@@ -129,7 +145,7 @@ def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
     segments = [s.where(~in_transit(s.time_bjd, work.star.hidden, HIDDEN_DURATIONS)) for s in whole]
     settings = SearchSettings(signals_max=SIGNALS_MAX)
     if work.injection is not None:
-        return trial(segments, work.injection, settings)
+        return trial(segments, work.injection, settings, work.star_source)
     return false_alarm_trial(segments, work.kind, work.number, seed=work.seed, settings=settings)
 
 

@@ -60,14 +60,21 @@ def core_injections(
     ray_runtime: Any,
     settings: Any,
 ) -> Table:
-    """Put simulated transits into the raw light curves of quiet stars, and search them."""
+    """Put simulated transits into the raw light curves of quiet stars without signals, and search them."""
     plan = PLANS[settings.profile]
-    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan)
+    quiet = quiet_stars(core_searched_stars, with_star_names(core_signals), plan, with_signals=False)
     stars = _stars(star_tables, raw_user__light_curves, core_found_signals, quiet["star_id"].to_list())
     rows = _made(context, trials(quiet, stars, plan, settings.seed), ray_runtime, lake)
-    names = ", ".join(quiet["star_id"]) or "none is quiet"
     frame = pl.DataFrame(rows, schema=CORE_INJECTIONS.schema)
-    return Table(frame, metadata={"note": "simulated transits in real light curves", "stars": names})
+    hosts = frame.group_by("mission", "star_source").agg(stars=pl.col("target").n_unique()).sort("mission")
+    return Table(
+        frame,
+        metadata={
+            "note": "simulated transits in real light curves",
+            "stars": ", ".join(quiet["star_id"]) or "no star without a signal is quiet",
+            "hosts": dg.MetadataValue.md(rows_shown(hosts)),
+        },
+    )
 
 
 @table_asset(CORE_FALSE_ALARMS, group=GROUP, kinds=("ray", "parquet"), salt=_salt)

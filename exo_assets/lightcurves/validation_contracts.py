@@ -17,6 +17,7 @@ message)."""
 CATALOGUE_REASONS = ("no_ephemeris", "masked", "too_few_transits", "period_not_searched", "harmonic", "weak", "missed")
 """Why a catalogued signal was not recovered: it has no period, epoch or duration; it was masked in the search; the
 rest as above."""
+STAR_SOURCES = ("header", "assumed")
 FALSE_ALARM_KINDS = ("inverted", "scrambled")
 
 _TARGET = Column("target", S, "Star: 'KIC 10002792'", nullable=False)
@@ -57,15 +58,22 @@ CORE_INJECTIONS = TableContract(
         Column("radius_earth", F, "Planet radius, injected", "R_Earth", nullable=False, low=0, low_open=True),
         Column("impact", F, "Impact parameter, injected", nullable=False, low=0, high=2),
         Column(
-            "star_radius_sun", F, "Radius of the star that was assumed", "R_Sun", nullable=False, low=0, low_open=True
+            "star_radius_sun", F, "Radius of the star, for the injection", "R_Sun", nullable=False, low=0, low_open=True
         ),
         Column(
             "star_density_sun",
             F,
-            "Mean density of the star that was assumed, over the Sun's",
+            "Mean density of the star over the Sun's, for the injection",
             nullable=False,
             low=0,
             low_open=True,
+        ),
+        Column(
+            "star_source",
+            S,
+            "Where radius, density and limb darkening are from: the header of the star's files, or assumed as the Sun's",
+            nullable=False,
+            allowed=STAR_SOURCES,
         ),
         Column("limb_1", F, "Linear limb-darkening coefficient (Claret 2012, 2017)", nullable=False),
         Column("limb_2", F, "Quadratic limb-darkening coefficient (Claret 2012, 2017)", nullable=False),

@@ -13,10 +13,21 @@ from simulated import light_curve
 from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.injection import Host, planned
+from exo_assets.lightcurves.limb_darkening import quadratic
 from exo_assets.lightcurves.planet_grid import Cell, Grid
+from exo_assets.lightcurves.planning import SUN_LOGG_CGS
 from exo_assets.lightcurves.star_contracts import CORE_SEARCHED_STARS
 from exo_assets.lightcurves.stored import to_parquet
-from exo_assets.lightcurves.validation import PLANS, QuietStar, TrialWork, alarms, make_trial, quiet_stars, trials
+from exo_assets.lightcurves.validation import (
+    PLANS,
+    QuietStar,
+    TrialWork,
+    alarms,
+    host_of,
+    make_trial,
+    quiet_stars,
+    trials,
+)
 
 ZERO = 2_454_833.0
 OWN = Ephemeris(6.1, 102.0 + ZERO, 0.2)
@@ -30,6 +41,28 @@ def searched(**stars: dict[str, object]) -> pl.DataFrame:
     }  # fmt: skip
     rows = [plain | {"star_id": name.replace("_", " ")} | more for name, more in stars.items()]
     return CORE_SEARCHED_STARS.conform(pl.DataFrame(rows))
+
+
+def test_transits_are_put_into_stars_without_signals_alone() -> None:
+    known = pl.DataFrame({"light_curve_star": ["KIC 3"], "signal_id": ["a"]})
+    rows = searched(KIC_1={"n_found": 1}, KIC_2={}, KIC_3={"n_found": 1, "n_catalogued": 1})
+    assert quiet_stars(rows, known, PLANS["full"], with_signals=False)["star_id"].to_list() == ["KIC 2"]
+    assert PLANS["full"].stars >= 30
+
+
+def test_a_host_is_what_its_header_says_and_a_sun_where_it_says_nothing() -> None:
+    dwarf = {"star_radius_sun": 0.5, "star_logg_cgs": SUN_LOGG_CGS, "star_teff_k": 3900.0}
+    rows = searched(KIC_1=dwarf, KIC_2=dwarf | {"star_logg_cgs": None})
+    (own, source), (sun, other) = (host_of(row) for row in rows.sort("star_id").iter_rows(named=True))
+    assert (own.radius_sun, own.density_sun, own.teff_k, source) == (0.5, 2.0, 3900.0, "header")
+    assert (sun.radius_sun, sun.density_sun, other) == (1.0, 1.0, "assumed")
+    stars = {name: QuietStar((("k", "n", "s"),), ()) for name in rows["star_id"]}
+    work = trials(rows, stars, PLANS["fast"], seed=1)
+    of_dwarf = [w.injection for w in work if w.star_id == "KIC 1"]
+    assert {w.star_source for w in work if w.star_id == "KIC 1"} == {"header"}
+    assert {(p.radius_sun, p.density_sun, p.limb_1, p.limb_2) for p in of_dwarf if p} == {
+        (0.5, 2.0, *quadratic(3900.0, "kepler"))
+    }
 
 
 def test_stars_without_signals_come_first_and_those_that_cannot_be_cleared_never() -> None:
