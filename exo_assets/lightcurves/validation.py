@@ -57,6 +57,7 @@ class TrialWork:
     """A quiet star, and what is done to it: a planet put in, or (None) a false alarm `kind`."""
 
     star_id: str
+    mission: str
     star: QuietStar
     injection: Injection | None
     kind: str = ""
@@ -112,7 +113,9 @@ def trials(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed
     for row in quiet.iter_rows(named=True):
         host, source = host_of(row)
         planets = planned(host, GRIDS[row["mission"]], plan.injections, seed, row["first_bjd"])
-        out += [TrialWork(host.target, stars[host.target], planet, star_source=source) for planet in planets]
+        out += [
+            TrialWork(host.target, host.mission, stars[host.target], planet, star_source=source) for planet in planets
+        ]
     return out
 
 
@@ -132,8 +135,8 @@ def alarms(quiet: pl.DataFrame, stars: Mapping[str, QuietStar], plan: Plan, seed
     """Quiet stars upside down, once each, and out of order."""
     times = {"inverted": 1, "scrambled": plan.scrambles}
     return [
-        TrialWork(star, stars[star], None, kind, number, seed)
-        for star in quiet["star_id"]
+        TrialWork(star, mission, stars[star], None, kind, number, seed)
+        for star, mission in quiet.select("star_id", "mission").iter_rows()
         for kind in FALSE_ALARM_KINDS
         for number in range(times[kind])
     ]
@@ -145,8 +148,10 @@ def make_trial(blobs: Blobs, work: TrialWork) -> dict[str, object]:
     segments = [s.where(~in_transit(s.time_bjd, work.star.hidden, HIDDEN_DURATIONS)) for s in whole]
     settings = SearchSettings(signals_max=SIGNALS_MAX)
     if work.injection is not None:
-        return trial(segments, work.injection, settings, work.star_source)
-    return false_alarm_trial(segments, work.kind, work.number, seed=work.seed, settings=settings)
+        row = trial(segments, work.injection, settings, work.star_source)
+    else:
+        row = false_alarm_trial(segments, work.kind, work.number, seed=work.seed, settings=settings)
+    return row | {"mission": work.mission}
 
 
 def compare_star(tables: Rows, work: CompareWork) -> pl.DataFrame:

@@ -102,10 +102,10 @@ def test_a_trial_recovers_what_is_put_in_and_not_what_was_there() -> None:
     cell = Cell(2.0, 3.0, 6.0, 8.0)
     grid = Grid((cell.period_low_days, cell.period_high_days), (cell.radius_low_earth, cell.radius_high_earth))
     (planet,) = planned(Host("KIC 1", "kepler", 1.0, 1.0, 5772.0), grid, 1, 3, ZERO + 100)
-    row = make_trial(blobs, TrialWork("KIC 1", star, planet))
+    row = make_trial(blobs, TrialWork("KIC 1", "kepler", star, planet))
     assert row["is_recovered"] and (row["rank"], row["n_signals"]) == (1, 1) and row["is_injected"]
-    assert make_trial(blobs, TrialWork("KIC 1", star, planet)) == row
-    upside_down = make_trial(blobs, TrialWork("KIC 1", star, None, "inverted", 0, 1))
+    assert make_trial(blobs, TrialWork("KIC 1", "kepler", star, planet)) == row
+    upside_down = make_trial(blobs, TrialWork("KIC 1", "kepler", star, None, "inverted", 0, 1))
     assert upside_down["n_alarms"] == 0
 
 
