@@ -16,8 +16,9 @@ from typing import Protocol
 import polars as pl
 
 from exo_assets.contracts import TableContract
+from exo_assets.evaluation import gates as gate_rules
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION, ML_VETTER_GATES
-from exo_assets.evaluation.gates import GATES, Gate, GateRefused, only_quiet, refusals
+from exo_assets.evaluation.gates import Gate, GateRefused, only_quiet, refusals
 from exo_assets.training.model_ref import ModelRef
 
 
@@ -84,7 +85,7 @@ def crown(
     candidate: ModelRef,
     gates: pl.DataFrame,
     *,
-    demands: Sequence[Gate] = GATES,
+    demands: Sequence[Gate] | None = None,
     table: str = ML_VETTER_GATES.name,
 ) -> tuple[ModelRef | None, str | None]:
     """Promote `candidate` if its gates say so; returns the champion and why the candidate is not it (None: it is).
@@ -93,6 +94,7 @@ def crown(
     another model. A candidate that was rolled back before, or that only gates which fail no run refuse, is passed over:
     the champion in place stays, or there is none.
     """
+    demands = gate_rules.GATES if demands is None else demands
     champion = registry.champion()
     withdrawn = withdrawal(lake, candidate)
     if withdrawn and champion is None:
