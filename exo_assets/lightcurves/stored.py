@@ -94,7 +94,7 @@ def read_canonical(data: bytes, name: str) -> LightCurve:
     meta = _meta(table, name)
     if not table.schema.remove_metadata().equals(_SCHEMA):
         raise LightCurveFileError(name, "damaged", "has other columns than the canonical ones; import it again")
-    values = {
+    values: dict[str, Any] = {
         field.name: np.array(table[field.name].to_numpy(zero_copy_only=False), dtype=field.type.to_pandas_dtype())
         for field in _SCHEMA
     }
