@@ -31,6 +31,7 @@ from exo_assets.lightcurves.star_contracts import (
     CORE_PAGES,
     CORE_SEARCH,
     CORE_SEARCHED_STARS,
+    CORE_SINGLE_SEARCH,
     CORE_SINGLE_TRANSITS,
     CURVE_FACTS,
 )
@@ -175,8 +176,8 @@ def _single_plan(resources: Any) -> Planned:
     return plan
 
 
-core_single_transits = star_asset(
-    CORE_SINGLE_TRANSITS,
+core_single_search = star_asset(
+    CORE_SINGLE_SEARCH,
     single_one,
     group=GROUP,
     deps=[CORE_LIGHT_CURVES.name, CORE_SEARCH.name, "core_signals"],
@@ -231,6 +232,18 @@ def core_found_signals(star_tables: Any) -> pl.DataFrame:
 
 
 @table_asset(
+    CORE_SINGLE_TRANSITS,
+    group=GROUP,
+    also_after=[CORE_SINGLE_SEARCH.name],
+    salt=digests(CORE_SINGLE_SEARCH.name),
+)
+def core_single_transits(star_tables: Any) -> pl.DataFrame:
+    """All buckets of core_single_search."""
+    found = star_tables.read(CORE_SINGLE_SEARCH.name, empty=CORE_SINGLE_SEARCH.empty())
+    return CORE_SINGLE_TRANSITS.conform(found).sort("event_id")
+
+
+@table_asset(
     CORE_SEARCHED_STARS,
     group=GROUP,
     also_after=[CORE_LIGHT_CURVES.name],
@@ -244,7 +257,7 @@ def core_searched_stars(core_found_signals: pl.DataFrame, star_tables: Any) -> p
 
 
 LOSSES = (
-    *(CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_SINGLE_TRANSITS.name, CORE_PAGES.name),
+    *(CORE_LIGHT_CURVES.name, CORE_SEARCH.name, CORE_SINGLE_SEARCH.name, CORE_PAGES.name),
     *("feat_diagnostics", "feat_views"),
 )
 """Tables of stars whose losses are accounted for; those of files are in the raw tables."""
@@ -279,9 +292,10 @@ ASSETS: list[dg.AssetsDefinition] = [
     raw_user__light_curves,
     core_light_curves,
     core_search,
-    core_single_transits,
+    core_single_search,
     core_pages,
     core_found_signals,
+    core_single_transits,
     core_searched_stars,
     core_light_curves_attrition,
 ]

@@ -9,7 +9,12 @@ import polars as pl
 
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.contracts import Column, TableContract
-from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS, CORE_LIGHT_CURVES_ATTRITION, CORE_SEARCHED_STARS
+from exo_assets.lightcurves.star_contracts import (
+    CORE_FOUND_SIGNALS,
+    CORE_LIGHT_CURVES_ATTRITION,
+    CORE_SEARCHED_STARS,
+    CORE_SINGLE_TRANSITS,
+)
 from exo_assets.lightcurves.validation_contracts import CONTRACTS as VALIDATION
 
 S, F, I = pl.String, pl.Float64, pl.Int64  # noqa: E741
@@ -62,6 +67,7 @@ CONTRACTS: tuple[TableContract, ...] = (
     RAW_USER__LIGHT_CURVES,
     CORE_SEARCHED_STARS,
     CORE_FOUND_SIGNALS,
+    CORE_SINGLE_TRANSITS,
     CORE_LIGHT_CURVES_ATTRITION,
     *VALIDATION,
 )

@@ -193,8 +193,8 @@ CORE_FOUND_SIGNALS = TableContract(
     key=CORE_SEARCH.key,
 )
 
-CORE_SINGLE_TRANSITS = TableContract(
-    "core_single_transits",
+CORE_SINGLE_SEARCH = TableContract(
+    "core_single_search",
     "Dips that happen once in a star's data: no period is known, so that no vetter judges them; the range of periods that they allow is given.",
     (
         Column("event_id", S, "Name of the event: star and number, 'TIC 55525572-S1'", nullable=False),
@@ -228,6 +228,13 @@ CORE_SINGLE_TRANSITS = TableContract(
         Column("signal_id", S, "The catalogued signal that transits then, if there is one"),
     ),
     key=("event_id",),
+)
+
+CORE_SINGLE_TRANSITS = TableContract(
+    "core_single_transits",
+    "Every transit that happens once in the data of every searched star: core_single_search in one table.",
+    CORE_SINGLE_SEARCH.columns,
+    key=CORE_SINGLE_SEARCH.key,
 )
 
 CORE_LIGHT_CURVES_ATTRITION = TableContract(

@@ -27,7 +27,7 @@ from exo_assets.lightcurves.matching import match
 from exo_assets.lightcurves.search import SearchSettings
 from exo_assets.lightcurves.search_rows import measured, measured_once, signal_of
 from exo_assets.lightcurves.single_transits import SingleTransit, dips_of_signals, single_transits
-from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH, CORE_SINGLE_TRANSITS
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH, CORE_SINGLE_SEARCH
 from exo_assets.lightcurves.stored import read_curve
 
 File = tuple[str, str, str]
@@ -138,7 +138,7 @@ def found_rows(star: Star, star_id: str, catalogued: tuple[Catalogued, ...]) -> 
 
 
 def single_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
-    """The rows of `core_single_transits` of one star: none when no transit happens once."""
+    """The rows of `core_single_search` of one star: none when no transit happens once."""
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     found = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
     events = single_transits(curve, dips_of_signals([signal_of(row) for row in found]), work.density_sun)
@@ -154,7 +154,7 @@ def single_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
         }
         for number, event in enumerate(events, start=1)
     ]
-    return pl.DataFrame(rows, schema=CORE_SINGLE_TRANSITS.schema)
+    return pl.DataFrame(rows, schema=CORE_SINGLE_SEARCH.schema)
 
 
 def _transits_then(signal: Catalogued, event: SingleTransit) -> bool:
