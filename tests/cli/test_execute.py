@@ -182,7 +182,6 @@ def test_a_run_that_is_told_to_stop_stops_and_says_so(
         from deployments.cli.execute import execute
         from deployments.cli.output import err
         from deployments.dagster.instance import open_instance
-from deployments.dagster.processes import PROCESS_TAG, this_process
         from exo_resources.settings import Settings
 
         @dg.asset

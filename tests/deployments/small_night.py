@@ -10,7 +10,7 @@ import dagster as dg
 from deployments.dagster.executor import turn_executor
 from deployments.resources import buckets_at_hand, build_resources
 from exo_assets.archive import assets as archive
-from exo_assets.catalogs.assets import core_signals, core_signals_harmonised
+from exo_assets.catalogs.assets import core_k2_hosts, core_signals, core_signals_harmonised
 from exo_assets.lightcurves.assets import core_light_curves, raw_mast__light_curves, raw_user__light_curves
 from exo_resources.settings import Settings
 
@@ -27,6 +27,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *(asset for asset in archive.ASSETS if asset.key.to_user_string().removeprefix("raw_nea__") in CATALOGUES),
+            core_k2_hosts,
             core_signals_harmonised,
             core_signals,
             raw_mast__light_curves,
