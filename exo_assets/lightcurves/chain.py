@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 STILL_THERE = 0.7
 """A signal of many transits keeps at least this share of the least SNR when it is fitted to the final curve; one of few
 keeps all of it."""
+STILL_THERE_FEW = 0.97
+"""As `STILL_THERE`, for few transits: among few accidents of the noise agree, so that nearly all must be left. Between
+TOI-237 b (five transits in one sector, 0.99) and the strongest leftover of Kepler-90's planets (five, 0.95)."""
 LEAST_LEFT = 0.25
 """A star is searched no further when the dips found cover all but this share of its points."""
 
@@ -112,9 +115,9 @@ def _searched(
     for number, (signal, second) in enumerate(objects):
         others = [one.transit.ephemeris for i, pair in enumerate(objects) if i != number for one in pair if one]
         again = _finished(curve, signal, second, [*known, *others], settings)
-        # Of what a better trend takes away nothing is left.
-        least = settings.snr_min if again.n_transits <= FEW_TRANSITS else STILL_THERE * settings.snr_min
-        if again.snr >= least and again.n_transits >= settings.transits_min:
+        # Of what a better trend takes away nothing is left; what lacks a little to the threshold is told to lack it.
+        least = STILL_THERE_FEW if again.n_transits <= FEW_TRANSITS else STILL_THERE
+        if again.snr >= least * settings.snr_min and again.n_transits >= settings.transits_min:
             kept.append(again)
     return Star(curve, _one_each(kept, curve.time_bjd))
 
