@@ -152,7 +152,8 @@ def false_alarm_trial(
     try:
         random = generator(seed, str(row["target"]), number)
         curves = inverted(segments) if kind == "inverted" else scrambled(segments, random)
-        signals = search_star(curves, settings).signals
+        # What is below the thresholds is not ranked: it is no alarm.
+        signals = [signal for signal in search_star(curves, settings).signals if signal.doubt is None]
     except (CleanError, SearchError, ScrambleError) as error:
         return row | {"reason": "no_curve", "failure": f"{type(error).__name__}: {error}"}
     except Exception as error:  # one trial of thousands must not take the others with it; a check bounds their number
