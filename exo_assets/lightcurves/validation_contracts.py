@@ -127,7 +127,12 @@ CORE_FALSE_ALARMS = TableContract(
         Column("number", I, "Number of the trial on this star", nullable=False, low=0),
         Column("sde_min", F, "Threshold in SDE", nullable=False),
         Column("snr_min", F, "Threshold in signal to noise", nullable=False),
-        Column("n_alarms", I, "Signals above all thresholds, which would be ranked; null when the curve could not be searched", low=0),
+        Column(
+            "n_alarms",
+            I,
+            "Signals above all thresholds, which would be ranked; null when the curve could not be searched",
+            low=0,
+        ),
         Column("sde_highest", F, "SDE of the most significant", low=0),
         Column("snr_of_highest", F, "Its depth over the uncertainty in the final fit"),
         Column("period_days", F, "Its period", "d", low=0, low_open=True),

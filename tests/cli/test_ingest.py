@@ -201,7 +201,8 @@ def _only_sources(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def job_definition(defs: dg.Definitions, name: str) -> Any:
         asked.append(name)
         wanted = dg.AssetSelection.assets(*(a.key for a in assets.ASSETS))
-        own = dg.Definitions(assets=assets.ASSETS, resources=defs.resources, jobs=[dg.define_asset_job(name, wanted)])
+        job = dg.define_asset_job(name, wanted, executor_def=dg.in_process_executor)
+        own = dg.Definitions(assets=assets.ASSETS, resources=defs.resources, jobs=[job])
         return own.resolve_job_def(name)
 
     monkeypatch.setattr("deployments.cli.session.job_definition", job_definition)
