@@ -11,7 +11,7 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export UV_DEFAULT_INDEX ?= $(or $(PIP_INDEX_URL),)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test ui serve stop lint bench bench-search bench-reliability bench-chain bench-views bench-neural cost-model soak sample snapshot \
+.PHONY: help install run test ui serve stop lint bench bench-search bench-reliability bench-chain bench-detrending bench-views bench-neural cost-model soak sample snapshot \
   constraints clean
 
 help:  ## this list
@@ -65,6 +65,9 @@ bench-reliability: install  ## how far ranked signals can be relied on: MIRROR=f
 
 bench-chain: .venv-peers/.installed  ## cleaning and searching a hundred stars on Ray beside lightkurve, wotan and TLS (minutes)
 	.venv-peers/bin/python -m benchmarks.whole_chain
+
+bench-detrending: .venv-peers/.installed  ## detrending beside wotan and lightkurve: cost, and depth that is kept (minutes)
+	.venv-peers/bin/python -m benchmarks.detrending
 
 bench-views: install  ## folded views beside AstroNet's preprocessing
 	python -m benchmarks.views
