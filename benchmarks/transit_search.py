@@ -34,7 +34,7 @@ SDE_MIN = 7.0
 
 def exo(data: Curve, sampling: Sampling) -> Spectrum:
     """Ours."""
-    return spectrum(*data, SearchSettings(period_max_days=sampling.period_max_days))
+    return spectrum(*data, SearchSettings(period_min_days=0.5, period_max_days=sampling.period_max_days))
 
 
 def bls(data: Curve, sampling: Sampling) -> Spectrum:
