@@ -109,9 +109,10 @@ def vet(
             one.row |= read.as_row()
         found += new
         if place is None:
-            singles += [row | read.as_row() for row in single_rows(star, name, known.density_sun)]
+            once = [row | read.as_row() for row in single_rows(star, name, known.density_sun)]
             if output is not None:
-                lost += draw_singles(star, singles, output)
+                lost += draw_singles(star, once, output)
+            singles += once
     judge_found(found, catalogue, settings)
     lost += draw_views(found)
     rows = [*(one.row for one in found), *singles]

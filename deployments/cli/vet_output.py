@@ -67,12 +67,11 @@ def picture_stem(name: str) -> str:
 
 
 def draw_singles(star: Star, rows: list[dict[str, Any]], folder: Path) -> list[str]:
-    """Write a picture of each single transit that has none; what could not be written, in words."""
+    """Write a picture of each single transit; what could not be written, in words."""
     from exo_assets.lightcurves.page import page_of_one
 
     lost = []
-    drawn = [row for row in rows if "picture" not in row]
-    for number, row in enumerate(drawn, start=1):
+    for number, row in enumerate(rows, start=1):
         target = folder / f"{picture_stem(row['target'])}_single_{number}.png"
         title = f"{row['target']}  once, BJD {row['t0_bjd']:.4f}, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:

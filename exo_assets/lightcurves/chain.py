@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, recleaned
 from exo_assets.lightcurves.curve import LightCurve
-from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
 from exo_assets.lightcurves.reliability import described, second_dip
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Dip, SearchSettings, Signal, dips_of, judged, limits
@@ -26,8 +26,7 @@ from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 Array = NDArray[np.float64]
 
 STILL_THERE = 0.7
-"""A signal of many transits keeps at least this share of the least SNR when it is fitted to the final curve; one of few
-keeps all of it."""
+"""A signal of many transits keeps at least this share of the least SNR when it is fitted to the final curve."""
 STILL_THERE_FEW = 0.97
 """As `STILL_THERE`, for few transits: among few accidents of the noise agree, so that nearly all must be left. Between
 TOI-237 b (five transits in one sector, 0.99) and the strongest leftover of Kepler-90's planets (five, 0.95)."""
@@ -154,8 +153,8 @@ def _object(signal: Signal, seconds: Sequence[Signal]) -> tuple[Signal, Signal |
 
 def _is_apart(place: Ephemeris, other: Ephemeris) -> bool:
     """Whether a dip is more than what a mask left of another one of its orbit."""
-    apart = (place.t0 - other.t0 + other.period_days / 2) % other.period_days - other.period_days / 2
-    return abs(apart) > max(place.duration_days, other.duration_days)
+    apart = phase_days(np.array(place.t0), other.period_days, other.t0)
+    return bool(abs(apart) > max(place.duration_days, other.duration_days))
 
 
 def _finished(

@@ -36,6 +36,11 @@ def transit_number(time: Array, period_days: float, t0: float) -> NDArray[np.int
     return np.rint((time - t0) / period_days).astype(np.int64)
 
 
+def nearest_transit(t0: Array | float, period_days: Array | float, time: float) -> Array:
+    """The mid-transit nearest to a time; epochs and periods may be arrays of one shape."""
+    return np.asarray(t0 + period_days * np.rint((time - t0) / period_days))
+
+
 def in_transit(time: Array, places: Iterable[Ephemeris], half_durations: float = MASKED_DURATIONS) -> NDArray[np.bool_]:
     """Which points are in, or a little beside, a transit of any of `places`."""
     masked = np.zeros(time.size, dtype=bool)

@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris
+from exo_assets.lightcurves.ephemeris import Ephemeris, nearest_transit
 
 Array = NDArray[np.float64]
 
@@ -98,7 +98,7 @@ def matches(
         # Two trains of transits whose periods have the ratio p/q come nearest every (catalogue's period)/q. A transit
         # of each in the middle of the data is taken: there the periods' difference has added up least.
         step = c[0] / denominator
-        apart = _nearest(f[1], f[0], middle) - _nearest(c[1], c[0], middle)
+        apart = nearest_transit(f[1], f[0], middle) - nearest_transit(c[1], c[0], middle)
         apart = np.abs(apart - step * np.rint(apart / step))
         close = (sigma > PERIOD_SIGMA_MIN) | (drift < DRIFT_DURATIONS_MAX * duration)
         there = (apart <= EPOCH_DURATIONS_MAX * duration) & (
@@ -139,8 +139,3 @@ def period_sigma(relative_difference: Array) -> Array:
 def _columns(places: Sequence[Ephemeris]) -> Array:
     """Periods, epochs and durations."""
     return np.array([[p.period_days, p.t0, p.duration_days] for p in places], dtype=np.float64).T
-
-
-def _nearest(t0: Array, period_days: Array, time: float) -> Array:
-    """The mid-transit nearest to a time."""
-    return np.asarray(t0 + period_days * np.rint((time - t0) / period_days))

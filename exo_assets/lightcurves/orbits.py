@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
+from exo_assets.lightcurves.ephemeris import Ephemeris, nearest_transit, phase_days, transit_number
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.transit_depths import SingleDepths, average_depth, single_depths
 from exo_assets.lightcurves.trapezoid import Trapezoid
@@ -76,9 +76,9 @@ def _is_leftover(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
     times = round(place.period_days / orbit.period_days)
     if times < 1 or abs(place.period_days - times * orbit.period_days) * span / place.period_days > longer:
         return False
-    middle = place.t0 + place.period_days * np.rint(((time[0] + time[-1]) / 2 - place.t0) / place.period_days)
-    apart = phase_days(np.array([middle]), orbit.period_days, orbit.t0)
-    return bool(abs(apart[0]) < LEFTOVER_DURATIONS * longer)
+    middle = nearest_transit(place.t0, place.period_days, (time[0] + time[-1]) / 2)
+    apart = phase_days(middle, orbit.period_days, orbit.t0)
+    return bool(abs(apart) < LEFTOVER_DURATIONS * longer)
 
 
 def own_period(time: Array, flux: Array, flux_err: Array, transit: Trapezoid) -> Ephemeris | None:

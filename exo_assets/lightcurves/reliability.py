@@ -17,10 +17,11 @@ from exo_assets.lightcurves.orbits import FEW_TRANSITS
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.search import SearchSettings, Secondary, Signal
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
-from exo_assets.lightcurves.variability import variability_ratio
 
 SECONDARY_SIGMA = 5.0
 """A second dip weaker than this is none."""
+SIGNIFICANT_SIGMA = 15.0
+"""A sinusoid less significant than this counts for nothing (LEO-Vetter's limit of SWEET)."""
 
 
 LONGEST, SHORTEST = 3.0, 0.25
@@ -62,10 +63,24 @@ def described(
     signal = replace(
         signal,
         secondary=_secondary(curve, signal.transit, measured, others, second),
-        variability_ratio=variability_ratio(curve, signal.transit, others),
+        variability_ratio=_variability_ratio(signal.transit.depth, measured),
     )
     cadence = float(np.median(np.diff(curve.time_bjd)))
     return replace(signal, doubt=doubt(signal, measured, cadence, settings))
+
+
+def _variability_ratio(depth: float, measured: Diagnostics) -> float:
+    """Amplitude of the largest significant sinusoid at P/2, P or 2 P over the depth; 0 where none is.
+
+    The sinusoids are those of the SWEET test (Thompson et al. 2018, ApJS 235, 38). nan where it cannot be measured.
+    """
+    amplitudes = np.array(
+        [measured.sweet_half_amplitude_ppm, measured.sweet_amplitude_ppm, measured.sweet_double_amplitude_ppm]
+    )
+    sigmas = np.array([measured.sweet_half_sigma, measured.sweet_sigma, measured.sweet_double_sigma])
+    if not np.isfinite(sigmas).any() or not depth > 0:
+        return float("nan")
+    return float(np.where(sigmas > SIGNIFICANT_SIGMA, amplitudes, 0.0).max() * 1e-6 / depth)
 
 
 def _secondary(

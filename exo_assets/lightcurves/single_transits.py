@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
 from exo_assets.lightcurves.detrend import robust_sigma
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
+from exo_assets.lightcurves.orbits import LONGEST_OVER_CENTRAL
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Signal
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit, profile
@@ -46,8 +47,8 @@ ALIKE = 0.5
 """A dip with another of at least this share of its significance is none that happens once."""
 DENSITIES_SUN = (0.1, 3.0)
 """Densities that a star of unknown density may have."""
-LONGEST_OVER_CENTRAL, IMPACT_MAX = 1.5, 0.9
-"""A transit lasts at most so much longer than a central one on a circular orbit; it crosses at most so far out."""
+IMPACT_MAX = 0.9
+"""A transit crosses at most so far out."""
 
 
 @dataclass(frozen=True)
@@ -154,9 +155,10 @@ def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> Ephemeris | None
     for duration in DURATIONS_DAYS:
         if duration < LEAST_POINTS * cadence:
             continue
-        start, sigma = _boxes(time, flux, flux_err, duration, cadence)
+        start, ses, scatter = _boxes(time, flux, flux_err, duration, cadence)
         if start.size < 3:
             continue
+        sigma = ses / scatter
         top = int(sigma.argmax())
         apart = np.abs(start - start[top]) > 1.5 * duration
         rival = float(sigma[apart].max(initial=0.0))
@@ -168,8 +170,8 @@ def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> Ephemeris | None
     return found
 
 
-def _boxes(time: Array, flux: Array, flux_err: Array, duration: float, cadence: float) -> tuple[Array, Array]:
-    """Starts of boxes with data enough, and their depth over its noise: white noise times the scatter of all boxes."""
+def _boxes(time: Array, flux: Array, flux_err: Array, duration: float, cadence: float) -> tuple[Array, Array, float]:
+    """Starts of boxes with data enough, their depth over white noise, and the scatter of that; 1 at least."""
     weight = flux_err**-2
     sums = np.concatenate([[0.0], np.cumsum(weight * (1 - flux))]), np.concatenate([[0.0], np.cumsum(weight)])
     end = np.searchsorted(time, time + duration)
@@ -177,21 +179,15 @@ def _boxes(time: Array, flux: Array, flux_err: Array, duration: float, cadence: 
     full = end - first >= LEAST_COVER * duration / cadence
     first, end = first[full], end[full]
     ses = (sums[0][end] - sums[0][first]) / np.sqrt(sums[1][end] - sums[1][first])
-    return time[first], ses / max(robust_sigma(ses), 1.0) if ses.size > 2 else ses
+    return time[first], ses, max(robust_sigma(ses), 1.0) if ses.size > 2 else 1.0
 
 
 def _snr(curve: CleanCurve, transit: Trapezoid, hidden: Sequence[Ephemeris]) -> float:
     """Depth over its uncertainty, times the scatter of boxes of that duration outside of all dips."""
     time, flux, flux_err = _points(curve, hidden)
     cadence = float(np.median(np.diff(time)))
-    weight = flux_err**-2
-    sums = np.concatenate([[0.0], np.cumsum(weight * (1 - flux))]), np.concatenate([[0.0], np.cumsum(weight)])
-    end = np.searchsorted(time, time + transit.ephemeris.duration_days)
-    first = np.flatnonzero(end - np.arange(time.size) >= LEAST_COVER * transit.ephemeris.duration_days / cadence)
-    if first.size < 3:
-        return transit.snr
-    ses = (sums[0][end[first]] - sums[0][first]) / np.sqrt(sums[1][end[first]] - sums[1][first])
-    return transit.snr / max(robust_sigma(ses), 1.0)
+    _, _, scatter = _boxes(time, flux, flux_err, transit.ephemeris.duration_days, cadence)
+    return transit.snr / scatter
 
 
 def _is_whole(curve: CleanCurve, place: Ephemeris) -> bool:

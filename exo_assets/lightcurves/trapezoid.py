@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.ephemeris import Ephemeris, nearest_transit, phase_days
 
 Array = NDArray[np.float64]
 
@@ -61,7 +61,7 @@ def fit(time: Array, flux: Array, flux_err: Array, start: Ephemeris) -> Trapezoi
     if inside.sum() < MIN_POINTS // 2 or (~inside).sum() < MIN_POINTS // 2 or t.size < MIN_POINTS:
         raise FitError(f"{inside.sum()} points in transit and {(~inside).sum()} beside it are too few to fit")
     # The epoch in the middle of the data is the one that the period's error moves least.
-    middle = start.t0 + start.period_days * np.rint((t.mean() - start.t0) / start.period_days)
+    middle = float(nearest_transit(start.t0, start.period_days, t.mean()))
     cycles = max((t.max() - t.min()) / start.period_days, 1.0)
     scale = np.array([start.duration_days / cycles, start.duration_days, start.duration_days, 1.0])
 
