@@ -122,8 +122,9 @@ def test_the_nightly_schedule_asks_for_its_job_over_all_buckets_that_the_run_wil
     schedule = definitions().resolve_schedule_def("nightly_refresh_schedule")
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         register(instance, ["kepler-01"])
-        context = dg.build_schedule_context(instance, repository_def=definitions().get_repository_def())
-        [request] = schedule.evaluate_tick(context).run_requests or []
+        # A context that is left open keeps Dagster's state storage set for the tests that follow.
+        with dg.build_schedule_context(instance, repository_def=definitions().get_repository_def()) as context:
+            [request] = schedule.evaluate_tick(context).run_requests or []
     assert schedule.job_name == NIGHTLY_REFRESH.name
     assert request.partition_key is None and RANGE_START not in request.tags
 
