@@ -7,6 +7,7 @@ Checks stop a run; what is released or promoted reads the same table again, for 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import dagster as dg
@@ -75,6 +76,19 @@ def check_result(
         description=text,
         metadata={"wanted": gate.wanted, **facts},
     )
+
+
+@contextmanager
+def refusal_fails_run() -> Iterator[None]:
+    """A GateRefused in the block fails the step with its problems in the metadata; no retry would change it."""
+    from exo_assets.evaluation.gates import GateRefused
+
+    try:
+        yield
+    except GateRefused as refusal:
+        raise dg.Failure(
+            f"GateRefused: {refusal}", metadata={"problems": refusal.problems}, allow_retries=False
+        ) from refusal
 
 
 def _not_applicable(why: str) -> str:

@@ -41,7 +41,7 @@ class EmbeddingModels:
 
     def in_use(self) -> EmbeddingRef:
         """The model that new vectors are made with; EmbeddingModelError when it cannot be had."""
-        champion = self.lake.read(CHAMPION) if self._folder is None and self.lake.version(CHAMPION) else None
+        champion = self.lake.stored(CHAMPION) if self._folder is None else None
         return embedding_in_use(self.packaged, chosen=self._chosen, champion=champion)
 
     def keep(self, ref: EmbeddingRef) -> None:

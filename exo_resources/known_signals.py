@@ -35,13 +35,13 @@ class KnownSignals:
 
     def read(self, about: pl.DataFrame | None = None) -> Known:
         """All that is known, with views; or only what is known of the stars and signals that `about` names."""
-        signals = self._table(SIGNALS)
+        signals = self._lake.stored(SIGNALS)
         if signals is None:
             return NOTHING
-        known = Known.of(signals, self._table(DIAGNOSTICS))
+        known = Known.of(signals, self._lake.stored(DIAGNOSTICS))
         if about is not None:
             known = known.about(about)
-        index = self._table(VIEWS)
+        index = self._lake.stored(VIEWS)
         return known if index is None else Known(self._views.beside(known.signals, index))
 
     def put(self, folder: Path) -> Path | None:
@@ -59,6 +59,3 @@ class KnownSignals:
         for old in newest[1 + FILES_KEPT :]:
             old.unlink(missing_ok=True)
         return file
-
-    def _table(self, name: str) -> pl.DataFrame | None:
-        return self._lake.read(name) if self._lake.version(name) else None

@@ -160,7 +160,7 @@ class Lake:
 
     def version(self, table: str) -> TableVersion | None:
         """The stored version of `table`, or None when it was never written; DamagedTableError when it is unreadable."""
-        if not self._stored(table):
+        if not self._is_stored(table):
             return None
         path = self.path(self.table_key(table))
         try:
@@ -184,10 +184,14 @@ class Lake:
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DamagedTableError(table, self.path(self.table_key(table)), error) from error
 
+    def stored(self, table: str) -> pl.DataFrame | None:
+        """All rows of `table`, or None when it was never written; DamagedTableError when it is unreadable."""
+        return self.read(table) if self.version(table) else None
+
     def table_bytes(self, table: str) -> bytes:
         """The Parquet file of `table`, bit by bit as it was written; errors as for `read`."""
         key = self.table_key(table)
-        if not self._stored(table):
+        if not self._is_stored(table):
             raise TableMissingError(table, self.root)
         try:
             data = self.get(key)
@@ -201,7 +205,7 @@ class Lake:
             raise DamagedTableError(table, self.path(key), "its bytes are not those that were written")
         return data
 
-    def _stored(self, table: str) -> bool:
+    def _is_stored(self, table: str) -> bool:
         """Whether `table` was ever written; DamagedTableError when something else is in its place."""
         path = self.path(self.table_key(table))
         kind = self.fs.get_file_info(path).type

@@ -32,7 +32,7 @@ def _rollback(name: str, registry: str, contract: TableContract, follows: str) -
             champion = roll_back(models, lake)
         except LookupError as absent:
             raise dg.Failure(str(absent), allow_retries=False) from absent
-        before = lake.read(contract.name) if lake.version(contract.name) else None
+        before = lake.stored(contract.name)
         row = champion_table(champion, models.previous(), withdrawn, "rolled back", before, contract=contract)
         version = lake.write(contract.name, contract.check(row))
         context.log.info("champion is now %s, %s was rolled back", champion, withdrawn)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -22,22 +22,27 @@ GATES = ("ml_vetter_gates", "ml_event_gates")
 class FailedCheck:
     """One evaluation of an asset check that did not pass."""
 
-    run_id: str
     step: str
     asset: str
     check: str
     blocking: bool
     severity: str
     description: str
-    metadata: dict[str, Any]
 
     @property
     def refuses_candidate(self) -> bool:
         """Whether this kept a candidate from becoming the champion."""
         return self.asset in GATES and self.blocking and self.severity == "ERROR"
 
-    def __str__(self) -> str:
-        return f"{self.asset}: {self.check}" + (f" ({self.description})" if self.description else "")
+
+def run_entries(instance: dg.DagsterInstance, run_id: str, kinds: set[dg.DagsterEventType]) -> Iterator[EventLogEntry]:
+    """The log entries of one run that are of these kinds, in order, a page at a time."""
+    cursor: str | None = None
+    more = True
+    while more:
+        page = instance.get_records_for_run(run_id, cursor=cursor, of_type=kinds, limit=1000)
+        yield from (record.event_log_entry for record in page.records)
+        cursor, more = page.cursor, page.has_more
 
 
 def failed_check(entry: EventLogEntry) -> FailedCheck | None:
@@ -49,30 +54,21 @@ def failed_check(entry: EventLogEntry) -> FailedCheck | None:
     if found.passed:
         return None
     return FailedCheck(
-        run_id=entry.run_id,
         step=event.step_key or "",
         asset=found.asset_key.to_user_string(),
         check=found.check_name,
         blocking=bool(found.blocking),
         severity=found.severity.value,
         description=found.description or "",
-        metadata={name: value.value for name, value in found.metadata.items()},
     )
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> Iterator[FailedCheck]:
     """The failed checks of one run, in order."""
-    cursor: str | None = None
-    more = True
-    while more:
-        page = instance.get_records_for_run(
-            run_id, cursor=cursor, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION, limit=1000
-        )
-        for record in page.records:
-            found = failed_check(record.event_log_entry)
-            if found is not None:
-                yield found
-        cursor, more = page.cursor, page.has_more
+    for entry in run_entries(instance, run_id, {dg.DagsterEventType.ASSET_CHECK_EVALUATION}):
+        found = failed_check(entry)
+        if found is not None:
+            yield found
 
 
 def gate_refusals(instance: dg.DagsterInstance, run_id: str) -> list[FailedCheck]:

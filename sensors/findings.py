@@ -6,7 +6,6 @@ Belongs here: the findings of one run, and what came out well in it. Does not be
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,10 @@ import dagster as dg
 
 from exo_resources.alert_book import Alert, Finding
 from sensors.common import NIGHTLY_REFRESH
-from sensors.failed_checks import FailedCheck, failed_check
+from sensors.failed_checks import FailedCheck, failed_check, run_entries
 
 if TYPE_CHECKING:
-    from dagster import DagsterRun, EventLogEntry
+    from dagster import DagsterRun
 
     from exo_resources.lake import Lake
 
@@ -61,7 +60,7 @@ def examined(instance: dg.DagsterInstance, run: DagsterRun, lake: Lake) -> Exami
     running, failed, well = dict[str, None](), dict[str, str](), set[str]()
     checks = dict[str, FailedCheck]()
     message = ""
-    for entry in _entries(instance, run.run_id):
+    for entry in run_entries(instance, run.run_id, READ):
         event = entry.dagster_event
         if event is None:
             continue
@@ -93,15 +92,6 @@ def examined(instance: dg.DagsterInstance, run: DagsterRun, lake: Lake) -> Exami
         well.add("document")
     success = run.status == dg.DagsterRunStatus.SUCCESS
     return Examined(run.job_name, run.run_id, success, tuple(found_now), frozenset(well - {f.key for f in found_now}))
-
-
-def _entries(instance: dg.DagsterInstance, run_id: str) -> Iterator[EventLogEntry]:
-    cursor: str | None = None
-    more = True
-    while more:
-        page = instance.get_records_for_run(run_id, cursor=cursor, of_type=READ, limit=1000)
-        yield from (record.event_log_entry for record in page.records)
-        cursor, more = page.cursor, page.has_more
 
 
 def _key(check: FailedCheck) -> str:
@@ -143,7 +133,7 @@ def _before_steps(run: DagsterRun, message: str) -> Finding:
 
 def _of_documents(lake: Lake) -> list[Finding]:
     """The documents of the watched folder that cannot be read."""
-    rows = lake.read(QUARANTINE) if lake.version(QUARANTINE) else None
+    rows = lake.stored(QUARANTINE)
     if rows is None:
         return []
     return [

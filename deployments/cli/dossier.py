@@ -114,7 +114,7 @@ def _write_page(lake: Lake, signals: list[str], target: Path) -> None:
     from exo_assets.lightcurves.buckets import bucket_of
     from exo_resources.star_tables import StarTables
 
-    found = lake.read("core_found_signals") if lake.version("core_found_signals") else None
+    found = lake.stored("core_found_signals")
     same = pl.col("tce_id").is_in(signals) | (pl.col("signal_id").is_in(signals) & (pl.col("match") == "same"))
     rows = [] if found is None else found.filter(same).select("tce_id", "star_id").rows()
     if len(rows) != 1:

@@ -108,13 +108,10 @@ def _score_signals(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[M
 def _score_events(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[ModelRef, str, pl.DataFrame]:
     """As `_score_signals`, of a table of threshold-crossing events."""
     from exo_assets.scoring.event_files import score_events_frame
-    from exo_resources.lake import Lake, TableMissingError
+    from exo_resources.lake import Lake
 
     champion, vetter = load_event_champion(settings)
-    try:
-        known = Lake(settings.lake).read("core_events")
-    except TableMissingError:
-        known = None
+    known = Lake(settings.lake).stored("core_events")
     try:
         return champion, vetter.version, score_events_frame(raw, vetter, known)
     except ValueError as error:
@@ -153,12 +150,9 @@ def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
 
 def known_signals(settings: Settings) -> pl.DataFrame | None:
     """The catalogue's signals; None before there is a catalogue."""
-    from exo_resources.lake import Lake, TableMissingError
+    from exo_resources.lake import Lake
 
-    try:
-        return Lake(settings.lake).read("core_signals")
-    except TableMissingError:
-        return None
+    return Lake(settings.lake).stored("core_signals")
 
 
 def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:

@@ -59,7 +59,7 @@ def out_dossiers(
             *(mart_candidates, core_signals, core_stars, core_planet_identity, out_scores),
             *(core_found_signals, out_found_scores, feat_signal_diagnostics),
         ),
-        lake.read(OUT_DOSSIERS.name) if lake.version(OUT_DOSSIERS.name) else None,
+        lake.stored(OUT_DOSSIERS.name),
         Literature(library) if library else None,
         code=code_version(refresh, LibraryStore),
         now=datetime.now(UTC).isoformat(timespec="seconds"),

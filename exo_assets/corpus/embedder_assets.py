@@ -26,6 +26,7 @@ from exo_assets.corpus.embedder_contracts import (
     ML_EMBEDDER_METRICS,
 )
 from exo_assets.corpus.embedding import Vectors
+from exo_assets.gate_checks import refusal_fails_run
 from exo_assets.table_asset import Table, TableConfig, table_asset
 
 GROUP = "embedder"
@@ -249,18 +250,12 @@ def ml_embedder_champion(
     lake: Any,
 ) -> Table:
     """The candidate if the gates in the lake let exactly it pass, whoever asks; otherwise the champion that stands."""
-    from exo_assets.evaluation.gates import GateRefused
-
     champion = _stored(lake, ML_EMBEDDER_CHAMPION)
     if ml_embedder_candidate.is_empty():
         return Table(champion, notes={"candidate": "none"})
     tables = (ml_embedder_candidate, ml_embedder_gates, ml_embedder_metrics, champion)
-    try:
+    with refusal_fails_run():
         frame, refused = rules.crown(*tables, embedding_models.packaged)
-    except GateRefused as refusal:
-        raise dg.Failure(
-            f"GateRefused: {refusal}", metadata={"problems": refusal.problems}, allow_retries=False
-        ) from refusal
     if refused:
         context.log.warning("%s is not promoted: %s", ml_embedder_candidate["name"][0], "; ".join(refused))
     return Table(frame, notes={"refused": refused or None})

@@ -132,7 +132,7 @@ def corpus_gates(
     from exo_assets.pictures import rows_shown
 
     name = CORPUS_RELEASED_FIGURES.name
-    released = lake.read(name) if lake.version(name) else None
+    released = lake.stored(name)
     judged = gates.judge(corpus_retrieval_figures, corpus_answers, released, settings.fusion)
     shown = judged.select("gate", "value", "low", "high", "lowest", "status")
     return Table(

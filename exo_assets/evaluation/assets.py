@@ -27,6 +27,7 @@ from exo_assets.evaluation.contracts import (
     ML_VETTER_PREDICTIONS,
 )
 from exo_assets.features.from_light_curves import with_diagnostics
+from exo_assets.gate_checks import refusal_fails_run
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.contracts import OOF_KEY
 from exo_assets.training.model_ref import ModelRef
@@ -299,8 +300,7 @@ def ml_vetter_gates(
 
 
 def _moved(resources: Any) -> str:
-    stored = resources.lake.read("ml_vetter_champion") if resources.lake.version("ml_vetter_champion") else None
-    return rules.moved(resources.registry, stored)
+    return rules.moved(resources.registry, resources.lake.stored("ml_vetter_champion"))
 
 
 @table_asset(ML_VETTER_CHAMPION, group=GROUP, salt=_moved)
@@ -313,18 +313,12 @@ def ml_vetter_champion(
     lake: Any,
 ) -> Table:
     """Moves the registry's aliases if the gates in the lake let exactly this candidate pass, whoever asks."""
-    from exo_assets.evaluation.gates import GateRefused
-
     candidate = candidate_of(ml_vetter_candidate)
-    try:
+    with refusal_fails_run():
         champion, refused = rules.crown(registry, lake, candidate, ml_vetter_gates)
-    except GateRefused as refusal:
-        raise dg.Failure(
-            f"GateRefused: {refusal}", metadata={"problems": refusal.problems}, allow_retries=False
-        ) from refusal
     if refused:
         context.log.warning("%s stays champion; %s was %s", champion, candidate, refused)
-    before = lake.read("ml_vetter_champion") if lake.version("ml_vetter_champion") else None
+    before = lake.stored("ml_vetter_champion")
     frame = rules.champion_table(champion, registry.previous(), candidate, refused, before)
     return Table(frame, notes={"champion": str(champion), "refused": refused})
 
@@ -334,7 +328,7 @@ def ml_performance_history(ml_vetter_metrics: pl.DataFrame, lake: Any) -> Table:
     """The figures of this candidate, appended to those of all before it."""
     from exo_assets.evaluation.report import performance_history
 
-    before = lake.read("ml_performance_history") if lake.version("ml_performance_history") else None
+    before = lake.stored("ml_performance_history")
     frame = performance_history(ml_vetter_metrics, lake.version("core_signals").digest, before)
     return Table(frame, notes={"models": frame["candidate_digest"].n_unique()})
 

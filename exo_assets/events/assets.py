@@ -28,6 +28,7 @@ from exo_assets.events.contracts import (
     OUT_EVENT_SCORES,
 )
 from exo_assets.events.core import ABSENT
+from exo_assets.gate_checks import refusal_fails_run
 from exo_assets.table_asset import Table, table_asset
 from exo_assets.training.model_ref import ModelRef
 
@@ -188,12 +189,8 @@ def ml_event_gates(
     return Table(frame, notes={"compared with": str(rival), "failed": frame.filter(status="failed")["gate"].to_list()})
 
 
-def _stored_champion(lake: Any) -> pl.DataFrame | None:
-    return lake.read(ML_EVENT_CHAMPION.name) if lake.version(ML_EVENT_CHAMPION.name) else None
-
-
 def _moved(resources: Any) -> str:
-    return rules.moved(resources.event_registry, _stored_champion(resources.lake))
+    return rules.moved(resources.event_registry, resources.lake.stored(ML_EVENT_CHAMPION.name))
 
 
 @table_asset(
@@ -210,10 +207,9 @@ def ml_event_champion(
     lake: Any,
 ) -> Table:
     """Moves the registry's aliases if the gates in the lake let exactly this candidate pass, whoever asks."""
-    from exo_assets.evaluation.gates import GateRefused
     from exo_assets.events.gates import EVENT_GATES
 
-    before = _stored_champion(lake)
+    before = lake.stored(ML_EVENT_CHAMPION.name)
     if ml_event_candidate.is_empty():
         champion = event_registry.champion()
         frame = rules.champion_table(
@@ -221,14 +217,10 @@ def ml_event_champion(
         )
         return Table(frame, notes={"why_empty" if champion is None else "no_candidate": NO_CANDIDATE})
     candidate = ModelRef.from_row(ml_event_candidate.row(0, named=True))
-    try:
+    with refusal_fails_run():
         champion, refused = rules.crown(
             event_registry, lake, candidate, ml_event_gates, demands=EVENT_GATES, table=ML_EVENT_GATES.name
         )
-    except GateRefused as refusal:
-        raise dg.Failure(
-            f"GateRefused: {refusal}", metadata={"problems": refusal.problems}, allow_retries=False
-        ) from refusal
     if refused:
         context.log.warning("%s is not promoted: %s", candidate, refused)
     frame = rules.champion_table(
