@@ -1,8 +1,8 @@
 """The transit search beside astropy's BLS and TLS: CPU seconds on one thread, significance, and what is recovered.
 
-Every engine searches the same simulated curves on the same periods (Ofir's optimal grid, oversampling 3) in this
-process, one after the other; compilation is left out of the times. `--quick` leaves out the peers' four-year searches,
-which take minutes.
+Every engine searches the same simulated curves in the same range of periods (Ofir's optimal grid, oversampling 3; TLS
+makes its own, a tenth shorter) in this process, one after the other; compilation is left out of the times. `--quick`
+leaves out the peers' four-year searches, which take minutes.
 """
 
 from __future__ import annotations
