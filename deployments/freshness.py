@@ -18,7 +18,7 @@ from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
 from exo_resources.settings import Settings
 
 SOURCES = tuple(c.name for c in (*CONTRACTS, RAW_MAST__LIGHT_CURVES, RAW_ARXIV__ABSTRACTS, RAW_DOCUMENTS__FILES))
-RELEASE, ENDPOINT = "out_warehouse", ("serve_vetter", "serve_library")
+RELEASE, ENDPOINT = "out_warehouse", ("serve_vetter", "serve_events", "serve_library")
 EXPECTED = frozenset((*SOURCES, RELEASE, *ENDPOINT))
 """Assets that every night is expected to materialise."""
 SLACK = timedelta(hours=2)

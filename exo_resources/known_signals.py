@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,7 @@ from exo_resources.lake import Lake
 from exo_resources.signal_views import SignalViews
 
 SIGNALS, DIAGNOSTICS, VIEWS = "core_signals", "feat_signal_diagnostics", "feat_view_index"
+EVENTS = "core_events"
 FILES_KEPT = 3
 """Files that stay beside the newest: one that an endpoint may still have, or go back to."""
 
@@ -48,14 +50,25 @@ class KnownSignals:
         """The file of this version in `folder`, written when it is not there; None before there is a catalogue."""
         if self._lake.version(SIGNALS) is None:
             return None
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{self.version()}.parquet"
-        if not file.exists():
-            temporary = file.with_suffix(f".{os.getpid()}.tmp")
-            self.read().signals.write_parquet(temporary)
-            temporary.replace(file)
-        file.touch()
-        newest = sorted(folder.glob("*.parquet"), key=lambda one: one.stat().st_mtime, reverse=True)
-        for old in newest[1 + FILES_KEPT :]:
-            old.unlink(missing_ok=True)
-        return file
+        return _put(folder, self.version(), lambda: self.read().signals)
+
+
+def put_events(lake: Lake, folder: Path) -> Path | None:
+    """The file of the archive's events as the lake has them now in `folder`; None when it has none."""
+    version = lake.version(EVENTS)
+    return _put(folder, version.digest[:16], lambda: lake.read(EVENTS)) if version and version.rows else None
+
+
+def _put(folder: Path, version: str, read: Callable[[], pl.DataFrame]) -> Path:
+    """The file of `version` in `folder`, written when it is not there; old ones go."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{version}.parquet"
+    if not file.exists():
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+        read().write_parquet(temporary)
+        temporary.replace(file)
+    file.touch()
+    newest = sorted(folder.glob("*.parquet"), key=lambda one: one.stat().st_mtime, reverse=True)
+    for old in newest[1 + FILES_KEPT :]:
+        old.unlink(missing_ok=True)
+    return file

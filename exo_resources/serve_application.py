@@ -41,10 +41,15 @@ def code_digest() -> str:
 
 
 def vetter_config(deployed: Deployed, details: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What the vetter is told: the model, where it lies, facts to show, what the catalogue knows, and a name for this
-    deployment."""
-    path, known = str(deployed.path.resolve()), str(deployed.known.resolve()) if deployed.known else None
-    return {"model": deployed.ref.as_row(), "path": path, "details": dict(details or {}), "known": known, **_named()}
+    """What the vetter is told: the model, where it lies, facts to show, what the catalogue knows, the model of
+    events with the same, and a name for this deployment."""
+    return {**_model_config(deployed), "details": dict(details or {}), **_named()}
+
+
+def _model_config(deployed: Deployed) -> dict[str, Any]:
+    told = deployed.as_dict()
+    events = _model_config(deployed.events) if deployed.events else None
+    return {"model": told["ref"], "path": told["path"], "known": told["known"], "events": events}
 
 
 def library_config(deployed: DeployedLibrary | None) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class ServeClient:
         if good is None:
             with self.cluster.locked():
                 self.cluster.start()
-        elif not self.serves(good.ref, good.known):
-            self.deploy(good.ref, good.path, known=good.known, progress=progress)
+        elif not self.serves(good.ref, good.known, good.events):
+            self.deploy(good.ref, good.path, known=good.known, events=good.events, progress=progress)
         return self.status()
 
     def stop(self) -> bool:
@@ -99,15 +99,16 @@ class ServeClient:
         """Where the files of what the catalogue knows are kept for the endpoint."""
         return self.cluster.folder / "known"
 
-    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
-        """Whether the endpoint is healthy and answers with this model, with what the catalogue knows by `known`, and
-        with the code at hand."""
+    def serves(self, ref: ModelRef, known: Path | None = None, events: Deployed | None = None) -> bool:
+        """Whether the endpoint is healthy and answers with this model, with what the catalogue knows by `known`, with
+        this model of events, and with the code at hand."""
         health = self.application.health()
         return bool(
             health
             and not health["rejected"]
             and health["model"] == ref.as_row()
             and (health.get("catalogue") or {}).get("version") == (known.stem if known else None)
+            and _same_events(health.get("events"), events)
             and health.get("code") == code_digest()
         )
 
@@ -119,17 +120,18 @@ class ServeClient:
         path: Path,
         *,
         known: Path | None = None,
+        events: Deployed | None = None,
         details: Mapping[str, Any] | None = None,
         timeout_s: float = HEALTHY_TIMEOUT_S,
         progress: Progress = lambda _: None,
     ) -> None:
         """Put the model in folder `path` on the endpoint, starting it when it is down, and wait until it answers. It
-        reads what the catalogue knows from the file `known`.
+        reads what the catalogue knows from the file `known`, and judges events with the model `events`.
 
         ServeError when it is refused or not healthy within `timeout_s` after it was handed over; an endpoint that
         answered before goes on with its model.
         """
-        config = vetter_config(Deployed(ref, Path(path), known), details)
+        config = vetter_config(Deployed(ref, Path(path), known, events), details)
         with self.cluster.locked():
             self.application.put(progress, vetter=config)
             progress(f"{ref} handed to the endpoint")
@@ -139,9 +141,9 @@ class ServeClient:
         """The last model that was marked good."""
         return self.application.last_good.model()
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
-        """Remember a model, and what the catalogue knew, as the ones to return to."""
-        self.application.last_good.mark_model(Deployed(ref, Path(path), known))
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Deployed | None = None) -> None:
+        """Remember a model, what the catalogue knew and the model of events as the ones to return to."""
+        self.application.last_good.mark_model(Deployed(ref, Path(path), known, events))
 
     def _wait(self, ref: ModelRef, deployment_id: str, deadline: float, progress: Progress) -> None:
         said = ""
@@ -179,3 +181,25 @@ class ServeClient:
                     raise ServeError(f"signal {number}: the endpoint answered {reply.status_code}: {reply.text[:500]}")
                 replies.append(reply.json())
         return replies
+
+    def predict_table(self, table: bytes) -> bytes:
+        """The endpoint's reply to a CSV, as CSV. ServeError when it is refused."""
+        import httpx
+
+        headers = {"content-type": "text/csv"}
+        try:
+            with httpx.Client(trust_env=False, timeout=CALL_TIMEOUT_S, base_url=self.url) as client:
+                reply = client.post("/v1/predict_batch", content=table, headers=headers)
+        except httpx.HTTPError as error:
+            raise ServeUnreachableError(f"the endpoint at {self.url} does not answer ({error})") from error
+        if reply.status_code != 200:
+            raise ServeError(f"a table: the endpoint answered {reply.status_code}: {reply.text[:500]}")
+        return reply.content
+
+
+def _same_events(served: Mapping[str, Any] | None, events: Deployed | None) -> bool:
+    """Whether what /healthz says of the events is this model with its catalogue."""
+    if served is None or events is None:
+        return served is None and events is None
+    known = events.known.stem if events.known else None
+    return bool(served["model"] == events.ref.as_row() and served["catalogue"] == known)

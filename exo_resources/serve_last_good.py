@@ -19,11 +19,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Deployed:
-    """A model and the folder of its files, as it was put on the endpoint, and the file of what the catalogue knew."""
+    """A model and the folder of its files, as it was put on the endpoint, the file of what the catalogue knew, and
+    beside a model of signals that of events (None before there is one)."""
 
     ref: ModelRef
     path: Path
     known: Path | None = None
+    events: Deployed | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values, folders and files in full."""
+        return {
+            "ref": self.ref.as_row(),
+            "path": str(self.path.resolve()),
+            "known": str(self.known.resolve()) if self.known else None,
+            "events": self.events.as_dict() if self.events else None,
+        }
 
 
 @dataclass(frozen=True)
@@ -47,9 +58,7 @@ class LastGood:
 
     def mark_model(self, good: Deployed) -> None:
         """Remember a model as the one to return to."""
-        known = str(good.known.resolve()) if good.known else None
-        stored = {"ref": good.ref.as_row(), "path": str(good.path.resolve()), "known": known}
-        write_private(self._model, json.dumps(stored))
+        write_private(self._model, json.dumps(good.as_dict()))
 
     def library(self) -> DeployedLibrary | None:
         """The last version of the index that was marked good; ServeError when the file cannot be read."""
@@ -65,8 +74,13 @@ class LastGood:
 
 
 def _deployed(found: dict[str, Any]) -> Deployed:
-    known = found.get("known")
-    return Deployed(ModelRef(**found["ref"]), Path(found["path"]), Path(known) if known else None)
+    known, events = found.get("known"), found.get("events")
+    return Deployed(
+        ModelRef(**found["ref"]),
+        Path(found["path"]),
+        Path(known) if known else None,
+        _deployed(events) if events else None,
+    )
 
 
 def _stored(file: Path, read: Callable[[dict[str, Any]], T]) -> T | None:

@@ -38,7 +38,7 @@ def start(json: bool = typer.Option(False, "--json", help="The status as JSON.")
     try:
         library = _library_waits(settings)
         if client.last_good() is None:
-            _deploy(settings, "serve_vetter", *library)
+            _deploy(settings, "serve_vetter", "serve_events", *library)
         else:
             client.start(_say)
             if library:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from deployments.serve.events import present
 from deployments.serve.model import Loaded
 from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import FEATURES
@@ -17,10 +18,12 @@ from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEWS, stacked_view
 from exo_assets.scoring.batch import FAILURE, LONGEST_REASON, score_resilient
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.contradictions import CONTRADICTION
+from exo_assets.scoring.event_files import is_events
 from exo_assets.scoring.files import score_file_frame
 from exo_assets.scoring.measured import MEASURED
 from exo_assets.scoring.read_file import CatalogueFileError, read_catalogue_bytes
 from exo_assets.scoring.score import JOINED, STATED_COUNT, Prepared, prepare
+from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.view_reasons import ViewReasons
 
 LARGEST_TABLE_UNPACKED = 256_000_000
@@ -107,11 +110,13 @@ def _reply(signal: dict[str, Any], layout: str, row: dict[str, Any], loaded: Loa
     }
 
 
-def judge_table(data: bytes, name: str, loaded: Loaded) -> bytes:
-    """CSV bytes in, CSV bytes out. CatalogueFileError when they are no catalogue."""
+def judge_table(data: bytes, name: str, loaded: Loaded) -> tuple[bytes, ModelRef]:
+    """CSV bytes in, CSV bytes and the model that judged out. CatalogueFileError when they are no catalogue,
+    RefusedError when they are events and there is no vetter of events."""
     raw = read_catalogue_bytes(data, name, largest=LARGEST_TABLE_UNPACKED)
+    events = present(loaded.events) if is_events(raw.columns) else None
     try:
-        scored = score_file_frame(raw, loaded.vetter, loaded.known)
+        scored = events.judge(raw) if events else score_file_frame(raw, loaded.vetter, loaded.known)
     except ValueError as error:
         raise CatalogueFileError(f"{name}: {error}") from error
-    return scored.write_csv().encode()
+    return scored.write_csv().encode(), (events or loaded).pin.ref

@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 
 from deployments.serve.answers import explain_request, judge_requests, judge_table
 from deployments.serve.body import Bodies, RefusedError
+from deployments.serve.events import judge_event, parse_event, present
 from deployments.serve.library import LibraryEndpoint
 from deployments.serve.library_door import LibraryDoor
 from deployments.serve.library_routes import router as library_routes
@@ -58,7 +59,7 @@ async def _invalid(_request: Request, error: InvalidRequestError) -> JSONRespons
 
 @api.exception_handler(CatalogueFileError)
 async def _unreadable(_request: Request, error: CatalogueFileError) -> JSONResponse:
-    remedy = "send a CSV file with a header line, in the archive's KOI, TOI or K2 layout, or as ExoFOP's"
+    remedy = "send a CSV file with a header line, in the archive's KOI, TOI, K2 or TCE layout, or as ExoFOP's"
     return JSONResponse({"error": str(error), "remedy": remedy}, status_code=422)
 
 
@@ -123,6 +124,7 @@ class VetterEndpoint:
                 "status": "degraded" if rejected else "ok",
                 "model": loaded.pin.ref.as_row(),
                 "catalogue": loaded.catalogue(),
+                "events": loaded.events.pin.as_dict() if loaded.events else None,
                 "rejected": {"model": rejected[0].ref.as_row(), "reason": rejected[1]} if rejected else None,
                 "deployment_id": self._slot.deployment_id,
                 "replica": self._replica,
@@ -134,7 +136,7 @@ class VetterEndpoint:
     @api.get("/v1/model", summary="The model in use")
     async def model(self) -> JSONResponse:
         """Name, version, digest, features, what is known of its training, and the catalogue that signals are joined
-        with."""
+        with; `events` is the same of the model that judges threshold-crossing events, null when there is none."""
         loaded = self._slot.loaded
         features = [{"name": f.name, "unit": f.unit, "formula": f.formula, "source": f.source} for f in FEATURES]
         return JSONResponse(
@@ -145,6 +147,7 @@ class VetterEndpoint:
                 "verdicts": loaded.vetter.verdict_thresholds(),
                 "details": dict(loaded.pin.details),
                 "catalogue": loaded.catalogue(),
+                "events": loaded.events.described() if loaded.events else None,
                 "features": features,
             }
         )
@@ -160,8 +163,15 @@ class VetterEndpoint:
         A signal that names itself or its star is joined with the catalogue, as in the release: `known_as`,
         `n_signals_known` and `completed_from` say how, `unknown_because` why not. `views_used` says whether the folded
         views moved the probability, `views_unused_because` why not.
+
+        An object of the archive's columns of a threshold-crossing event (kepid, tce_plnt_num, tce_period, ...) is
+        judged by the events vetter, as a row of such a table by /v1/predict_batch; 503 when there is none.
         """
-        signal = parse_signal(await self._bodies.json(request, LARGEST_SIGNAL))
+        body = await self._bodies.json(request, LARGEST_SIGNAL)
+        if (event := parse_event(body)) is not None:
+            async with self._tables:
+                return JSONResponse(await asyncio.to_thread(judge_event, event, present(self._slot.loaded.events)))
+        signal = parse_signal(body)
         reply = await self._together.ask(signal)
         return JSONResponse(reply, status_code=500 if "error" in reply else 200)
 
@@ -190,7 +200,12 @@ class VetterEndpoint:
         wanted = request.query_params.get("format", FORMATS[0])
         if wanted not in FORMATS:
             raise RefusedError(422, "there is no such format", f"format is one of {', '.join(FORMATS)}")
-        signal = parse_signal(await self._bodies.json(request, LARGEST_SIGNAL), explain=True)
+        body = await self._bodies.json(request, LARGEST_SIGNAL)
+        if parse_event(body) is not None:
+            raise RefusedError(
+                409, "a threshold-crossing event has no views to explain", "/v1/predict tells its reasons"
+            )
+        signal = parse_signal(body, explain=True)
         loaded = self._slot.loaded
         unseen = loaded.vetter.unseen_views(signal["mission"])
         if unseen:
@@ -211,12 +226,13 @@ class VetterEndpoint:
     )
     async def predict_batch(self, request: Request) -> Response:
         """A CSV in the archive's KOI, TOI or K2 layout, of its planets, or of ExoFOP's TOIs comes back with the
-        judgement beside its own columns, as `exo score` gives it."""
+        judgement beside its own columns, as `exo score` gives it. So does a table of threshold-crossing events, judged
+        by the events vetter; 503 when there is none."""
         data, name = await self._bodies.csv(request, LARGEST_TABLE)
         async with self._tables:
             loaded = self._slot.loaded
-            text = await asyncio.to_thread(judge_table, data, name, loaded)
-        return Response(text, media_type="text/csv", headers={"X-Exo-Model": loaded.pin.ref.digest})
+            text, judged_by = await asyncio.to_thread(judge_table, data, name, loaded)
+        return Response(text, media_type="text/csv", headers={"X-Exo-Model": judged_by.digest})
 
 
 app = VetterEndpoint.bind(LibraryEndpoint.bind())  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from deployments.serve.events import EventPin, LoadedEvents, load_events
 from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.scoring.score import judge
 from exo_assets.training.model_ref import ModelRef
@@ -24,14 +25,15 @@ class ModelRejectedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Pin:
-    """What `user_config` says: the model, the folder of its files, the deployment that asks, facts to show, and the
-    file of what the catalogue knows (None before there is a catalogue)."""
+    """What `user_config` says: the model, the folder of its files, the deployment that asks, facts to show, the file of
+    what the catalogue knows (None before there is a catalogue), and the vetter of events (None before there is one)."""
 
     ref: ModelRef
     path: Path
     deployment_id: str
     details: Mapping[str, Any] = field(default_factory=dict)
     known: Path | None = None
+    events: EventPin | None = None
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Pin:
@@ -39,20 +41,21 @@ class Pin:
         try:
             ref = ModelRef.from_row(config["model"])
             known = Path(config["known"]) if config.get("known") else None
-            return cls(
-                ref, Path(config["path"]), str(config["deployment_id"]), dict(config.get("details") or {}), known
-            )
+            events = EventPin.of(config["events"]) if config.get("events") else None
+            details = dict(config.get("details") or {})
+            return cls(ref, Path(config["path"]), str(config["deployment_id"]), details, known, events)
         except (KeyError, TypeError) as error:
             raise ModelRejectedError(f"user_config lacks {error}") from error
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A verified model, what the catalogue knows, and their pin."""
+    """A verified model, what the catalogue knows, the vetter of events, and their pin."""
 
     pin: Pin
     vetter: Vetter
     known: Known = NOTHING
+    events: LoadedEvents | None = None
 
     def catalogue(self) -> dict[str, Any]:
         """What is known, for people: the version of it, and how many signals."""
@@ -73,7 +76,7 @@ def load(pin: Pin) -> Loaded:
         raise
     except Exception as error:
         raise ModelRejectedError(f"{pin.ref} at {pin.path} cannot be used: {type(error).__name__}: {error}") from error
-    return Loaded(pin, vetter, _known(pin))
+    return Loaded(pin, vetter, _known(pin), _events(pin, None))
 
 
 def _known(pin: Pin) -> Known:
@@ -82,6 +85,17 @@ def _known(pin: Pin) -> Known:
         return Known(pl.read_parquet(pin.known)) if pin.known else NOTHING
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ModelRejectedError(f"what the catalogue knows cannot be read from {pin.known}: {error}") from error
+
+
+def _events(pin: Pin, current: LoadedEvents | None) -> LoadedEvents | None:
+    """The pinned vetter of events, `current` if it is that one; ModelRejectedError when it cannot be used."""
+    if pin.events is None or (current is not None and current.pin == pin.events):
+        return current if pin.events else None
+    try:
+        return load_events(pin.events)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ModelRejectedError(f"{pin.events.ref} at {pin.events.path} cannot be used: {why}") from error
 
 
 class ModelSlot:
@@ -113,7 +127,11 @@ class ModelSlot:
         try:
             current = self._loaded
             same = current is not None and current.pin.ref == pin.ref and current.pin.path == pin.path
-            loaded = Loaded(pin, current.vetter, _known(pin)) if same and current else load(pin)
+            loaded = (
+                Loaded(pin, current.vetter, _known(pin), _events(pin, current.events))
+                if same and current
+                else load(pin)
+            )
         except ModelRejectedError as error:
             if self._loaded is None:
                 raise

@@ -48,27 +48,19 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     resources: Any = context.resources
     known = KnownSignals(resources.lake).put(resources.serve.known_folder)
     champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
-    ref = ModelRef.from_row(champion)
+    ref, good = ModelRef.from_row(champion), resources.serve.last_good()
     try:
         outcome = roll_out(
             resources.serve,
             ref,
             resources.registry.fetch(ref),
             known=known,
+            events=good.events if good else None,
             details=_details(resources.registry, ref),
             say=context.log.info,
         )
     except RolloutError as error:
-        context.log.error("%s", error)
-        raise dg.Failure(
-            str(error),
-            metadata={
-                "refused": str(ref),
-                "reason": error.reason,
-                "answering_instead": str(error.restored) if error.restored else "nothing: the endpoint is stopped",
-            },
-            allow_retries=False,
-        ) from error
+        raise _refused(context, ref, error) from error
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{ref.digest} {known.stem if known else ''}".strip()),
         metadata={
@@ -81,6 +73,81 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
         check_results=[
             dg.AssetCheckResult(check_name="golden_answers", passed=True, metadata={"answers": outcome.answers})
         ],
+    )
+
+
+def _refused(context: dg.AssetExecutionContext, ref: ModelRef | None, error: Any) -> dg.Failure:
+    """What a roll-out that did not prove itself fails with."""
+    context.log.error("%s", error)
+    return dg.Failure(
+        str(error),
+        metadata={
+            "refused": str(ref),
+            "reason": error.reason,
+            "answering_instead": str(error.restored) if error.restored else "nothing: the endpoint is stopped",
+        },
+        allow_retries=False,
+    )
+
+
+@dg.asset(
+    name="serve_events",
+    group_name=GROUP,
+    description=(
+        "The live endpoint, judging threshold-crossing events with the champion of events, beside the model of signals "
+        "that it has. A model that is refused, or answers otherwise than the registry's does, is replaced by the one "
+        "before and the asset fails; signals are judged meanwhile as ever."
+    ),
+    # Not of serve_vetter: a champion of signals is deployed whatever becomes of the events.
+    deps=["serve_vetter", "ml_event_champion", "core_events"],
+    kinds={"ray", "fastapi"},
+    required_resource_keys={"lake", "registry", "event_registry", "serve"},
+    check_specs=[
+        dg.AssetCheckSpec(
+            "golden_events",
+            asset="serve_events",
+            blocking=True,
+            description="The endpoint's answers to fixed events equal the registry's model to 1e-9.",
+        )
+    ],
+)
+@tried_again()
+def serve_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Deploy the champion of events beside the model of signals, prove both, or put back what was before."""
+    from exo_assets.serving.rollout import RolloutError, roll_out
+    from exo_resources.known_signals import put_events
+    from exo_resources.serve_last_good import Deployed
+
+    resources: Any = context.resources
+    good, table = resources.serve.last_good(), resources.lake.stored("ml_event_champion")
+    if good is None:
+        raise dg.Failure("there is no endpoint: serve_vetter deploys the model of signals first", allow_retries=False)
+    ref = ModelRef.from_row(table.row(0, named=True)) if table is not None and table.height else None
+    known = put_events(resources.lake, resources.serve.known_folder / "events")
+    events = Deployed(ref, resources.event_registry.fetch(ref), known) if ref else None
+    details = _details(resources.registry, good.ref)
+    try:
+        outcome = roll_out(
+            resources.serve,
+            good.ref,
+            good.path,
+            known=good.known,
+            events=events,
+            details=details,
+            say=context.log.info,
+        )
+    except RolloutError as error:
+        raise _refused(context, ref, error) from error
+    version = f"{ref.digest} {known.stem if known else ''}".strip() if ref else "no champion of events"
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(version),
+        metadata={
+            "url": dg.MetadataValue.url(resources.serve.url),
+            "model": str(ref) if ref else "none: events are answered with 503; see ml_event_champion",
+            "events_version": known.stem if known else "none",
+            "changed": outcome.changed,
+        },
+        check_results=[dg.AssetCheckResult(check_name="golden_events", passed=True)],
     )
 
 
@@ -160,4 +227,4 @@ def _not_served(why: str) -> dg.AssetCheckResult:
     )
 
 
-ASSETS: list[dg.AssetsDefinition] = [serve_vetter, serve_library]
+ASSETS: list[dg.AssetsDefinition] = [serve_vetter, serve_events, serve_library]

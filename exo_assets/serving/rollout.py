@@ -12,8 +12,11 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from exo_assets.events.vetter import EventVetter
+from exo_assets.scoring.event_files import score_events_frame
 from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.serving.golden import differences, expected_answers, golden_signals
+from exo_assets.serving.golden_events import event_differences, golden_events
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter import Vetter
 
@@ -36,12 +39,16 @@ class GoodModel(Protocol):
     def known(self) -> Path | None:
         """The file of what the catalogue knew."""
 
+    @property
+    def events(self) -> GoodModel | None:
+        """The model of events beside it."""
+
 
 class Endpoint(Protocol):
     """The part of `exo_resources.serve_client.ServeClient` that a roll-out uses; its errors are RuntimeErrors."""
 
-    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
-        """Whether the endpoint is healthy and answers with this model, this catalogue and the code at hand."""
+    def serves(self, ref: ModelRef, known: Path | None = None, events: Any = None) -> bool:
+        """Whether the endpoint is healthy and answers with these models, this catalogue and the code at hand."""
 
     def deploy(
         self,
@@ -49,6 +56,7 @@ class Endpoint(Protocol):
         path: Path,
         *,
         known: Path | None = None,
+        events: Any = None,
         details: Mapping[str, Any] | None = None,
         progress: Say = ...,
     ) -> None:
@@ -57,10 +65,13 @@ class Endpoint(Protocol):
     def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The endpoint's answers."""
 
+    def predict_table(self, table: bytes) -> bytes:
+        """The endpoint's answers to the rows of a CSV, as CSV."""
+
     def last_good(self) -> GoodModel | None:
         """The model to return to."""
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Any = None) -> None:
         """Remember the model to return to."""
 
     def stop(self) -> bool:
@@ -90,30 +101,31 @@ def roll_out(
     path: Path,
     *,
     known: Path | None = None,
+    events: GoodModel | None = None,
     details: Mapping[str, Any] | None = None,
     say: Say = lambda _: None,
 ) -> Outcome:
     """Make the endpoint answer with `ref`, whose files are in `path`, and with what the catalogue knows by the file
-    `known`; nothing is touched when it does already.
+    `known`, and of events with `events`; nothing is touched when it does already.
 
     When the endpoint does not get healthy, or a golden answer is not what the model itself says, the last good model is
     put back and verified, and RolloutError is raised. Without one the endpoint is stopped rather than left wrong.
     """
-    proof = _Proof.of(path, known)
-    if endpoint.serves(ref, known):
+    proof = _Proof.of(path, known, events)
+    if endpoint.serves(ref, known, events):
         wrong = proof.wrong(endpoint)
         if not wrong:
-            endpoint.mark_good(ref, path, known)
+            endpoint.mark_good(ref, path, known, events)
             return Outcome(ref, changed=False, answers=len(proof.expected))
         say(f"the endpoint answers wrongly although it has {ref}: deploying it again ({wrong[0]})")
     before = endpoint.last_good()
     try:
-        endpoint.deploy(ref, path, known=known, details=details, progress=say)
+        endpoint.deploy(ref, path, known=known, events=events, details=details, progress=say)
         proof.prove(endpoint)
     except RuntimeError as error:
-        restored, aftermath = _put_back(endpoint, before, ref, say)
+        restored, aftermath = _put_back(endpoint, before, (ref, events.ref if events else None), say)
         raise RolloutError(ref, str(error), restored, aftermath) from error
-    endpoint.mark_good(ref, path, known)
+    endpoint.mark_good(ref, path, known, events)
     return Outcome(ref, changed=True, answers=len(proof.expected))
 
 
@@ -123,17 +135,22 @@ class _Proof:
 
     requests: list[dict[str, Any]]
     expected: list[dict[str, Any]]
+    events: tuple[pl.DataFrame, pl.DataFrame] | None
 
     @classmethod
-    def of(cls, path: Path, known: Path | None) -> _Proof:
-        """By the model in `path` and what the catalogue knows by the file `known`."""
+    def of(cls, path: Path, known: Path | None, events: GoodModel | None) -> _Proof:
+        """By the model in `path`, what the catalogue knows by the file `known`, and the model of events."""
         requests = golden_signals()
         catalogue = Known(pl.read_parquet(known)) if known else NOTHING
-        return cls(requests, expected_answers(Vetter.load(path), requests, catalogue))
+        return cls(requests, expected_answers(Vetter.load(path), requests, catalogue), _events(events))
 
     def wrong(self, endpoint: Endpoint) -> list[str]:
         """What the endpoint answers otherwise, in words."""
-        return differences(self.expected, endpoint.predict(self.requests))
+        wrong = differences(self.expected, endpoint.predict(self.requests))
+        if self.events is None:
+            return wrong
+        asked, expected = self.events
+        return [*wrong, *event_differences(expected, endpoint.predict_table(asked.write_csv().encode()))]
 
     def prove(self, endpoint: Endpoint) -> None:
         """RuntimeError when the endpoint answers otherwise."""
@@ -143,15 +160,26 @@ class _Proof:
             raise RuntimeError(f"golden answers differ: {'; '.join(wrong[:SHOWN])}{more}")
 
 
-def _put_back(endpoint: Endpoint, before: GoodModel | None, failed: ModelRef, say: Say) -> tuple[ModelRef | None, str]:
+def _events(good: GoodModel | None) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+    """The golden events of a model, and what must be answered to them; None without a model."""
+    if good is None:
+        return None
+    vetter = EventVetter.load(good.path)
+    asked = golden_events(vetter)
+    return asked, score_events_frame(asked, vetter, pl.read_parquet(good.known) if good.known else None)
+
+
+def _put_back(
+    endpoint: Endpoint, before: GoodModel | None, failed: tuple[ModelRef, ModelRef | None], say: Say
+) -> tuple[ModelRef | None, str]:
     """What answers now, and what was done about it in words."""
-    if before is None or before.ref == failed:
+    if before is None or (before.ref, before.events.ref if before.events else None) == failed:
         endpoint.stop()
         return None, "There is no other model that proved good: the endpoint was stopped"
     say(f"putting {before.ref} back")
     try:
-        endpoint.deploy(before.ref, before.path, known=before.known, progress=say)
-        _Proof.of(before.path, before.known).prove(endpoint)
+        endpoint.deploy(before.ref, before.path, known=before.known, events=before.events, progress=say)
+        _Proof.of(before.path, before.known, before.events).prove(endpoint)
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         endpoint.stop()
         return None, f"{before.ref} could not be put back either ({error}): the endpoint was stopped"

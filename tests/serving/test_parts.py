@@ -18,12 +18,14 @@ from seeing_vetter import WEIGHT, seeing_vetter
 from tiny_vetter import koi_signals, tiny_vetter
 
 from deployments.serve.answers import USED, explain_request, judge_requests
+from deployments.serve.events import EventPin, load_events
 from deployments.serve.model import Loaded, ModelRejectedError, ModelSlot, Pin, load
 from deployments.serve.request import parse_signal
 from deployments.serve.together import Together
 from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.known import NOTHING, Known
+from exo_assets.scoring.read_file import read_catalogue_bytes
 from exo_assets.scoring.score import JOINED
 from exo_assets.serving.golden import choose, differences, expected_answers, golden_signals
 from exo_assets.serving.rollout import RolloutError, roll_out
@@ -246,8 +248,9 @@ class _Endpoint:
         self.good: Deployed | None = None
         self.log: list[str] = []
 
-    def serves(self, ref: ModelRef, known: Path | None = None) -> bool:
-        return self.model is not None and (self.model.ref, self.model.known) == (ref, known)
+    def serves(self, ref: ModelRef, known: Path | None = None, events: Deployed | None = None) -> bool:
+        now = self.model
+        return now is not None and (now.ref, now.known, now.events) == (ref, known, events)
 
     def deploy(
         self,
@@ -255,13 +258,14 @@ class _Endpoint:
         path: Path,
         *,
         known: Path | None = None,
+        events: Deployed | None = None,
         details: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] = print,
     ) -> None:
         self.log.append(f"deploy {ref.version}")
         if ref.version in self.sick:
             raise ServeError("not healthy")
-        self.model = Deployed(ref, path, known)
+        self.model = Deployed(ref, path, known, events)
 
     def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         assert self.model is not None
@@ -272,11 +276,18 @@ class _Endpoint:
         off = 1e-3 if self.model.ref.version in self.wrong else 0.0
         return [{**a, "probability_planet": a["probability_planet"] + off} for a in answers]
 
+    def predict_table(self, table: bytes) -> bytes:
+        assert self.model is not None and self.model.events is not None
+        events = load_events(EventPin(self.model.events.ref, self.model.events.path, None))
+        answer = events.judge(read_catalogue_bytes(table, "x")).write_csv()
+        swapped = self.model.events.ref.version in self.wrong
+        return (answer.replace(",PC,", ",NTP,") if swapped else answer).encode()
+
     def last_good(self) -> Deployed | None:
         return self.good
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None) -> None:
-        self.good = Deployed(ref, path, known)
+    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Deployed | None = None) -> None:
+        self.good = Deployed(ref, path, known, events)
 
     def stop(self) -> bool:
         self.log.append("stop")
