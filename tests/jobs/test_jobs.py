@@ -88,7 +88,7 @@ EXPECTED = {
         "serve_vetter",
     },
     "publish_release": {"out_scores", "out_event_scores", "out_warehouse"},
-    "deploy_champion": {"out_scores", "out_event_scores", "out_warehouse", "serve_vetter", "serve_events"},
+    "deploy_champion": {"out_scores", "out_event_scores", "out_warehouse", "serve_vetter"},
     "light_curves_refresh": {"core_search", *OF_LIGHT_CURVES},
     "corpus_refresh": {"corpus_documents"},
 }
