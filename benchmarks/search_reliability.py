@@ -1,10 +1,13 @@
 """How far the ranked signals of the search can be relied on: the archive's curves, upside down and out of order.
 
 Reads `curves/` of a mirror (kepler_flat_binned, kepler_raw_quarters, k2_c04). Real curves: ranked signals that are
-catalogued, and others; catalogued signals that were found. Inverted and scrambled curves (of scrambled ones the
-transits that were found are left out first) hold no transit: whatever is ranked there is spurious. The share of
-spurious signals, by SNR, is what those curves rank for each real one searched, over what real ones rank, with
-Wilson's 95 % interval. Single transits are counted in the same curves.
+catalogued, and others; catalogued signals that were found. Inverted and scrambled curves hold no transit: whatever is
+ranked there is spurious. From both the dips that were found and the catalogued transits are left out first, with half a
+duration on each side: eclipses out of order pair up by chance, and nearly all flat curves are of stars that have a
+catalogued signal, so that quiet ones alone would be too few (Thompson et al. 2018, section 2.3, leave such stars out).
+Dips that are neither found nor catalogued, an eclipse that the real curve has once, stay and count as spurious. The
+share of spurious signals, by SNR and pooled over the sets, is what those curves rank for each real one searched, over
+what real ones rank, with Wilson's 95 % interval of their number. Single transits are counted in the same curves.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.false_alarms import ScrambleError, inverted, scrambled
 from exo_assets.lightcurves.intervals import wilson
 from exo_assets.lightcurves.matching import matches
-from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchError, SearchSettings
+from exo_assets.lightcurves.search import SearchError, SearchSettings
 from exo_assets.lightcurves.search_rows import place_of
 from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
 
@@ -45,6 +48,8 @@ SETS = {
 }
 """Catalogue, its number's column, flux column, kind of flux, and what is added to it."""
 BKJD = 2_454_833.0
+LEFT_OUT_DURATIONS = 1.0
+"""Half-width of what is left out around a transit before a curve is inverted or scrambled, durations."""
 SNR_BINS = (0.0, 7.1, 10.0, 15.0, np.inf)
 KINDS = ("real", "inverted", "scrambled")
 
@@ -88,14 +93,18 @@ class Tally:
         self.stars = self.single = 0
         self.ranked: Counter[int] = Counter()
         self.known: Counter[int] = Counter()
-        self.below = 0
+        self.below = self.catalogued = self.found = self.found_ranked = 0
 
     def add(self, star: Star, rows: list[dict[str, Any]]) -> None:
         """Take up a searched curve; `rows` are the star's catalogued signals."""
         self.stars += 1
         found = [signal.transit.ephemeris for signal in star.signals]
         hits = matches(found, [place_of(row) for row in rows], (star.curve.time_bjd[0], star.curve.time_bjd[-1]))
-        for signal, hit in zip(star.signals, hits, strict=True):
+        pairs = list(zip(star.signals, hits, strict=True))
+        self.catalogued += len(rows)
+        self.found += len({hit.index for signal, hit in pairs if hit and signal.snr >= SearchSettings.snr_min})
+        self.found_ranked += len({hit.index for signal, hit in pairs if hit and signal.doubt is None})
+        for signal, hit in pairs:
             if signal.doubt is not None:
                 self.below += 1
                 continue
@@ -109,9 +118,9 @@ def searched(curve: LightCurve, kind: str, hidden: list[Ephemeris], seed: int) -
     """A curve of one kind, searched; None for one that cannot be."""
     settings = SearchSettings(signals_max=10)
     try:
-        segments = [curve.where(~in_transit(curve.time_bjd, hidden, HIDDEN_DURATIONS))] if hidden else [curve]
+        segments = [curve.where(~in_transit(curve.time_bjd, hidden, LEFT_OUT_DURATIONS))] if hidden else [curve]
         if kind == "inverted":
-            segments = inverted([curve])
+            segments = inverted(segments)
         elif kind == "scrambled":
             segments = scrambled(segments, np.random.default_rng(seed))
         return search_star(segments, settings)
@@ -123,14 +132,14 @@ def measured(mirror: Path, name: str, every: int) -> dict[str, Tally]:
     """Tallies of the three kinds of one set."""
     known, tallies = catalogue(mirror), {kind: Tally() for kind in KINDS}
     for number, curve in enumerate(curves(mirror, name, every)):
-        hidden: list[Ephemeris] = []
+        rows, hidden = known.get(curve.target, []), list[Ephemeris]()
         for kind in KINDS:
             star = searched(curve, kind, hidden, number)
             if star is None:
                 continue
-            tallies[kind].add(star, known.get(curve.target, []) if kind == "real" else [])
+            tallies[kind].add(star, rows if kind == "real" else [])
             if kind == "real":
-                hidden = dips_of_signals(star.signals)
+                hidden = [*dips_of_signals(star.signals), *map(place_of, rows)]
     return tallies
 
 
@@ -153,17 +162,37 @@ def told(name: str, tallies: dict[str, Tally]) -> Iterator[str]:
         yield f"    SNR {low:g} to {high:g}: {real} ranked, spurious {share:.1%} ({bounds[0]:.1%} to {bounds[1]:.1%})"
 
 
+def pooled(sets: list[dict[str, Tally]]) -> str:
+    """The spurious share of what all sets' real curves rank, and the ranked share of the catalogued signals found."""
+    real, tests = [t["real"] for t in sets], [t[kind] for t in sets for kind in KINDS[1:]]
+    ranked, alarms = (sum(t.ranked.total() for t in some) for some in (real, tests))
+    found, kept, all_of_them = (sum(getattr(t, name) for t in real) for name in ("found", "found_ranked", "catalogued"))
+    stars, trials = (sum(t.stars for t in some) for some in (real, tests))
+    scale = stars / max(ranked, 1)
+    low, high = (float(bound) * scale for bound in wilson(alarms, trials))
+    least, most = (float(bound) for bound in wilson(kept, found))
+    return (
+        f"POOLED: {ranked} ranked of {stars} real curves, {alarms} of {trials} inverted and scrambled ones: spurious "
+        f"{alarms / max(trials, 1) * scale:.1%} ({low:.1%} to {high:.1%}); of {all_of_them} catalogued signals "
+        f"{found} found with SNR {SearchSettings.snr_min:g} or more, {kept} ranked: {kept / max(found, 1):.1%} of the "
+        f"found ({least:.1%} to {most:.1%})"
+    )
+
+
 def main() -> None:
-    """Print the figures of every set."""
+    """Print the figures of every set, and those of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mirror", type=Path, help="folder with curves/ and tap/")
     parser.add_argument("--every", type=int, default=10, help="every so-manieth curve of a set")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     given = parser.parse_args()
+    sets = []
     for name in given.sets:
         start = time.process_time()
         tallies = measured(given.mirror, name, given.every)
+        sets.append(tallies)
         print("\n".join(told(name, tallies)), f"    {time.process_time() - start:.0f} CPU s", sep="\n", flush=True)
+    print(pooled(sets))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ SIGNIFICANT_SIGMA = 15.0
 LONGEST, SHORTEST = 3.0, 0.25
 """Durations over a central transit's, of the density that was searched for. Stars of a thirtieth of it have three times
 its transits; below a quarter a planet would graze, or the star be a dwarf of 64 times its density."""
+DIP_SHP = 0.2
+"""Below it the shape metric SHP (LEO-Vetter: 0 a dip, 0.5 a sinusoid, 1 a bump) tells a dip from a wave: many transits
+of such a shape may last longer than `LONGEST`. Binaries' eclipses and transits of evolved stars do."""
 OF_PERIOD, OF_CENTRAL = 0.2, 1.2
 """A dip that lasts a larger share of its period, and longer than a central transit, is a wave of the star."""
 TWO_SNR = 12.0
@@ -117,6 +120,7 @@ def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: 
     central = central_duration_days(place.period_days, settings.density_sun)
     length, least = place.duration_days / central, settings.snr_min
     points = place.duration_days / cadence_days
+    is_dip = not few and measured.shp < DIP_SHP
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
@@ -125,7 +129,7 @@ def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: 
             place.duration_days > OF_PERIOD * place.period_days and length > OF_CENTRAL,
             "it lasts more than a fifth of its period",
         ),
-        (length > LONGEST, f"it lasts {length:.1f} times as long as a central transit of the star"),
+        (length > LONGEST and not is_dip, f"it lasts {length:.1f} times as long as a central transit of the star"),
         (
             few and length < SHORTEST,
             f"it lasts {length:.2f} of a central transit of the star, seen {signal.n_transits} times",
