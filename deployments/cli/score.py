@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from exo_assets.events.vetter import EventVetter
     from exo_assets.training.model_ref import ModelRef
     from exo_assets.training.vetter import Vetter
+    from exo_resources.registry import ModelKind
     from exo_resources.settings import Settings
 
 
@@ -120,32 +121,34 @@ def _score_events(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[Mo
 
 def load_event_champion(settings: Settings) -> tuple[ModelRef, EventVetter]:
     """The champion of events and its model; CliError when there is none."""
-    from deployments.cli.facts import champion
     from exo_assets.events.vetter import EventVetter
-    from exo_assets.training.model_ref import ModelRef
-    from exo_resources.lake import Lake
-    from exo_resources.registry import EVENTS, ModelRegistry
+    from exo_resources.registry import EVENTS
 
-    crowned = champion(Lake(settings.lake), "ml_event_champion")
-    if crowned is None:
-        raise CliError("there is no champion to judge events with", "exo run trains, judges and promotes one")
-    ref = ModelRef.from_row(crowned)
-    return ref, EventVetter.load(ModelRegistry(settings.mlflow, settings.mlflow_artifacts, EVENTS).fetch(ref))
+    ref, folder = _champion_files(settings, EVENTS, "ml_event_champion", "judge events with")
+    return ref, EventVetter.load(folder)
 
 
 def load_champion(settings: Settings) -> tuple[ModelRef, Vetter]:
     """The champion and its model; CliError when there is none."""
+    from exo_assets.training.vetter import Vetter
+    from exo_resources.registry import SIGNALS
+
+    ref, folder = _champion_files(settings, SIGNALS, "ml_vetter_champion", "score with")
+    return ref, Vetter.load(folder)
+
+
+def _champion_files(settings: Settings, kind: ModelKind, table: str, use: str) -> tuple[ModelRef, Path]:
+    """The champion of a kind and the folder of its files; CliError, with what it was wanted for, without one."""
     from deployments.cli.facts import champion
     from exo_assets.training.model_ref import ModelRef
-    from exo_assets.training.vetter import Vetter
     from exo_resources.lake import Lake
     from exo_resources.registry import ModelRegistry
 
-    crowned = champion(Lake(settings.lake))
+    crowned = champion(Lake(settings.lake), table)
     if crowned is None:
-        raise CliError("there is no champion to score with", "exo run trains, judges and promotes one")
+        raise CliError(f"there is no champion to {use}", "exo run trains, judges and promotes one")
     ref = ModelRef.from_row(crowned)
-    return ref, Vetter.load(ModelRegistry(settings.mlflow, settings.mlflow_artifacts).fetch(ref))
+    return ref, ModelRegistry(settings.mlflow, settings.mlflow_artifacts, kind).fetch(ref)
 
 
 def known_signals(settings: Settings) -> pl.DataFrame | None:

@@ -62,8 +62,16 @@ class Loaded:
         return {"version": self.pin.known.stem if self.pin.known else None, "signals": self.known.signals.height}
 
 
-def load(pin: Pin) -> Loaded:
-    """The pinned model, verified against its digest and warmed up. ModelRejectedError when that fails."""
+def load(pin: Pin, current: Loaded | None = None) -> Loaded:
+    """What is pinned: models verified against their digests and warmed up, those that `current` has taken from there.
+    ModelRejectedError when that fails."""
+    same = current is not None and current.pin.ref == pin.ref and current.pin.path == pin.path
+    vetter = current.vetter if current and same else _vetter(pin)
+    return Loaded(pin, vetter, _known(pin), _events(pin, current.events if current else None))
+
+
+def _vetter(pin: Pin) -> Vetter:
+    """The pinned model of signals; ModelRejectedError when it cannot be used."""
     try:
         vetter = Vetter.load(pin.path)
         if vetter.digest != pin.ref.digest:
@@ -76,7 +84,7 @@ def load(pin: Pin) -> Loaded:
         raise
     except Exception as error:
         raise ModelRejectedError(f"{pin.ref} at {pin.path} cannot be used: {type(error).__name__}: {error}") from error
-    return Loaded(pin, vetter, _known(pin), _events(pin, None))
+    return vetter
 
 
 def _known(pin: Pin) -> Known:
@@ -125,13 +133,7 @@ class ModelSlot:
     def put(self, pin: Pin) -> None:
         """Load `pin` and use it. A refused one leaves the model in use; without any, ModelRejectedError is raised."""
         try:
-            current = self._loaded
-            same = current is not None and current.pin.ref == pin.ref and current.pin.path == pin.path
-            loaded = (
-                Loaded(pin, current.vetter, _known(pin), _events(pin, current.events))
-                if same and current
-                else load(pin)
-            )
+            loaded = load(pin, self._loaded)
         except ModelRejectedError as error:
             if self._loaded is None:
                 raise

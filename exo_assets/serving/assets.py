@@ -1,4 +1,4 @@
-"""The assets of the serving stage: the champion and the corpus's index, live.
+"""The assets of the serving stage: the champions and the corpus's index, live.
 
 Belongs here: what is deployed and what is said about it. Does not belong here: how (rollout.py, library_rollout.py, the
 resources `serve` and `library_endpoint`).
@@ -7,12 +7,16 @@ No postponed annotations here: Dagster reads those of the asset functions at def
 """
 
 import math
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from exo_assets.retries import tried_again
 from exo_assets.training.model_ref import ModelRef
+
+if TYPE_CHECKING:
+    from exo_assets.serving.rollout import GoodModel, Outcome
 
 GROUP = "serving"
 
@@ -42,25 +46,15 @@ GROUP = "serving"
 @tried_again()
 def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Deploy the champion, prove it, or put the one before back."""
-    from exo_assets.serving.rollout import RolloutError, roll_out
     from exo_resources.known_signals import KnownSignals
+    from exo_resources.serve_last_good import Deployed
 
     resources: Any = context.resources
     known = KnownSignals(resources.lake).put(resources.serve.known_folder)
     champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
     ref, good = ModelRef.from_row(champion), resources.serve.last_good()
-    try:
-        outcome = roll_out(
-            resources.serve,
-            ref,
-            resources.registry.fetch(ref),
-            known=known,
-            events=good.events if good else None,
-            details=_details(resources.registry, ref),
-            say=context.log.info,
-        )
-    except RolloutError as error:
-        raise _refused(context, ref, error) from error
+    deployed = Deployed(ref, resources.registry.fetch(ref), known, good.events if good else None)
+    outcome = _rolled_out(context, deployed, ref)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{ref.digest} {known.stem if known else ''}".strip()),
         metadata={
@@ -76,18 +70,33 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     )
 
 
-def _refused(context: dg.AssetExecutionContext, ref: ModelRef | None, error: Any) -> dg.Failure:
-    """What a roll-out that did not prove itself fails with."""
-    context.log.error("%s", error)
-    return dg.Failure(
-        str(error),
-        metadata={
-            "refused": str(ref),
-            "reason": error.reason,
-            "answering_instead": str(error.restored) if error.restored else "nothing: the endpoint is stopped",
-        },
-        allow_retries=False,
-    )
+def _rolled_out(context: dg.AssetExecutionContext, deployed: "GoodModel", moved: ModelRef | None) -> "Outcome":
+    """The outcome of putting `deployed` on the endpoint; the step fails, without retries, when it does not prove
+    itself. `moved` is the model of the two that the asset deploys."""
+    from exo_assets.serving.rollout import RolloutError, roll_out
+
+    resources: Any = context.resources
+    try:
+        return roll_out(
+            resources.serve,
+            deployed.ref,
+            deployed.path,
+            known=deployed.known,
+            events=deployed.events,
+            details=_details(resources.registry, deployed.ref),
+            say=context.log.info,
+        )
+    except RolloutError as error:
+        context.log.error("%s", error)
+        raise dg.Failure(
+            str(error),
+            metadata={
+                "refused": str(moved),
+                "reason": error.reason,
+                "answering_instead": str(error.restored) if error.restored else "nothing: the endpoint is stopped",
+            },
+            allow_retries=False,
+        ) from error
 
 
 @dg.asset(
@@ -98,7 +107,7 @@ def _refused(context: dg.AssetExecutionContext, ref: ModelRef | None, error: Any
         "that it has. A model that is refused, or answers otherwise than the registry's does, is replaced by the one "
         "before and the asset fails; signals are judged meanwhile as ever."
     ),
-    # Not of serve_vetter: a champion of signals is deployed whatever becomes of the events.
+    # Not a part of serve_vetter: a champion of signals is deployed whatever becomes of the events.
     deps=["serve_vetter", "ml_event_champion", "core_events"],
     kinds={"ray", "fastapi"},
     required_resource_keys={"lake", "registry", "event_registry", "serve"},
@@ -114,7 +123,6 @@ def _refused(context: dg.AssetExecutionContext, ref: ModelRef | None, error: Any
 @tried_again()
 def serve_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Deploy the champion of events beside the model of signals, prove both, or put back what was before."""
-    from exo_assets.serving.rollout import RolloutError, roll_out
     from exo_resources.known_signals import put_events
     from exo_resources.serve_last_good import Deployed
 
@@ -125,19 +133,7 @@ def serve_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     ref = ModelRef.from_row(table.row(0, named=True)) if table is not None and table.height else None
     known = put_events(resources.lake, resources.serve.known_folder / "events")
     events = Deployed(ref, resources.event_registry.fetch(ref), known) if ref else None
-    details = _details(resources.registry, good.ref)
-    try:
-        outcome = roll_out(
-            resources.serve,
-            good.ref,
-            good.path,
-            known=good.known,
-            events=events,
-            details=details,
-            say=context.log.info,
-        )
-    except RolloutError as error:
-        raise _refused(context, ref, error) from error
+    outcome = _rolled_out(context, replace(good, events=events), ref)
     version = f"{ref.digest} {known.stem if known else ''}".strip() if ref else "no champion of events"
     return dg.MaterializeResult(
         data_version=dg.DataVersion(version),
