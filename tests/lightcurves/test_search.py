@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from simulated import curve
 
-from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
 from exo_assets.lightcurves.search import SearchError, SearchSettings, Signal, gains, power, signals, spectrum
 
 INNER, OUTER = Ephemeris(3.21, 101.5, 0.11), Ephemeris(11.87, 105.0, 0.18)
@@ -46,8 +46,11 @@ def test_an_eclipsing_binary_is_found_at_its_own_period() -> None:
 @given(st.floats(0.7, 25), st.floats(0, 1), st.integers(0, 1000))
 def test_any_period_and_epoch_is_recovered(period: float, phase: float, seed: int) -> None:
     place = Ephemeris(period, 100.0 + phase * period, 0.07 * period ** (1 / 3))
-    found = next(signals(*curve((place, 2e-3), seed=seed)))
-    assert _same(found, place)
+    time, flux, error = curve((place, 2e-3), seed=seed)
+    seen = np.unique(transit_number(time[in_transit(time, [place], 0.4)], period, place.t0))
+    # Where every other transit falls into the gap, or there is one, the data do not say which period it is.
+    assume(np.gcd.reduce(np.diff(seen)) == 1)
+    assert _same(next(signals(time, flux, error)), place)
 
 
 def test_what_is_searched_does_not_depend_on_units() -> None:

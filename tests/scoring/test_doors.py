@@ -80,7 +80,8 @@ class World:
 
     def table(self, raw: pl.DataFrame) -> bytes:
         """As /v1/predict_batch does."""
-        return judge_table(raw.write_csv().encode(), "mine.csv", self.loaded)
+        text, _ = judge_table(raw.write_csv().encode(), "mine.csv", self.loaded)
+        return text
 
     def one(self, request: dict[str, Any]) -> dict[str, Any]:
         """As /v1/predict does."""
