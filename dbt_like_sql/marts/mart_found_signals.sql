@@ -43,6 +43,8 @@ columns:
   flags: What is to be known beside the judgement
   problems: Values that were taken as unknown, and what to beware of
   not_judged: Why there is no judgement; null where there is one
+  n_signals_known: {description: "Signals of its star that were counted, itself included", type: BIGINT}
+  completed_from: What the catalogue has of it and the search has not
   catalogue_probability_planet: {description: The champion's probability for the catalogue entry, type: DOUBLE}
   catalogue_verdict: The champion's verdict on the catalogue entry
   catalogue_disposition: Label of the archive
@@ -97,6 +99,8 @@ SELECT
     array_to_string(scores.flags, '; ') AS flags,
     scores.problems,
     scores.reason AS not_judged,
+    scores.n_signals_known,
+    scores.completed_from,
     own.probability_planet AS catalogue_probability_planet,
     own.verdict AS catalogue_verdict,
     signals.disposition_archive AS catalogue_disposition,

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from exo_assets.training.view_reasons import ViewReasons
     from exo_resources.settings import Settings
 
+_SAID = ("probability_planet", "verdict", "prediction_set", "reasons")
 UNJUDGED: dict[str, Any] = dict.fromkeys(
     (
-        *("star", "probability_planet", "verdict", "prediction_set", "reasons"),
-        *("log_odds_network", "network_weight", "views", "views_problem"),
+        *("star", *_SAID),
+        *("n_signals_known", "completed_from", "log_odds_network", "network_weight", "views", "views_problem"),
     )
 )
 """What the judgement adds to a row: null until, and unless, it is made."""
@@ -76,7 +77,9 @@ def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -
     """Put the champion's judgement into the rows, or why there is none."""
     from deployments.cli.score import load_champion
     from exo_assets.scoring.explain import judge_and_explain
-    from exo_assets.scoring.found import NAMED, family_counts, remarks
+    from exo_assets.scoring.found import JOINED_OF_FOUND, NAMED, remarks
+    from exo_resources.known_signals import KnownSignals
+    from exo_resources.lake import Lake
 
     known = [one for one in found if one.row["mission"] and not one.row["problem"]]
     for one in found:
@@ -92,11 +95,12 @@ def judge_found(found: list[Found], catalogue: KnownStars, settings: Settings) -
         return
     rows = _as_found(known)
     in_catalogue = set(rows["star_id"]) & set(catalogue.stars[NAMED])
-    counts = family_counts(rows, catalogue.stars)
-    judged, argued = judge_and_explain(_as_signals(rows, known, catalogue), vetter, counts)
+    signals = _as_signals(rows, known, catalogue)
+    beside = KnownSignals(Lake(settings.lake)).read(signals)
+    judged, argued = judge_and_explain(signals, vetter, beside)
     for one, said, why in zip(known, judged.iter_rows(named=True), argued, strict=True):
         row = one.row
-        row |= {name: said[name] for name in ("probability_planet", "verdict", "prediction_set", "reasons")}
+        row |= {name: said[name] for name in (*_SAID, *JOINED_OF_FOUND)}
         row["star"] = "as the catalogue has it" if row["target"] in in_catalogue else "unknown"
         row["problem"] = "; ".join(remarks(said, vetter.unfamiliar(row["mission"]))) or None
         one.argued = why

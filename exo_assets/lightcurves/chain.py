@@ -100,7 +100,7 @@ def _searched(
 
     dips: list[Dip] = []
     for dip in dips_of(without, settings):
-        if dip.orbit is None:
+        if dip.orbit is None and not dip.is_lone:
             on_signal(dip.signal)
         dips.append(dip)
     masked, curve = last[0]

@@ -135,8 +135,9 @@ OUT_VIEW_EXPLANATIONS = TableContract(
 OUT_FOUND_SCORES = TableContract(
     "out_found_scores",
     "Every signal that the search found (core_found_signals) as the champion judged it; those that could not be judged "
-    "are here with the reason. A signal that the catalogue has is judged as it was found; out_scores has the judgement of "
-    "its catalogue entry.",
+    "are here with the reason. A signal that the catalogue has is judged by what was fitted and measured of it, beside "
+    "the catalogue's other signals of its star, and completed as exo score completes a row (completed_from); out_scores "
+    "has the judgement of its catalogue entry.",
     (
         Column("tce_id", S, "Name of the threshold-crossing event: star and number", nullable=False),
         Column("star_id", S, "Star in the mission's input catalogue, as light curves name it", nullable=False),
@@ -156,6 +157,8 @@ OUT_FOUND_SCORES = TableContract(
         Column("flags", pl.List(S), "What is to be known beside the judgement, in words", nullable=False),
         Column("has_diagnostics", pl.Boolean, "Whether its light curve was measured for the judgement", nullable=False),
         Column("has_views", pl.Boolean, "Whether its folded views were there for the judgement", nullable=False),
+        Column("n_signals_known", pl.Int64, "Signals of its star that were counted, itself included", low=1),
+        Column("completed_from", S, "What the catalogue has of it and the search has not: DR25; null for nothing"),
         Column("curve_source", S, "Where its light curve is from: live, mirror, last_good, snapshot or user"),
         Column("first_found_at", S, "When it was found first, ISO 8601 (UTC)", nullable=False),
         Column("problems", S, "Values that were taken as unknown, and what to beware of; null for none"),

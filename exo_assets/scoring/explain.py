@@ -9,6 +9,7 @@ from typing import Protocol
 
 import polars as pl
 
+from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.scoring.score import Scorer, prepare
 from exo_assets.training.view_reasons import ViewReasons
 
@@ -24,10 +25,10 @@ class Explainer(Scorer, Protocol):
 
 
 def judge_and_explain(
-    signals: pl.DataFrame, vetter: Explainer, star_counts: pl.DataFrame | None = None
+    signals: pl.DataFrame, vetter: Explainer, known: Known = NOTHING
 ) -> tuple[pl.DataFrame, list[ViewReasons | None]]:
     """`score.judge`, and of each row what its views argued for: None where the vetter sees none."""
-    prepared = prepare(signals, vetter, star_counts)
+    prepared = prepare(signals, vetter, known=known)
     judged = prepared.judged(vetter.score_features(prepared.features))
     found = dict(zip(prepared.features["signal_id"], vetter.occlude_features(prepared.features), strict=True))
     return judged, [found.get(str(row)) for row in range(signals.height)]

@@ -1,8 +1,9 @@
 """Signals that a search found, in the form in which the catalogue's are judged.
 
 Belongs here: what is judged of a found signal, so that the night and `exo vet` judge alike: what was fitted, the star
-as the catalogue has it, the radius that the depth implies, how many signals count as its family; and the rows of
-`out_found_scores`. Does not belong here: the judgement (`score.py`), diagnostics and views (`features`), searching.
+as the catalogue has it, the radius that the depth implies; and the rows of `out_found_scores`. Does not belong here:
+the judgement (`score.py`), the catalogue's signals that count beside it (`known.py`), diagnostics and views
+(`features`), searching.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ SUN_RADIUS_EARTH = 109.076
 """Radius of the Sun over the Earth's (IAU 2015 nominal values)."""
 FITTED = ("period_days", "duration_hours", "depth_ppm", "snr")
 """What the judgement knows of a found signal beside its star and its light curve."""
-NAMED, N_SIGNALS = "light_curve_star", "n_signals"
+NAMED = "light_curve_star"
+JOINED_OF_FOUND = ("n_signals_known", "completed_from")
+"""What is told of the join of a found signal with the catalogue (`score.JOINED`); which signal it is, `match` says."""
 SAME_PERIOD = 1e-3
 """Periods of a signal that was found on two nights differ by less than this share: more data, or a new fit."""
 SHIPPED, OWN, SIMULATED = "snapshot", "user", "simulated"
@@ -31,10 +34,9 @@ SHIPPED, OWN, SIMULATED = "snapshot", "user", "simulated"
 
 
 def named_stars(core_signals: pl.DataFrame) -> pl.DataFrame:
-    """The catalogue's stars by the name that light curves have for them: NAMED, `star_id`, STAR_COLUMNS, N_SIGNALS.
+    """The catalogue's stars by the name that light curves have for them: NAMED, `star_id` and STAR_COLUMNS.
 
-    A star's values are those of one entry: of the mission whose name it is, if there is one, the first by name. Its
-    signals are counted by the mission that has most.
+    A star's values are those of one entry: of the mission whose name it is, if there is one, the first by name.
     """
     of_star = [
         core_signals.filter(pl.col(f"{name.lower()}_id").is_not_null()).with_columns(
@@ -43,10 +45,7 @@ def named_stars(core_signals: pl.DataFrame) -> pl.DataFrame:
         for name, mission in CATALOGUES.items()
     ]
     entries = pl.concat(of_star).sort(NAMED, ~pl.col("_own"), "signal_id")
-    counts = entries.group_by(NAMED, "mission_star_id").agg(pl.len().cast(pl.Int64).alias(N_SIGNALS))
-    most = counts.group_by(NAMED).agg(pl.col(N_SIGNALS).max())
-    first = entries.unique(NAMED, keep="first", maintain_order=True)
-    return first.select(NAMED, "star_id", *STAR_COLUMNS).join(most, on=NAMED, how="left", maintain_order="left")
+    return entries.unique(NAMED, keep="first", maintain_order=True).select(NAMED, "star_id", *STAR_COLUMNS)
 
 
 def as_signals(found: pl.DataFrame, stars: pl.DataFrame) -> pl.DataFrame:
@@ -61,13 +60,6 @@ def as_signals(found: pl.DataFrame, stars: pl.DataFrame) -> pl.DataFrame:
         *("mission", "signal_id", "mission_star_id"),
         *((pl.col(n) if n in rows.columns else pl.lit(None)).cast(pl.Float64).alias(n) for n in MEASURED),
     )
-
-
-def family_counts(found: pl.DataFrame, stars: pl.DataFrame) -> pl.DataFrame:
-    """How many signals the catalogue knows of each star of `found` [mission_star_id, n_signals]; more may have been
-    found, which are counted as they come."""
-    known = stars.select(pl.col(NAMED).alias("mission_star_id"), N_SIGNALS)
-    return found.select(mission_star_id="star_id").unique(maintain_order=True).join(known, on="mission_star_id")
 
 
 def with_measurements(signals: pl.DataFrame, diagnostics: pl.DataFrame) -> pl.DataFrame:
@@ -98,8 +90,8 @@ def found_scores(
     found: pl.DataFrame, signals: pl.DataFrame, judged: pl.DataFrame, stars: pl.DataFrame, curves: pl.DataFrame
 ) -> pl.DataFrame:
     """Rows of `out_found_scores` but for model and data: `found` are rows of `core_found_signals`, `signals` what was
-    judged of each and `judged` the judgement with `problems`, `stage` and `reason`, row by row; `curves` says of each
-    `star_id` its `curve_source` and `flux_kind`.
+    judged of each and `judged` the judgement with `problems`, JOINED_OF_FOUND, `stage` and `reason`, row by row;
+    `curves` says of each `star_id` its `curve_source` and `flux_kind`.
 
     Ranks go by probability, then signal to noise, then name; what is below a threshold or could not be judged has none.
     """

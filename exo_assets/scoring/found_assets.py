@@ -19,8 +19,8 @@ from exo_assets.scoring.assets import GROUP, in_batches, opened
 from exo_assets.scoring.batch import FAILURE
 from exo_assets.scoring.contracts import JUDGEMENT, OUT_FOUND_SCORES
 from exo_assets.scoring.found import (
+    JOINED_OF_FOUND,
     as_signals,
-    family_counts,
     first_found,
     found_scores,
     in_no_catalogue,
@@ -31,6 +31,7 @@ from exo_assets.scoring.found import (
 )
 from exo_assets.scoring.score import Prepared, Scorer, prepare
 from exo_assets.table_asset import Table, table_asset
+from exo_resources.known_signals import KnownSignals
 from exo_resources.signal_views import SignalViews
 
 BEST = 10
@@ -77,7 +78,7 @@ def out_found_scores(
     found, stars = core_found_signals.sort("tce_id"), named_stars(core_signals)
     signals = with_measurements(as_signals(found, stars), feat_signal_diagnostics)
     signals = signal_views.beside(signals, views_of_found(feat_view_index, feat_signal_diagnostics))
-    prepared = prepare(signals, vetter, family_counts(found, stars))
+    prepared = prepare(signals, vetter, known=KnownSignals(lake).read(signals))
     results = in_batches(prepared.features, files, ray_runtime)
     if results.height and results[FAILURE].null_count() == 0:
         raise dg.Failure(
@@ -122,7 +123,7 @@ def _before(lake: Any) -> pl.DataFrame:
 
 
 def _told(prepared: Prepared, results: pl.DataFrame, vetter: Scorer, missions: list[str]) -> pl.DataFrame:
-    """JUDGEMENT of each row with `problems`, and `stage` and `reason` where there is none."""
+    """JUDGEMENT and JOINED_OF_FOUND of each row with `problems`, and `stage` and `reason` where there is none."""
     failed = prepared.rows.join(results.select(row="signal_id", failure=FAILURE), on="row", how="left")
     failure = failed.sort(pl.col("row").cast(pl.Int64))["failure"]
     judged = prepared.judged(results)
@@ -130,7 +131,7 @@ def _told(prepared: Prepared, results: pl.DataFrame, vetter: Scorer, missions: l
     rows = judged.select("problems", "unusable").iter_rows(named=True)
     said = ["; ".join(remarks(row, cautions[m])) or None for row, m in zip(rows, missions, strict=True)]
     unusable = judged["unusable"]
-    return judged.select(JUDGEMENT).with_columns(
+    return judged.select(*JUDGEMENT, *JOINED_OF_FOUND).with_columns(
         pl.Series("problems", said, pl.String),
         stage=pl.when(unusable.is_not_null()).then(pl.lit("input")).when(failure.is_not_null()).then(pl.lit("model")),
         reason=pl.coalesce(unusable, failure),

@@ -26,7 +26,9 @@ from exo_assets.scoring.measured import TELLING
 DR25, LIGHT_CURVE = "DR25", "light curve"
 """What a row can be completed from, as `completed_from` names it."""
 
-IDENTITY = ("signal_id", "mission", "mission_star_id", "planet_name", "epic_id")
+_NUMBERS = {"kic_id": "KIC", "epic_id": "EPIC", "tic_id": "TIC"}
+"""Columns of numbers in the input catalogues, and what the catalogue is called: a star goes by each of them."""
+IDENTITY = ("signal_id", "mission", "mission_star_id", "planet_name", *_NUMBERS)
 _FAMILY = ("period_days", "depth_ppm")
 """What a signal is judged by beside the others of its star: their periods and depths."""
 
@@ -114,7 +116,7 @@ class Known:
     @cached_property
     def _stars(self) -> dict[tuple[str, str], str]:
         """The catalogue's name of each star, by mission and any name that it goes by."""
-        hosts = self.signals.select("mission", "mission_star_id", "epic_id", "planet_name").iter_rows()
+        hosts = self.signals.select("mission", "mission_star_id", "planet_name", *_NUMBERS).iter_rows()
         named = {(m, alias): host for m, host, *others in hosts for alias in _aliases(*others)}
         return named | {key: key[1] for key in self._on_star}
 
@@ -224,10 +226,11 @@ def _texts(values: list[str | None]) -> pl.Series:
     return pl.Series(values, dtype=pl.String)
 
 
-def _aliases(epic: int | None, planet: str | None) -> Iterator[str]:
-    """Other names of a star: its EPIC number, and what its planet is named after."""
-    if epic is not None:
-        yield f"EPIC {epic}"
+def _aliases(planet: str | None, *numbers: int | None) -> Iterator[str]:
+    """Other names of a star: its numbers (of _NUMBERS), and what its planet is named after."""
+    for catalogue, number in zip(_NUMBERS.values(), numbers, strict=True):
+        if number is not None:
+            yield f"{catalogue} {number}"
     if planet is not None and _PLANET.fullmatch(planet):
         yield planet[:-2]
 

@@ -76,21 +76,18 @@ class Prepared:
         return held_back(joined).select(*JUDGEMENT, *REMARKS, *JOINED)
 
 
-def judge(
-    signals: pl.DataFrame, vetter: Scorer, star_counts: pl.DataFrame | None = None, *, known: Known = NOTHING
-) -> pl.DataFrame:
+def judge(signals: pl.DataFrame, vetter: Scorer, *, known: Known = NOTHING) -> pl.DataFrame:
     """The vetter's judgement of each row, rows in the order given: JUDGEMENT, REMARKS and JOINED.
 
     See `prepare` for what is passed to the model.
     """
-    prepared = prepare(signals, vetter, star_counts, known=known)
+    prepared = prepare(signals, vetter, known=known)
     return prepared.judged(vetter.score_features(prepared.features))
 
 
 def prepare(
     signals: pl.DataFrame,
     vetter: Scorer,
-    star_counts: pl.DataFrame | None = None,
     *,
     known: Known = NOTHING,
     checked: bool = False,
@@ -112,7 +109,7 @@ def prepare(
     """
     rows = with_contradictions(placed(_passed_on(signals, checked), known))
     usable = rows.filter(pl.col("unusable").is_null()).drop(*REMARKS, "known_as", "unknown_because", "completed_from")
-    together, counts = _kept_apart(usable, family(usable, known), star_counts, apart)
+    together, counts = _kept_apart(usable, family(usable, known), apart)
     features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion", STATED_COUNT), counts)
     features = features.filter(~together["companion"])
     counted = _counted(together, counts)
@@ -174,12 +171,10 @@ def _text(name: str, columns: list[str]) -> pl.Expr:
     return (pl.col(name).cast(pl.String) if name in columns else pl.lit(None, pl.String)).alias(name)
 
 
-def _kept_apart(
-    rows: pl.DataFrame, others: pl.DataFrame, star_counts: pl.DataFrame | None, apart: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _kept_apart(rows: pl.DataFrame, others: pl.DataFrame, apart: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`rows` and the catalogue's signals of their stars (`others`), each repetition of a signal on a star of its own,
-    beside copies of the star's other signals; and the counts of signals on all these stars. `companion` rows are there
-    to be counted and compared with, not to be judged.
+    beside copies of the star's other signals; and the counts of signals on all these stars that rows state.
+    `companion` rows are there to be counted and compared with, not to be judged.
 
     What a signal is judged by includes the other signals on its star. A second row of the same signal is not another
     signal: it gets a star that only it and companions are on. So does a row of a signal that the catalogue has, with
@@ -197,7 +192,7 @@ def _kept_apart(
         .sort(pl.col("row").cast(pl.Int64))
         .with_columns(_home=pl.when("_alone").then(home).otherwise("mission_star_id"))
     )
-    counts = _counts(rows, star_counts)
+    counts = rows.select(mission_star_id="_home", n_signals=pl.col(STATED_COUNT).cast(pl.Int64)).drop_nulls()
     known = others.with_columns(companion=pl.lit(True), _home="mission_star_id")
     worlds = rows.filter("_alone").select("mission_star_id", "_home", "_closed", _name=name)
     rows = rows.drop("_closed")
@@ -223,13 +218,3 @@ def _counted(together: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     most = counts.group_by("mission_star_id").agg(pl.col("n_signals").max())
     rows = together.with_columns(_here=here).filter(~pl.col("companion")).join(most, on="mission_star_id", how="left")
     return rows.select("row", n_signals_known=pl.max_horizontal("_here", "n_signals"))
-
-
-def _counts(rows: pl.DataFrame, star_counts: pl.DataFrame | None) -> pl.DataFrame:
-    """How many signals are known on each star (`_home`): by `star_counts`, or as its rows state."""
-    stated = rows.select(mission_star_id="_home", n_signals=pl.col(STATED_COUNT).cast(pl.Int64)).drop_nulls()
-    if star_counts is None:
-        return stated
-    counts = star_counts.select("mission_star_id", pl.col("n_signals").cast(pl.Int64))
-    copied = rows.select("mission_star_id", "_home").unique().join(counts, on="mission_star_id")
-    return pl.concat([stated, copied.select(mission_star_id="_home", n_signals="n_signals")])

@@ -19,14 +19,14 @@ import deployments.cli.score as score_command
 from deployments.cli.main import app
 from deployments.cli.output import read_settings
 from deployments.cli.vet_judge import KnownStars
-from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features import curve_in_hand
 from exo_assets.features.curve_in_hand import Seen
 from exo_assets.features.seen_views import SEEN_VIEWS
 from exo_assets.lightcurves import sample
 from exo_assets.lightcurves.ephemeris import phase_days
 from exo_assets.lightcurves.trapezoid import profile
-from exo_assets.scoring.found import N_SIGNALS, NAMED, named_stars
+from exo_assets.scoring.found import NAMED
+from exo_assets.scoring.known import DR25
 from exo_assets.training.conformal import SETS
 from exo_assets.training.model_ref import ModelRef
 from exo_resources.lake import Lake
@@ -164,15 +164,21 @@ def test_a_depth_that_the_judgement_may_not_use_is_told(curve: Path, tmp_path: P
 
 
 @pytest.mark.usefixtures("champion")
-def test_a_signal_is_judged_with_those_that_the_catalogue_knows_on_its_star(
-    curve: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signal_is_judged_with_those_that_the_catalogue_knows_on_its_star(curve: Path, tmp_path: Path) -> None:
     (alone,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
-    nobody = named_stars(CORE_SIGNALS.empty())
-    family = pl.DataFrame({NAMED: [str(curve)], N_SIGNALS: [7]})
-    monkeypatch.setattr(KnownStars, "stars", pl.concat([nobody, family], how="diagonal"))
-    (family,) = json.loads(exo("vet", str(curve), "--mission", "kepler", "--json").stdout)
-    assert family["probability_planet"] > alone["probability_planet"]
+    assert (alone["n_signals_known"], alone["completed_from"]) == (1, None)
+    star = koi_signals().filter(pl.len().over("kic_id") > 1, pl.col("period_days").is_not_null())["kic_id"][0]
+    family = koi_signals().filter(kic_id=star)
+    Lake(str(tmp_path / "home" / "lake")).write("core_signals", family)
+    arguments = ("vet", str(curve), "--mission", "kepler", "--target", f"KIC {star}", "--json")
+    (member,) = json.loads(exo(*arguments).stdout)
+    assert member["n_signals_known"] == 1 + family.height and member["completed_from"] is None
+    assert member["probability_planet"] > alone["probability_planet"]
+    # One of the catalogue's signals: beside the others of the catalogue alone, completed as a row of a file is.
+    same = family.with_columns(period_days=pl.when(pl.int_range(pl.len()) == 0).then(PERIOD).otherwise("period_days"))
+    Lake(str(tmp_path / "home" / "lake")).write("core_signals", same)
+    (own,) = json.loads(exo(*arguments).stdout)
+    assert own["n_signals_known"] == family.height and own["completed_from"] == DR25
 
 
 def test_what_was_announced_and_is_left_out_is_told() -> None:
@@ -252,7 +258,6 @@ def test_the_density_of_a_known_star_is_the_catalogues(curve: Path, tmp_path: Pa
     assert known.known(name).density_sun == pytest.approx(star["star_mass_sun"] / star["star_radius_sun"] ** 3)
     (about,) = known.stars.filter(pl.col(NAMED) == name).to_dicts()
     assert about["star_radius_sun"] == star["star_radius_sun"]
-    assert about[N_SIGNALS] == koi_signals().filter(kic_id=star["kic_id"]).height
     assert "KIC 1" not in known.stars[NAMED]
     assert math.isnan(known.known("KIC 1").density_sun) and math.isnan(known.known(str(curve)).density_sun)
 
@@ -279,7 +284,9 @@ def test_a_single_transit_is_shown_with_its_periods_and_a_picture(tmp_path: Path
     path = tmp_path / "once.csv"
     pl.DataFrame({"time": time, "flux": flux}).write_csv(path)
     arguments = ("vet", str(path), "--mission", "tess", "-o", str(tmp_path / "pictures"))
-    (row,) = json.loads(exo(*arguments, "--json").stdout)
+    done = exo(*arguments, "--json")
+    assert "SDE" not in done.stderr and "left out" not in done.stderr, "it is told as a signal"
+    (row,) = json.loads(done.stdout)
     assert (row["kind"], row["period_days"], row["verdict"]) == ("single transit", None, None)
     assert row["t0_bjd"] == pytest.approx(2458360.7, abs=0.01) and row["depth_ppm"] == pytest.approx(8000, rel=0.05)
     assert row["duration_hours"] == pytest.approx(9, rel=0.05) and row["snr"] > 50

@@ -30,10 +30,11 @@ from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS, FEAT_V
 from exo_assets.features.view_arrays import array_key, npy_bytes
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.files import file_signals, with_judgement
+from exo_assets.scoring.found import as_signals, named_stars
 from exo_assets.scoring.known import DR25, LIGHT_CURVE, NAMELESS
 from exo_assets.scoring.measured import MEASURED, TELLING
 from exo_assets.scoring.read_file import read_catalogue_bytes
-from exo_assets.scoring.score import JOINED, prepare
+from exo_assets.scoring.score import JOINED, judge, prepare
 from exo_assets.training.model_ref import MODEL_NAME, ModelRef
 from exo_resources.known_signals import KnownSignals
 from exo_resources.lake import Lake
@@ -249,6 +250,31 @@ def test_a_signal_is_found_by_any_name_of_it_or_of_its_star(world: World) -> Non
     assert stranger["unknown_because"] == "the catalogue has no signals of KIC 1" and stranger["n_signals_known"] == 4
     mixed = world.one({**values, "signal_id": name, "mission_star_id": "KIC 1"})
     assert mixed["known_as"] is None, "a name on another star is another signal"
+
+
+def test_a_found_signal_is_judged_as_a_row_of_a_file_is(world: World) -> None:
+    """Of each star one signal is found, at a catalogued period or at another."""
+    catalogue = world.lake.read("core_signals").filter(mission="kepler").unique("kic_id", maintain_order=True).head(60)
+    other = pl.int_range(pl.len()) % 2 == 1
+    found = catalogue.select(
+        "mission",
+        "snr",
+        tce_id=pl.format("KIC {}-01", "kic_id"),
+        star_id=pl.format("KIC {}", "kic_id"),
+        period_days=pl.col("period_days") * pl.when(other).then(1.37).otherwise(1.0003),
+        duration_hours=pl.col("duration_hours") * 1.1,
+        depth_ppm=pl.col("depth_ppm") * 0.9,
+    )
+    signals = as_signals(found, named_stars(world.lake.read("core_signals")))
+    judged = judge(signals, world.loaded.vetter, known=KnownSignals(world.lake).read(signals))
+    assert set(judged["known_as"].is_null()) == set(judged["completed_from"].is_null()) == {True, False}
+    assert judged["n_signals_known"].n_unique() > 2
+    asked = [_valid(request) for row in signals.iter_rows(named=True) if (request := _request(row))]
+    requests = [parse_signal(json.dumps(request).encode()) for request in asked if request]
+    assert len(requests) == judged.height
+    for said, reply in zip(judged.iter_rows(named=True), judge_requests(requests, world.loaded), strict=True):
+        assert _close(said, reply)
+        assert [said[name] for name in JOINED] == [reply[name] for name in JOINED]
 
 
 def test_requests_judged_together_are_no_companions(world: World) -> None:

@@ -35,12 +35,10 @@ from exo_assets.scoring.contracts import JUDGEMENT, OUT_FOUND_SCORES
 from exo_assets.scoring.explain import judge_and_explain
 from exo_assets.scoring.found import (
     FITTED,
-    N_SIGNALS,
     NAMED,
     SIMULATED,
     SUN_RADIUS_EARTH,
     as_signals,
-    family_counts,
     first_found,
     found_scores,
     in_no_catalogue,
@@ -48,6 +46,7 @@ from exo_assets.scoring.found import (
     views_of_found,
     with_measurements,
 )
+from exo_assets.scoring.known import Known
 from exo_resources.lake import Lake
 from tests.lightcurves.simulated import curve as simulated
 from tests.lightcurves.simulated import light_curve
@@ -100,7 +99,7 @@ def night(stored: Stored, star: Star, core_signals: pl.DataFrame, vetter: Any) -
     signals = with_measurements(as_signals(found, stars), diagnosed)
     index = views_of_found(viewed.select("signal_id", "star_id", "mission", "row"), diagnosed)
     signals = with_views(signals, index, {name: viewed[name].to_numpy() for name in SEEN_VIEWS})
-    judged, _ = judge_and_explain(signals, vetter, family_counts(found, stars))
+    judged, _ = judge_and_explain(signals, vetter, Known.of(core_signals, diagnosed))
     return judged
 
 
@@ -171,7 +170,7 @@ def test_the_same_numbers_get_the_same_judgement_whatever_their_names_and_order(
     known = named_stars(pool)
 
     def said(frame: pl.DataFrame) -> dict[str, tuple[Any, ...]]:
-        judged, _ = judge_and_explain(as_signals(frame, known), tiny_vetter(), family_counts(frame, known))
+        judged, _ = judge_and_explain(as_signals(frame, known), tiny_vetter(), Known.of(pool))
         names = frame["tce_id"].to_list()
         return dict(zip(names, judged.select("probability_planet", "verdict", "problems").rows(), strict=True))
 
@@ -184,8 +183,8 @@ def test_the_same_numbers_get_the_same_judgement_whatever_their_names_and_order(
 def test_a_star_is_found_by_each_of_its_names_with_the_values_of_the_mission_whose_name_it_is() -> None:
     toi = entry("TOI-1.01", INNER, mission="tess", mission_star_id="TIC 9", tic_id=9, magnitude=10.0)
     koi = [entry(f"K1.0{n}", OUTER, tic_id=9, magnitude=12.0) for n in (2, 1)]
-    stars = named_stars(catalogue(toi, *koi)).select(NAMED, "magnitude", N_SIGNALS, "star_id")
-    assert stars.rows() == [("KIC 1", 12.0, 2, "KIC 1"), ("TIC 9", 10.0, 2, "KIC 1")]
+    stars = named_stars(catalogue(toi, *koi)).select(NAMED, "magnitude", "star_id")
+    assert stars.rows() == [("KIC 1", 12.0, "KIC 1"), ("TIC 9", 10.0, "KIC 1")]
 
 
 def test_the_radius_is_that_of_the_depth_and_absent_where_the_star_is_unknown() -> None:
@@ -226,6 +225,8 @@ def table(*rows: dict[str, Any]) -> pl.DataFrame:
     named = {name: OUT_FOUND_SCORES.schema[name] for name in JUDGEMENT if name != "probability_planet"}
     judged = judged.with_columns(pl.lit(None, kind).alias(name) for name, kind in named.items()).with_columns(
         problems=pl.lit(None, pl.String),
+        n_signals_known=pl.lit(1, pl.Int64),
+        completed_from=pl.lit(None, pl.String),
         stage=pl.lit(None, pl.String),
         reason=pl.when(pl.col("probability_planet").is_null()).then(pl.lit("no measured quantity")),
     )
@@ -285,5 +286,5 @@ def test_a_signal_that_was_found_before_keeps_its_day_whatever_its_number() -> N
 def test_nothing_found_is_an_empty_table() -> None:
     empty = CORE_FOUND_SIGNALS.empty()
     stars = named_stars(CORE_SIGNALS.empty())
-    judged, argued = judge_and_explain(as_signals(empty, stars), tiny_vetter(), family_counts(empty, stars))
+    judged, argued = judge_and_explain(as_signals(empty, stars), tiny_vetter())
     assert judged.is_empty() and argued == []

@@ -19,7 +19,7 @@ from exo_assets.scoring.batch import (
     to_arrow,
 )
 from exo_assets.scoring.contracts import JUDGEMENT
-from exo_assets.scoring.score import NOTHING_MEASURED, judge, prepare
+from exo_assets.scoring.score import NOTHING_MEASURED, STATED_COUNT, judge, prepare
 from exo_assets.training.augmentation import hide_block
 
 PROBABILITIES = [name for name in JUDGEMENT if name.startswith(("probability", "disposition"))]
@@ -90,8 +90,8 @@ def test_a_repeated_signal_is_judged_each_time_as_if_it_were_alone(signals: pl.D
 def test_repetitions_keep_the_catalogue_count(signals: pl.DataFrame) -> None:
     vetter = tiny_vetter()
     one = signals.head(1)
-    counts = pl.DataFrame({"mission_star_id": one["mission_star_id"], "n_signals": [5]})
-    assert prepare(pl.concat([one, one]), vetter, counts).features["n_signals"].to_list() == [5.0, 5.0]
+    one = one.with_columns(pl.lit(5).alias(STATED_COUNT))
+    assert prepare(pl.concat([one, one]), vetter).features["n_signals"].to_list() == [5.0, 5.0]
 
 
 def test_signals_without_name_or_star_are_not_companions() -> None:
