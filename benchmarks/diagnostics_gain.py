@@ -102,6 +102,7 @@ def curve_of(row: Mapping[str, Any]) -> CleanCurve:
         row=unknown,
         is_edge=edge,
         is_near_dump=no,
+        is_scattered=no,
         n_unusable=0,
         n_outliers=int((~keep).sum()),
         cdpp_ppm=(),

@@ -92,12 +92,13 @@ class StarTables:
     def read(self, table: str, columns: Sequence[str] | None = None, empty: pl.DataFrame | None = None) -> pl.DataFrame:
         """The `columns` (all when None) of every star of every partition, sorted by partition and star.
 
-        `empty` is what is returned, in its own schema, when nothing was ever written.
+        A column that a partition lacks, because it was written before there was one, is null there. `empty` is what is
+        returned, in its own schema, when nothing was ever written.
         """
         nothing = empty if empty is not None else pl.DataFrame()
         parts = [self.partition(table, name, nothing, columns) for name in self.partitions(table)]
         having = [part for part in parts if part.height]
-        return pl.concat(having) if having else nothing
+        return pl.concat(having, how="diagonal") if having else nothing
 
     def partition(
         self, table: str, partition: str, empty: pl.DataFrame, columns: Sequence[str] | None = None

@@ -59,6 +59,7 @@ columns:
   n_transits: Transits with data
   below_threshold: {description: Whether it is weaker than what is ranked, type: BOOLEAN, tests: [not_null]}
   is_variable: {description: Whether the star varies at its period by more than its depth, type: BOOLEAN, tests: [not_null]}
+  scattered_light: "Whether it is found only with the points flagged for scattered light (TESS), or only without them; null for neither"
   period_alternatives_days: {description: Other periods that the gaps in the data allow, unit: d}
   secondary_phase: Phase of the second dip of the orbit
   secondary_depth_ppm: {description: Depth of the second dip, unit: ppm}
@@ -115,6 +116,7 @@ SELECT
     found.n_transits,
     found.below_threshold,
     found.is_variable,
+    found.scattered_light,
     found.period_alternatives_days,
     found.secondary_phase,
     found.secondary_depth_ppm,

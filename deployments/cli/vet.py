@@ -27,11 +27,11 @@ from deployments.cli.vet_output import draw_singles, picture_stem, print_signals
 
 if TYPE_CHECKING:
     from deployments.cli.vet_judge import Found
-    from deployments.cli.vet_read import ReadStar
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.planning import KnownStar
+    from exo_assets.lightcurves.scattered_light import Tried
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
 
@@ -96,22 +96,21 @@ def vet(
             known = replace(known, density_sun=density)
         search = replace(plain, density_sun=known.density_sun) if isfinite(known.density_sun) else plain
         try:
-            star = _searched(read.curves, search, place)
+            tried = _tried(read.curves, search, place)
         except ValueError as error:
             lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
         searched += 1
-        new = _found(star, name, known)
+        new = _found(tried, name, known)
         if output is not None:
-            lost += _draw(star, [one.row for one in new], search, output, searched=place is None)
-        new += _tried_without(star, new, read, known, search=search, place=place)
+            lost += _draw(tried, [one.row for one in new], search, output, searched=place is None)
         for one in new:
             one.row |= read.as_row()
         found += new
         if place is None:
-            once = [row | read.as_row() for row in single_rows(star, name, known.density_sun)]
+            once = [row | read.as_row() for row in single_rows(tried, name, known.density_sun)]
             if output is not None:
-                lost += draw_singles(star, once, output)
+                lost += draw_singles(tried.star, once, output)
             singles += once
     judge_found(found, catalogue, settings)
     lost += draw_views(found)
@@ -184,31 +183,21 @@ def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemer
     return star
 
 
-def _tried_without(
-    star: Star, found: list[Found], read: ReadStar, known: KnownStar, *, search: SearchSettings, place: Ephemeris | None
-) -> list[Found]:
-    """Where points are flagged for scattered light, the star is tried without them too: what hangs on them is told in
-    the rows of `found`, and what is found only without them is returned."""
-    from exo_assets.lightcurves.scattered_light import WITH, WITHOUT, hanging, only_without, without_scattered
+def _tried(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Tried:
+    """The star, searched once more without points flagged for scattered light where there are such."""
+    from exo_assets.lightcurves.scattered_light import with_and_without, without_scattered
 
-    curves = without_scattered(read.curves)
-    if curves is None:
-        return []
-    err().print("  once more, without the points flagged for scattered light", markup=False)
-    try:
-        calm = _searched(curves, search, place)
-    except ValueError as error:
-        err().print(f"  nothing can be found without them: {error}", markup=False)
-        calm = None
-    for one, hangs in zip(found, hanging(star, calm), strict=True):
-        one.row["scattered_light"] = WITH if hangs else None
-    more = [] if calm is None or place is not None else _found(only_without(star, calm), read.name, known)
-    for one in more:
-        one.row["scattered_light"] = WITHOUT
-    for row in (one.row for one in (*found, *more)):
-        if row["scattered_light"]:
-            err().print(f"  {row['period_days']:.5f} d: {row['scattered_light']}", markup=False)
-    return more
+    calm = without_scattered(segments)
+
+    def searched(curves: list[LightCurve]) -> Star:
+        if curves is calm:
+            err().print("  once more, without the points flagged for scattered light", markup=False)
+        return _searched(curves, search, place)
+
+    tried = with_and_without(segments, calm, searched)
+    if tried.problem:
+        err().print(f"  nothing can be found without them: {tried.problem}", markup=False)
+    return tried if place is None else replace(tried, calm=None)
 
 
 def _told(signal: Signal) -> None:
@@ -218,22 +207,23 @@ def _told(signal: Signal) -> None:
     )
 
 
-def _found(star: Star, name: str, known: KnownStar) -> list[Found]:
+def _found(tried: Tried, name: str, known: KnownStar) -> list[Found]:
     """What is printed of each signal; the judgement follows."""
     from deployments.cli.vet_judge import UNJUDGED, Found
     from exo_assets.features.curve_in_hand import seen_of_found
     from exo_assets.lightcurves.star_tasks import found_rows
 
     out = []
-    found = found_rows(star, name, known.signals)
-    all_seen = seen_of_found(star.curve, known.signals, found, known.density_sun)
+    curve = tried.star.curve
+    found = found_rows(tried, name, known.signals)
+    all_seen = seen_of_found(curve, known.signals, found, known.density_sun)
     for told, seen in zip(found, all_seen, strict=True):
         row: dict[str, Any] = {
             "target": name,
-            "mission": star.curve.mission or None,
+            "mission": curve.mission or None,
             "kind": "signal",
             **{column: value for column, value in told.items() if column not in ("tce_id", "star_id", "mission")},
-            "flux": star.curve.flux_kind,
+            "flux": curve.flux_kind,
             "diagnostics": {c: v for c, v in seen.diagnostics.items() if v is not None},
             "diagnostics_problem": seen.no_diagnostics,
             **UNJUDGED,
@@ -243,17 +233,20 @@ def _found(star: Star, name: str, known: KnownStar) -> list[Found]:
     return out
 
 
-def _draw(star: Star, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool) -> list[str]:
+def _draw(
+    tried: Tried, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool
+) -> list[str]:
     """Write a picture of each signal; what could not be written, in words."""
     from exo_assets.lightcurves.page_tasks import page_alone
 
     lost = []
-    for number, (signal, row) in enumerate(zip(star.signals, rows, strict=True), start=1):
+    signals = [signal for signal, _, _ in tried.signals]
+    for number, ((signal, _, curve), row) in enumerate(zip(tried.signals, rows, strict=True), start=1):
         name = row["target"]
         target = folder / f"{picture_stem(name)}_{number}.png"
         title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:
-            picture = page_alone(star.curve, signal, star.signals, search if searched else None, title)
+            picture = page_alone(curve, signal, signals, search if searched else None, title)
             write_whole(target, lambda temporary, picture=picture: temporary.write_bytes(picture))  # type: ignore[misc]
             row["picture"] = str(target)
         except OSError as error:

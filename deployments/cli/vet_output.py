@@ -14,6 +14,7 @@ from deployments.cli.output import out, write_whole
 
 if TYPE_CHECKING:
     from exo_assets.lightcurves.chain import Star
+    from exo_assets.lightcurves.scattered_light import Tried
 
 SINGLE = "single transit"
 NO_PERIOD = "not judged: one transit tells no period"
@@ -36,25 +37,28 @@ SHOWN = {
 }
 
 
-def single_rows(star: Star, name: str, density_sun: float) -> list[dict[str, Any]]:
+def single_rows(tried: Tried, name: str, density_sun: float) -> list[dict[str, Any]]:
     """What is printed of the transits that happen once in a star's data."""
+    from exo_assets.lightcurves.scattered_light import singles_told
     from exo_assets.lightcurves.search_rows import measured_once
-    from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
 
+    curve = tried.star.curve
+    repeating = [(signal, told) for signal, told, _ in tried.signals]
     return [
         {
             "target": name,
-            "mission": star.curve.mission or None,
+            "mission": curve.mission or None,
             "kind": SINGLE,
             "period_days": None,
             **measured_once(event),
+            "scattered_light": told,
             "t0_bjd": event.time_bjd,
             "n_transits": 1,
             "probability_planet": None,
             "verdict": None,
             "problem": NO_PERIOD,
         }
-        for event in single_transits(star.curve, dips_of_signals(star.signals), density_sun)
+        for event, told in singles_told(curve, repeating, density_sun)
     ]
 
 
@@ -97,6 +101,8 @@ def notes(row: dict[str, Any]) -> str:
         said.append(f"below threshold: {row['below_threshold_reason']}")
     if row.get("is_variable"):
         said.append("the star varies at this period")
+    if row.get("scattered_light"):
+        said.append(row["scattered_light"])
     if row["problem"]:
         said.append(row["problem"])
     return "; ".join(said)

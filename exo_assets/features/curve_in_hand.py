@@ -18,7 +18,7 @@ from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX
 from exo_assets.features.seen_views import SEEN_VIEWS, VIEWS, Floats, stacked_views
 from exo_assets.features.signal_tasks import Place, others_of, places, viewed
 from exo_assets.features.views import ViewError, views
-from exo_assets.lightcurves.clean import CleanCurve, remasked
+from exo_assets.lightcurves.clean import CleanCurve, remasked_each
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.star_tasks import Catalogued
 from exo_assets.lightcurves.trapezoid import FitError, fit
@@ -48,11 +48,13 @@ def seen_on(curve: CleanCurve, of: Sequence[Place], density_sun: float) -> list[
     """Diagnostics and views of each of a star's signals, all of which `of` has; `density_sun` is nan when unknown.
 
     As the night does it: signals are fitted and measured with the transits of all masked while the trend is found, and
-    the views are made around the fitted ephemerides, which then are what is masked.
+    the views are made around the fitted ephemerides, which then are what is masked. A signal found only without points
+    flagged for scattered light is seen without them.
     """
-    masked = remasked(curve, [place.ephemeris for place in of])
+    is_calm = [place.is_calm for place in of]
     fitted, measured, lacking = [place.ephemeris for place in of], [], []
-    for number, place in enumerate(of):
+    masked_each = remasked_each(curve, fitted, is_calm)
+    for number, (place, masked) in enumerate(zip(of, masked_each, strict=True)):
         row: Mapping[str, float | int | None] = {}
         problem = None
         try:
@@ -63,8 +65,8 @@ def seen_on(curve: CleanCurve, of: Sequence[Place], density_sun: float) -> list[
             problem = str(error)
         measured.append(row)
         lacking.append(problem)
-    again = remasked(curve, fitted)
-    return [_viewed(again, *about) for about in zip(fitted, measured, lacking, strict=True)]
+    again = remasked_each(curve, fitted, is_calm)
+    return [_viewed(*about) for about in zip(again, fitted, measured, lacking, strict=True)]
 
 
 def _viewed(

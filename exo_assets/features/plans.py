@@ -38,6 +38,7 @@ def view_quanta(bucket: str, curves: Mapping[str, str], diagnosed: pl.DataFrame)
                 row["origin"],
                 place_of(row),
                 0.5 if row["secondary_phase"] is None else row["secondary_phase"],
+                scattered_light=row.get("scattered_light"),
             )
             for row in rows.get(star, ())
         )

@@ -13,7 +13,7 @@ from exo_assets.contracts import Column, TableContract
 from exo_assets.features.diagnostics import COLUMNS
 from exo_assets.features.simulated import KINDS
 from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS, STACK_BINS, STACK_TRANSITS
-from exo_assets.lightcurves.star_contracts import EPHEMERIS, MISSION, STAR_ID
+from exo_assets.lightcurves.star_contracts import EPHEMERIS, MISSION, SCATTERED_LIGHT, STAR_ID
 
 F, S = pl.Float64, pl.String
 ORIGINS = ("catalogue", "search")
@@ -36,7 +36,7 @@ _REASON = Column("reason", S, "Why nothing could be measured of it; null when so
 FEAT_DIAGNOSTICS = TableContract(
     "feat_diagnostics",
     "Vetting diagnostics of every signal that has a light curve; null where one cannot be measured.",
-    (*_SIGNAL, _REASON, *COLUMNS),
+    (*_SIGNAL, SCATTERED_LIGHT, _REASON, *COLUMNS),
     key=("signal_id",),
 )
 

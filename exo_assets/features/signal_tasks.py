@@ -16,11 +16,11 @@ import polars as pl
 from exo_assets.features.diagnostics import as_row, diagnose
 from exo_assets.features.signal_contracts import FEAT_DIAGNOSTICS, FEAT_VIEWS
 from exo_assets.features.views import ViewError, Views, views
-from exo_assets.lightcurves.clean import CleanCurve, remasked
+from exo_assets.lightcurves.clean import CleanCurve, remasked_each
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.search_rows import place_of
-from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, WITHOUT_SCATTERED
 from exo_assets.lightcurves.star_tasks import Catalogued, Rows
 from exo_assets.lightcurves.trapezoid import FitError, fit
 
@@ -30,7 +30,8 @@ HOURS = 24.0
 @dataclass(frozen=True)
 class Place:
     """A signal to be measured: its name, where it was found (None: it was not) and where its transits are. `form_of` is
-    the catalogued signal that it is at another period, or was found as once more."""
+    the catalogued signal that it is at another period, or was found as once more; `scattered_light` is what the search
+    tells of it (`core_search`)."""
 
     signal_id: str
     tce_id: str | None
@@ -38,6 +39,12 @@ class Place:
     ephemeris: Ephemeris
     secondary_phase: float = 0.5
     form_of: str | None = None
+    scattered_light: str | None = None
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether it was found only without the points flagged for scattered light: it is measured without them."""
+        return self.scattered_light == WITHOUT_SCATTERED
 
     def is_one_with(self, other: Place) -> bool:
         """Whether both are forms of one signal: then the transits of one say nothing against the other."""
@@ -64,7 +71,7 @@ def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]])
     rows = list(found)
     same = {row["signal_id"]: row for row in reversed(rows) if row["match"] == "same"}
     out = [
-        Place(s.signal_id, same[s.signal_id]["tce_id"], "search", place_of(same[s.signal_id]))
+        _found_at(s.signal_id, same[s.signal_id])
         if s.signal_id in same
         else Place(s.signal_id, None, "catalogue", s.place)
         for s in catalogued
@@ -72,8 +79,12 @@ def places(catalogued: Sequence[Catalogued], found: Iterable[Mapping[str, Any]])
     ]
     own = {place.tce_id for place in out}
     new = [row for row in rows if row["tce_id"] not in own]
-    found_only = (Place(row["tce_id"], row["tce_id"], "search", place_of(row), form_of=row["signal_id"]) for row in new)
-    return (*out, *found_only)
+    return (*out, *(_found_at(row["tce_id"], row, form_of=row["signal_id"]) for row in new))
+
+
+def _found_at(signal_id: str, row: Mapping[str, Any], form_of: str | None = None) -> Place:
+    told = row.get("scattered_light")  # a table of before has no such column
+    return Place(signal_id, row["tce_id"], "search", place_of(row), form_of=form_of, scattered_light=told)
 
 
 def others_of(place: Place, of: Sequence[Place]) -> list[Ephemeris]:
@@ -83,9 +94,8 @@ def others_of(place: Place, of: Sequence[Place]) -> list[Ephemeris]:
 
 def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
     """The rows of `feat_diagnostics` of one star."""
-    curve = _curve(tables, work)
-    rows = []
-    for place in work.places:
+    rows: list[dict[str, Any]] = []
+    for place, curve in zip(work.places, _curves(tables, work), strict=True):
         try:
             transit = fit(curve.time_bjd, curve.flux, curve.flux_err, place.ephemeris)
             others = others_of(place, work.places)
@@ -99,9 +109,8 @@ def diagnose_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
 
 def view_star(tables: Rows, work: SignalWork) -> pl.DataFrame:
     """The rows of `feat_views` of one star; its places are those that `feat_diagnostics` fitted."""
-    curve = _curve(tables, work)
     rows = []
-    for place in work.places:
+    for place, curve in zip(work.places, _curves(tables, work), strict=True):
         try:
             seen = views(curve.time_bjd, curve.flux, place.ephemeris, place.secondary_phase)
         except ViewError as error:
@@ -137,10 +146,10 @@ def _column(name: str, values: list[Any], kind: pl.DataType) -> pl.Series:
     return pl.Series(name, lists, dtype=pl.List(pl.Float32)).cast(kind)
 
 
-def _curve(tables: Rows, work: SignalWork) -> CleanCurve:
-    """The star's curve with the transits of all its signals masked while the trend is found."""
+def _curves(tables: Rows, work: SignalWork) -> list[CleanCurve]:
+    """For each signal the star's curve with the transits of all its signals masked while the trend is found."""
     stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
-    return remasked(stored, [place.ephemeris for place in work.places])
+    return remasked_each(stored, [p.ephemeris for p in work.places], [p.is_calm for p in work.places])
 
 
 def _named(place: Place, curve: CleanCurve, fitted: Ephemeris | None = None) -> dict[str, Any]:
@@ -151,6 +160,7 @@ def _named(place: Place, curve: CleanCurve, fitted: Ephemeris | None = None) -> 
         "mission": curve.mission,
         "tce_id": place.tce_id,
         "origin": place.origin,
+        "scattered_light": place.scattered_light,
         "period_days": where.period_days,
         "t0_bjd": where.t0,
         "duration_hours": where.duration_days * HOURS,

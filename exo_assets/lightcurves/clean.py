@@ -17,7 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exo_assets.lightcurves.curve import ARRAYS, UNKNOWN_STAR, HeaderStar, LightCurve, is_flat, near_dump, usable
+from exo_assets.lightcurves.curve import (
+    ARRAYS,
+    UNKNOWN_STAR,
+    HeaderStar,
+    LightCurve,
+    is_flat,
+    near_dump,
+    scattered,
+    usable,
+)
 from exo_assets.lightcurves.detrend import (
     WINDOW_DAYS,
     WINDOW_DURATIONS,
@@ -51,8 +60,8 @@ class CleanError(ValueError):
 class CleanCurve:
     """A flat light curve: `flux` is relative about one, `flux_err` the noise of its segment, `trend` what was divided
     out (relative to the segment's median): in a window of `window_days`, by parabolas where it `is_curved`; one, and no
-    window (nan), in a curve that came flat. `column`, `row`: centroid, pixels, nan where unknown. `cdpp_ppm` holds the
-    noise at 1, 3 and 6 hours."""
+    window (nan), in a curve that came flat. `column`, `row`: centroid, pixels, nan where unknown. `is_scattered`:
+    points flagged for scattered light. `cdpp_ppm` holds the noise at 1, 3 and 6 hours."""
 
     target: str
     mission: str
@@ -66,6 +75,7 @@ class CleanCurve:
     row: Array
     is_edge: Mask
     is_near_dump: Mask
+    is_scattered: Mask
     n_unusable: int
     n_outliers: int
     cdpp_ppm: tuple[float, ...]
@@ -77,8 +87,15 @@ class CleanCurve:
         """The chosen points; counts and noise figures stay those of the whole."""
         return replace(self, **{name: getattr(self, name)[chosen] for name in CLEAN_ARRAYS})
 
+    def without_scattered(self) -> CleanCurve | None:
+        """The curve without the points flagged for scattered light; None where there are none."""
+        return self.where(~self.is_scattered) if self.is_scattered.any() else None
 
-CLEAN_ARRAYS = ("time_bjd", "flux", "flux_err", "trend", "segment", "column", "row", "is_edge", "is_near_dump")
+
+CLEAN_ARRAYS = (
+    *("time_bjd", "flux", "flux_err", "trend", "segment", "column", "row"),
+    *("is_edge", "is_near_dump", "is_scattered"),
+)
 
 
 def stitched(curves: Sequence[LightCurve]) -> LightCurve:
@@ -141,6 +158,7 @@ def cleaned(
             row=curve.row,
             is_edge=np.zeros(len(curve), dtype=bool),
             is_near_dump=beside_dump,
+            is_scattered=scattered(curve),
             n_unusable=int((~good).sum()),
             n_outliers=0,
             cdpp_ppm=(),
@@ -167,6 +185,14 @@ def remasked(curve: CleanCurve, known: Sequence[Ephemeris]) -> CleanCurve:
         return recleaned(curve, known)
     except CleanError:
         return curve
+
+
+def remasked_each(curve: CleanCurve, known: Sequence[Ephemeris], is_calm: Sequence[bool]) -> list[CleanCurve]:
+    """The curve on which each of the star's `known` signals is measured: `remasked`, and without the points flagged for
+    scattered light where the signal was found only without them (`is_calm`)."""
+    calm = curve.without_scattered() or curve
+    made = {kind: remasked(calm if kind else curve, known) for kind in set(is_calm)}
+    return [made[kind] for kind in is_calm]
 
 
 def _flattened(

@@ -142,6 +142,11 @@ def usable(curve: LightCurve) -> NDArray[np.bool_]:
     return np.asarray(good & ((curve.quality & (UNUSABLE.get(curve.mission, 0) | EXCLUDED)) == 0))
 
 
+def scattered(curve: LightCurve) -> NDArray[np.bool_]:
+    """Points flagged for scattered light; only TESS has such a flag."""
+    return np.asarray((curve.quality & SCATTERED_LIGHT != 0) & (curve.mission == "tess"))
+
+
 def near_dump(curve: LightCurve, days: float = 0.5) -> NDArray[np.bool_]:
     """Points within `days` after or before a momentum dump."""
     dumps = curve.time_bjd[(curve.quality & DUMP_FLAG.get(curve.mission, 0)) != 0]

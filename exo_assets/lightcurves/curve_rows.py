@@ -45,6 +45,7 @@ def to_rows(curve: CleanCurve, star_id: str, n_files: int, unused: Sequence[Unus
         "segment": curve.segment,
         "is_edge": curve.is_edge,
         "is_near_dump": curve.is_near_dump,
+        "is_scattered": curve.is_scattered if curve.is_scattered.any() else None,
         "unused_files": [
             {"file_name": one.file, "reason": f"unused: {one.reason}", "message": one.message} for one in unused
         ],
@@ -78,6 +79,7 @@ def of_rows(rows: pl.DataFrame) -> CleanCurve:
         segment=array("segment", np.int32),
         is_edge=array("is_edge", np.bool_),
         is_near_dump=array("is_near_dump", np.bool_),
+        is_scattered=np.array(row.get("is_scattered") or [False] * row["n_points"], dtype=np.bool_),
         n_unusable=row["n_unusable"],
         n_outliers=row["n_outliers"],
         window_days=float("nan") if row["window_days"] is None else row["window_days"],

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from exo_assets.lightcurves.clean import CleanCurve, remasked
+from exo_assets.lightcurves.clean import CleanCurve, remasked_each
 from exo_assets.lightcurves.curve_rows import of_rows
 from exo_assets.lightcurves.ephemeris import in_transit
 from exo_assets.lightcurves.page import page
 from exo_assets.lightcurves.quantum import Quantum
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Signal, spectrum
 from exo_assets.lightcurves.search_rows import signal_of
-from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_PAGES, CORE_SEARCH
+from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_PAGES, CORE_SEARCH, WITHOUT_SCATTERED
 from exo_assets.lightcurves.star_tasks import Rows
 
 LEAST_LEFT = 0.5
@@ -40,20 +40,22 @@ def page_quanta(bucket: str, curves: Mapping[str, str], found: Mapping[str, str]
 
 
 def draw_star(tables: Rows, work: PageWork) -> pl.DataFrame:
-    """The rows of `core_pages` of one star. On the page of a signal the transits of the others are left out."""
+    """The rows of `core_pages` of one star. On the page of a signal the transits of the others are left out,
+    and the points flagged for scattered light where it was found only without them."""
     rows = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
     stored = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     signals = [signal_of(row) for row in rows]
-    whole = remasked(stored, [signal.transit.ephemeris for signal in signals])
+    is_calm = [row.get("scattered_light") == WITHOUT_SCATTERED for row in rows]
+    curves = remasked_each(stored, [signal.transit.ephemeris for signal in signals], is_calm)
     settings = SearchSettings(density_sun=rows[0]["density_sun"])
     pages = []
-    for row, signal in zip(rows, signals, strict=True):
+    for row, signal, curve in zip(rows, signals, curves, strict=True):
         known = f" = {row['signal_id']}" if row["match"] == "same" else ""
         title = (
             f"{row['tce_id']}{known}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, "
             f"SDE {row['sde']:.1f}, SNR {row['snr']:.1f}"
         )
-        picture = page_alone(whole, signal, signals, settings, title)
+        picture = page_alone(curve, signal, signals, settings, title)
         pages.append((row["tce_id"], work.star_id, row["sde"], title, picture))
     return pl.DataFrame(pages, schema=CORE_PAGES.schema, orient="row")
 

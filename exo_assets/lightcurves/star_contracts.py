@@ -64,6 +64,7 @@ CORE_LIGHT_CURVES = TableContract(
         Column("segment", pl.List(pl.Int32), "Quarter, campaign or sector", nullable=False),
         Column("is_edge", pl.List(B), "Within half a day of a gap", nullable=False),
         Column("is_near_dump", pl.List(B), "Within half a day of a momentum dump", nullable=False),
+        Column("is_scattered", pl.List(B), "Flagged for scattered light (TESS, bit 13); null where no point is"),
         Column(
             "unused_files",
             pl.List(pl.Struct({"file_name": S, "reason": S, "message": S})),
@@ -81,6 +82,15 @@ EPHEMERIS = (
 )
 
 MATCHES = ("same", "harmonic", "none")
+WITH_SCATTERED = "hangs on points flagged for scattered light (bit 13): without them it is not found"
+WITHOUT_SCATTERED = "found only without the points flagged for scattered light (bit 13)"
+
+SCATTERED_LIGHT = Column(
+    "scattered_light",
+    S,
+    "Whether it is found only with the points flagged for scattered light, or only without them; null for what does not hang on them",
+    allowed=(WITH_SCATTERED, WITHOUT_SCATTERED),
+)
 
 CORE_SEARCH = TableContract(
     "core_search",
@@ -132,6 +142,7 @@ CORE_SEARCH = TableContract(
             "The star varies at the signal's period, from crest to trough, by more than the signal's depth: a flag beside the judgement",
             nullable=False,
         ),
+        SCATTERED_LIGHT,
         Column(
             "density_sun",
             F,
@@ -217,6 +228,7 @@ CORE_SINGLE_SEARCH = TableContract(
             "d",
             low=0,
         ),
+        SCATTERED_LIGHT,
         Column(
             "density_sun",
             F,

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import polars as pl
 
-from exo_assets.lightcurves.chain import Star, search_curve
+from exo_assets.lightcurves.chain import search_curve
 from exo_assets.lightcurves.clean import cleaned
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
@@ -24,9 +24,10 @@ from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.joining import Unused, joinable
 from exo_assets.lightcurves.matching import match
+from exo_assets.lightcurves.scattered_light import Tried, singles_told, with_and_without
 from exo_assets.lightcurves.search import SearchSettings
 from exo_assets.lightcurves.search_rows import measured, measured_once, signal_of
-from exo_assets.lightcurves.single_transits import SingleTransit, dips_of_signals, single_transits
+from exo_assets.lightcurves.single_transits import SingleTransit
 from exo_assets.lightcurves.star_contracts import CORE_LIGHT_CURVES, CORE_SEARCH, CORE_SINGLE_SEARCH
 from exo_assets.lightcurves.stored import read_curve
 
@@ -113,27 +114,31 @@ def clean_star(blobs: Blobs, work: CleanWork) -> pl.DataFrame:
 
 
 def search_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
-    """The rows of `core_search` of one star: none when nothing was found."""
+    """The rows of `core_search` of one star: none when nothing was found. Where points are flagged for scattered light
+    it is searched with them and without."""
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     density = work.density_sun if np.isfinite(work.density_sun) else 1.0
-    star = search_curve(curve, SearchSettings(density_sun=density, signals_max=SIGNALS_MAX))
-    rows = [{**row, "density_sun": density} for row in found_rows(star, work.star_id, work.catalogued)]
+    settings = SearchSettings(density_sun=density, signals_max=SIGNALS_MAX)
+    tried = with_and_without(curve, curve.without_scattered(), lambda one: search_curve(one, settings))
+    rows = [{**row, "density_sun": density} for row in found_rows(tried, work.star_id, work.catalogued)]
     return pl.DataFrame(rows, schema=CORE_SEARCH.schema)
 
 
-def found_rows(star: Star, star_id: str, catalogued: tuple[Catalogued, ...]) -> list[dict[str, object]]:
+def found_rows(tried: Tried, star_id: str, catalogued: tuple[Catalogued, ...]) -> list[dict[str, object]]:
     """A row of `core_search`, but for the density that was searched for, of each signal that was found."""
-    span = float(star.curve.time_bjd[0]), float(star.curve.time_bjd[-1])
+    curve = tried.star.curve
+    span = float(curve.time_bjd[0]), float(curve.time_bjd[-1])
     return [
         {
             "tce_id": f"{star_id}-{number:02d}",
             "star_id": star_id,
-            "mission": star.curve.mission,
+            "mission": curve.mission,
             "number": number,
             **measured(signal),
+            "scattered_light": told,
             **matched(signal.transit.ephemeris, catalogued, span),
         }
-        for number, signal in enumerate(star.signals, start=1)
+        for number, (signal, told, _) in enumerate(tried.signals, start=1)
     ]
 
 
@@ -141,7 +146,8 @@ def single_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
     """The rows of `core_single_search` of one star: none when no transit happens once."""
     curve = of_rows(tables.star(CORE_LIGHT_CURVES.name, work.bucket, work.star_id))
     found = tables.star(CORE_SEARCH.name, work.bucket, work.star_id).sort("number").to_dicts()
-    events = single_transits(curve, dips_of_signals([signal_of(row) for row in found]), work.density_sun)
+    signals = [(signal_of(row), row.get("scattered_light")) for row in found]
+    events = singles_told(curve, signals, work.density_sun)
     rows = [
         {
             "event_id": f"{work.star_id}-S{number}",
@@ -149,10 +155,11 @@ def single_one(tables: Rows, work: SearchWork) -> pl.DataFrame:
             "mission": curve.mission,
             "number": number,
             **measured_once(event),
+            "scattered_light": told,
             "density_sun": work.density_sun if np.isfinite(work.density_sun) else None,
             "signal_id": next((s.signal_id for s in work.catalogued if _transits_then(s, event)), None),
         }
-        for number, event in enumerate(events, start=1)
+        for number, (event, told) in enumerate(events, start=1)
     ]
     return pl.DataFrame(rows, schema=CORE_SINGLE_SEARCH.schema)
 

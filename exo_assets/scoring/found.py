@@ -17,6 +17,7 @@ from exo_assets.catalogs.contracts import STAR_COLUMNS
 from exo_assets.features.from_light_curves import has_curve, with_diagnostics
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.lightcurves.mast_names import CATALOGUES
+from exo_assets.lightcurves.star_contracts import WITH_SCATTERED, WITHOUT_SCATTERED
 from exo_assets.scoring.contracts import OUT_FOUND_SCORES
 from exo_assets.scoring.measured import MEASURED
 
@@ -121,6 +122,7 @@ def _flags() -> pl.Expr:
         "the star varies at this period by more than the signal's depth": pl.col("is_variable"),
         "the data allow other periods": pl.col("period_alternatives_days").list.len() > 0,
         "found at a harmonic of the catalogued period": pl.col("match") == "harmonic",
+        **{words: pl.col("scattered_light") == words for words in (WITH_SCATTERED, WITHOUT_SCATTERED)},
         "the catalogue does not know the star": pl.col("host_id").is_null(),
         "no diagnostics of its light curve": ~pl.col("has_diagnostics"),
         "the light curve ships with the package": pl.col("curve_source") == SHIPPED,

@@ -47,6 +47,7 @@ class Sky:
             row=300 + random.normal(0, 1e-3, n),
             is_edge=np.min([np.abs(time - end) for end in ends], axis=0) < 0.5,
             is_near_dump=np.zeros(n, dtype=bool),
+            is_scattered=np.zeros(n, dtype=bool),
             n_unusable=0,
             n_outliers=0,
             cdpp_ppm=(100.0, 60.0, 40.0),

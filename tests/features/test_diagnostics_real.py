@@ -147,4 +147,5 @@ def _flat(time: Array, flux: Array) -> CleanCurve:
         row=unknown,
         is_edge=no,
         is_near_dump=no,
+        is_scattered=no,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -28,8 +29,9 @@ from exo_assets.lightcurves.curve_rows import of_rows, to_rows
 from exo_assets.lightcurves.ephemeris import Ephemeris
 from exo_assets.lightcurves.injection import INJECTED
 from exo_assets.lightcurves.planning import known_stars
+from exo_assets.lightcurves.scattered_light import Tried
 from exo_assets.lightcurves.search import SearchSettings
-from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS
+from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS, WITH_SCATTERED, WITHOUT_SCATTERED
 from exo_assets.lightcurves.star_tasks import found_rows
 from exo_assets.scoring.contracts import JUDGEMENT, OUT_FOUND_SCORES
 from exo_assets.scoring.explain import judge_and_explain
@@ -57,11 +59,14 @@ STAR = "KIC 1"
 
 
 class Stored:
-    """One star's clean curve, as the lake has it; `planets` are in it."""
+    """One star's clean curve, as the lake has it; `planets` are in it. Points of the first `scattered_days` are flagged
+    for scattered light."""
 
-    def __init__(self, *planets: tuple[Ephemeris, float]) -> None:
+    def __init__(self, *planets: tuple[Ephemeris, float], scattered_days: float = 0.0) -> None:
         time, flux, _ = simulated(*planets, span_days=90.0, noise=1.5e-4)
-        self.rows = to_rows(cleaned([light_curve(time + ZERO, flux)]), STAR, 1)
+        curve = cleaned([light_curve(time + ZERO, flux)])
+        curve = replace(curve, is_scattered=curve.time_bjd < curve.time_bjd[0] + scattered_days)
+        self.rows = to_rows(curve, STAR, 1)
 
     def star(self, *_: str) -> pl.DataFrame:
         return self.rows
@@ -85,11 +90,11 @@ def catalogue(*rows: dict[str, Any]) -> pl.DataFrame:
     )
 
 
-def night(stored: Stored, star: Star, core_signals: pl.DataFrame, vetter: Any) -> pl.DataFrame:
+def night(stored: Stored, tried: Tried, core_signals: pl.DataFrame, vetter: Any) -> pl.DataFrame:
     """The judgement of each found signal, through the tables of a night."""
     known = known_stars(core_signals, "kepler-01").get(STAR)
     catalogued, density = (known.signals, known.density_sun) if known else ((), math.nan)
-    rows = [{**row, "density_sun": 1.0} for row in found_rows(star, STAR, catalogued)]
+    rows = [{**row, "density_sun": 1.0} for row in found_rows(tried, STAR, catalogued)]
     found = CORE_FOUND_SIGNALS.check(pl.DataFrame(rows, schema=CORE_FOUND_SIGNALS.schema))
     work = SignalWork(STAR, "kepler-01", density, places(catalogued, rows))
     diagnosed = FEAT_SIGNAL_DIAGNOSTICS.conform(diagnose_star(stored, work)).sort("signal_id")
@@ -103,12 +108,12 @@ def night(stored: Stored, star: Star, core_signals: pl.DataFrame, vetter: Any) -
     return judged
 
 
-def vet(stored: Stored, star: Star, core_signals: pl.DataFrame, lake: Lake) -> list[dict[str, Any]]:
+def vet(tried: Tried, core_signals: pl.DataFrame, lake: Lake) -> list[dict[str, Any]]:
     """The rows of `exo vet` of the same signals in the same curve."""
     lake.write("core_signals", core_signals)
     here = read_settings()
     known = KnownStars(here)
-    rows = _found(star, STAR, known.known(STAR))
+    rows = _found(tried, STAR, known.known(STAR))
     judge_found(rows, known, here)
     return [one.row for one in rows]
 
@@ -122,25 +127,39 @@ CATALOGUES = {
 }
 
 
+Searched = tuple[Stored, Tried]
+
+
 @pytest.fixture(scope="module")
-def searched() -> tuple[Stored, Star]:
+def searched() -> Searched:
     stored = Stored((INNER, 1e-3), (OUTER, 2e-3))
-    star = search_curve(of_rows(stored.rows), SearchSettings(signals_max=4))
+    curve = of_rows(stored.rows)
+    star = search_curve(curve, SearchSettings(signals_max=4))
     assert len(star.signals) >= 2
-    return stored, star
+    # The curve in hand is what was measured; what the lake has of it is in single precision.
+    return stored, Tried(Star(curve, star.signals), (None,) * len(star.signals))
+
+
+@pytest.fixture(scope="module")
+def searched_twice(searched: Searched) -> Searched:
+    """The same star with flagged points, and its second signal as if it were found only without them."""
+    stored = Stored((INNER, 1e-3), (OUTER, 2e-3), scattered_days=30.0)
+    curve, signals = of_rows(stored.rows), searched[1].star.signals[:2]
+    calm = curve.without_scattered()
+    assert calm is not None and 0.5 < calm.flux.size / curve.flux.size < 0.8
+    return stored, Tried(Star(curve, signals[:1]), (WITH_SCATTERED,), Star(calm, signals[1:]))
 
 
 @pytest.mark.parametrize("which", CATALOGUES)
+@pytest.mark.parametrize("how", ["searched", "searched_twice"])
 def test_exo_vet_and_the_night_say_the_same_of_a_signal(
-    which: str, searched: tuple[Stored, Star], tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    how: str, which: str, request: pytest.FixtureRequest, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EXO_HOME", str(tmp_path))
     monkeypatch.setattr(score_command, "load_champion", lambda _: (None, seeing_vetter()))
-    stored, star = searched
-    # The curve in hand is what was measured; what the lake has of it is in single precision.
-    star = Star(of_rows(stored.rows), star.signals)
-    by_night = night(stored, star, CATALOGUES[which], seeing_vetter())
-    by_hand = vet(stored, star, CATALOGUES[which], Lake(str(tmp_path / "lake")))
+    stored, tried = request.getfixturevalue(how)
+    by_night = night(stored, tried, CATALOGUES[which], seeing_vetter())
+    by_hand = vet(tried, CATALOGUES[which], Lake(str(tmp_path / "lake")))
     told = pl.DataFrame([{n: row[n] for n in ("probability_planet", "verdict", "prediction_set")} for row in by_hand])
     assert_frame_equal(told, by_night.select(told.columns), check_exact=True)
     assert [row["reasons"] for row in by_hand] == by_night["reasons"].to_list()
@@ -254,6 +273,8 @@ def test_flags_are_told_where_they_hold() -> None:
         {"is_variable": True, "period_alternatives_days": [1.5]},
         {"match": "harmonic", "signal_id": "K1.01"},
         {"match": "same", "signal_id": "K1.01", "star_id": "KIC 77", "tce_id": "KIC 77-01"},
+        {"scattered_light": WITH_SCATTERED},
+        {"scattered_light": WITHOUT_SCATTERED},
     )
     said = dict(rows.select("tce_id", "flags").iter_rows())
     blind = "no diagnostics of its light curve"
@@ -265,7 +286,8 @@ def test_flags_are_told_where_they_hold() -> None:
     ]
     assert said["KIC 1-03"] == ["found at a harmonic of the catalogued period", blind]
     assert said["KIC 77-01"] == ["the catalogue does not know the star", blind]
-    assert in_no_catalogue(rows)["tce_id"].to_list() == ["KIC 1-01", "KIC 1-02"]
+    assert said["KIC 1-05"] == [WITH_SCATTERED, blind] and said["KIC 1-06"] == [WITHOUT_SCATTERED, blind]
+    assert in_no_catalogue(rows)["tce_id"].to_list() == ["KIC 1-01", "KIC 1-02", "KIC 1-05", "KIC 1-06"]
 
 
 def test_shipped_and_simulated_curves_are_labelled() -> None:
