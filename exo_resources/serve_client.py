@@ -70,8 +70,8 @@ class ServeClient:
         if good is None:
             with self.cluster.locked():
                 self.cluster.start()
-        elif not self.serves(good.ref, good.known, good.events):
-            self.deploy(good.ref, good.path, known=good.known, events=good.events, progress=progress)
+        elif not self.serves(good):
+            self.deploy(good, progress=progress)
         return self.status()
 
     def stop(self) -> bool:
@@ -99,16 +99,16 @@ class ServeClient:
         """Where the files of what the catalogue knows are kept for the endpoint."""
         return self.cluster.folder / "known"
 
-    def serves(self, ref: ModelRef, known: Path | None = None, events: Deployed | None = None) -> bool:
-        """Whether the endpoint is healthy and answers with this model, with what the catalogue knows by `known`, with
-        this model of events, and with the code at hand."""
+    def serves(self, model: Deployed) -> bool:
+        """Whether the endpoint is healthy and answers with this model, what the catalogue knows by its file, its model
+        of events, and the code at hand."""
         health = self.application.health()
         return bool(
             health
             and not health["rejected"]
-            and health["model"] == ref.as_row()
-            and (health.get("catalogue") or {}).get("version") == (known.stem if known else None)
-            and _same_events(health.get("events"), events)
+            and health["model"] == model.ref.as_row()
+            and (health.get("catalogue") or {}).get("version") == (model.known.stem if model.known else None)
+            and _same_events(health.get("events"), model.events)
             and health.get("code") == code_digest()
         )
 
@@ -116,34 +116,30 @@ class ServeClient:
 
     def deploy(
         self,
-        ref: ModelRef,
-        path: Path,
+        model: Deployed,
         *,
-        known: Path | None = None,
-        events: Deployed | None = None,
         details: Mapping[str, Any] | None = None,
         timeout_s: float = HEALTHY_TIMEOUT_S,
         progress: Progress = lambda _: None,
     ) -> None:
-        """Put the model in folder `path` on the endpoint, starting it when it is down, and wait until it answers. It
-        reads what the catalogue knows from the file `known`, and judges events with the model `events`.
+        """Put a model on the endpoint, starting it when it is down, and wait until it answers.
 
         ServeError when it is refused or not healthy within `timeout_s` after it was handed over; an endpoint that
         answered before goes on with its model.
         """
-        config = vetter_config(Deployed(ref, Path(path), known, events), details)
+        config = vetter_config(model, details)
         with self.cluster.locked():
             self.application.put(progress, vetter=config)
-            progress(f"{ref} handed to the endpoint")
-            self._wait(ref, config["deployment_id"], time.monotonic() + timeout_s, progress)
+            progress(f"{model.ref} handed to the endpoint")
+            self._wait(model.ref, config["deployment_id"], time.monotonic() + timeout_s, progress)
 
     def last_good(self) -> Deployed | None:
         """The last model that was marked good."""
         return self.application.last_good.model()
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Deployed | None = None) -> None:
-        """Remember a model, what the catalogue knew and the model of events as the ones to return to."""
-        self.application.last_good.mark_model(Deployed(ref, Path(path), known, events))
+    def mark_good(self, model: Deployed) -> None:
+        """Remember a model, with its catalogue and its model of events, as the one to return to."""
+        self.application.last_good.mark_model(model)
 
     def _wait(self, ref: ModelRef, deployment_id: str, deadline: float, progress: Progress) -> None:
         said = ""

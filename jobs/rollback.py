@@ -1,7 +1,7 @@
 """The jobs that put the previous champion back, of signals and of events.
 
 Belongs here: the ops and their jobs. Does not belong here: what a rollback is (`exo_assets.evaluation.champion`).
-Scores, release and endpoint follow: of signals by the sensor `champion_moved`, as after any other move.
+Scores, release and endpoint follow by the sensor `champion_moved`, as after any other move.
 
 No postponed annotations here: Dagster reads the type of an op's context when it is defined.
 """
@@ -14,7 +14,7 @@ from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
 from exo_assets.events.contracts import ML_EVENT_CHAMPION
 
 
-def _rollback(name: str, registry: str, contract: TableContract, follows: str) -> dg.JobDefinition:
+def _rollback(name: str, registry: str, contract: TableContract) -> dg.JobDefinition:
     @dg.op(
         name=f"{name}_op",
         required_resource_keys={registry, "lake"},
@@ -46,7 +46,7 @@ def _rollback(name: str, registry: str, contract: TableContract, follows: str) -
 
     @dg.job(
         name=name,
-        description=f"Puts the previous champion back; {follows}.",
+        description="Puts the previous champion back; scores, release and endpoint follow (sensor champion_moved).",
     )
     def rollback() -> None:
         rollback_op()
@@ -54,15 +54,5 @@ def _rollback(name: str, registry: str, contract: TableContract, follows: str) -
     return rollback
 
 
-rollback_champion = _rollback(
-    "rollback_champion",
-    "registry",
-    ML_VETTER_CHAMPION,
-    "scores, release and endpoint follow by the sensor champion_moved",
-)
-rollback_event_champion = _rollback(
-    "rollback_event_champion",
-    "event_registry",
-    ML_EVENT_CHAMPION,
-    "scores, release and endpoint follow by deploy_champion or the next night",
-)
+rollback_champion = _rollback("rollback_champion", "registry", ML_VETTER_CHAMPION)
+rollback_event_champion = _rollback("rollback_event_champion", "event_registry", ML_EVENT_CHAMPION)

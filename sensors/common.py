@@ -22,6 +22,7 @@ PUBLISH_RELEASE = "publish_release"
 DEPLOY_CHAMPION = "deploy_champion"
 CORPUS_REFRESH = "corpus_refresh"
 ROLLBACK_CHAMPION = "rollback_champion"
+ROLLBACK_EVENT_CHAMPION = "rollback_event_champion"
 
 IN_PROGRESS = [
     dg.DagsterRunStatus.QUEUED,

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 
 from deployments.serve.answers import explain_request, judge_requests, judge_table
 from deployments.serve.body import Bodies, RefusedError
-from deployments.serve.events import judge_event, parse_event, present
+from deployments.serve.events import event_schema, judge_event, parse_event, present
 from deployments.serve.library import LibraryEndpoint
 from deployments.serve.library_door import LibraryDoor
 from deployments.serve.library_routes import router as library_routes
@@ -154,8 +154,13 @@ class VetterEndpoint:
 
     @api.post(
         "/v1/predict",
-        summary="Judge one signal",
-        openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": body_schema()}}}},
+        summary="Judge one signal, or one threshold-crossing event",
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"anyOf": [body_schema(), event_schema()]}}},
+            }
+        },
     )
     async def predict(self, request: Request) -> JSONResponse:
         """One signal in physical units, with its light curve if you like: probability, dispositions, verdict, reasons.

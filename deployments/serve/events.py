@@ -17,6 +17,7 @@ import polars as pl
 
 from deployments.serve.body import RefusedError
 from deployments.serve.problems import LONGEST_SHOWN, InvalidRequestError, refuse_repeated
+from exo_assets.events.columns import MEASURED
 from exo_assets.events.vetter import EventVetter
 from exo_assets.scoring.event_files import EVENT_ADDED, is_events, score_events_frame
 from exo_assets.training.model_ref import ModelRef
@@ -65,6 +66,20 @@ class LoadedEvents:
         }
         facts = dict(self.vetter.facts)
         return {**self.pin.ref.as_row(), "model_version": self.vetter.version, "facts": facts, "catalogue": catalogue}
+
+
+def event_schema() -> dict[str, Any]:
+    """JSON schema of the request body of one event: the archive's columns, of which others are taken and ignored."""
+    value = {"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]}
+    names = {"kepid": "KIC number of its star", "tce_plnt_num": "Its number among the events of the star"}
+    measured = {c.raw: f"{c.description}{c.unit and f' [{c.unit}]'}" for c in MEASURED}
+    return {
+        "title": "Event",
+        "description": "One threshold-crossing event of Kepler in the archive's columns; what is left out is unknown.",
+        "type": "object",
+        "properties": {name: {**value, "description": about} for name, about in (names | measured).items()},
+        "required": [*names],
+    }
 
 
 def load_events(pin: EventPin) -> LoadedEvents:

@@ -16,7 +16,7 @@ from exo_assets.retries import tried_again
 from exo_assets.training.model_ref import ModelRef
 
 if TYPE_CHECKING:
-    from exo_assets.serving.rollout import GoodModel, Outcome
+    from exo_assets.serving.rollout import DeployedModel, Outcome
 
 GROUP = "serving"
 
@@ -53,7 +53,11 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     known = KnownSignals(resources.lake).put(resources.serve.known_folder)
     champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
     ref, good = ModelRef.from_row(champion), resources.serve.last_good()
-    deployed = Deployed(ref, resources.registry.fetch(ref), known, good.events if good else None)
+    events = good.events if good else None
+    if events is not None and not events.path.is_dir():
+        context.log.warning("%s: its files are gone; serve_events fetches and deploys it again", events.ref)
+        events = None
+    deployed = Deployed(ref, resources.registry.fetch(ref), known, events)
     outcome = _rolled_out(context, deployed, ref)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(f"{ref.digest} {known.stem if known else ''}".strip()),
@@ -70,7 +74,7 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     )
 
 
-def _rolled_out(context: dg.AssetExecutionContext, deployed: "GoodModel", moved: ModelRef | None) -> "Outcome":
+def _rolled_out(context: dg.AssetExecutionContext, deployed: "DeployedModel", moved: ModelRef | None) -> "Outcome":
     """The outcome of putting `deployed` on the endpoint; the step fails, without retries, when it does not prove
     itself. `moved` is the model of the two that the asset deploys."""
     from exo_assets.serving.rollout import RolloutError, roll_out
@@ -79,10 +83,7 @@ def _rolled_out(context: dg.AssetExecutionContext, deployed: "GoodModel", moved:
     try:
         return roll_out(
             resources.serve,
-            deployed.ref,
-            deployed.path,
-            known=deployed.known,
-            events=deployed.events,
+            deployed,
             details=_details(resources.registry, deployed.ref),
             say=context.log.info,
         )
@@ -139,6 +140,7 @@ def serve_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
         data_version=dg.DataVersion(version),
         metadata={
             "url": dg.MetadataValue.url(resources.serve.url),
+            "model_digest": ref.digest if ref else "none",
             "model": str(ref) if ref else "none: events are answered with 503; see ml_event_champion",
             "events_version": known.stem if known else "none",
             "changed": outcome.changed,

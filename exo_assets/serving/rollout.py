@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
@@ -24,8 +24,8 @@ SHOWN = 5
 Say = Callable[[str], None]
 
 
-class GoodModel(Protocol):
-    """A model that proved itself."""
+class DeployedModel(Protocol):
+    """A model as it is put on the endpoint."""
 
     @property
     def ref(self) -> ModelRef:
@@ -40,26 +40,21 @@ class GoodModel(Protocol):
         """The file of what the catalogue knew."""
 
     @property
-    def events(self) -> GoodModel | None:
+    def events(self) -> DeployedModel | None:
         """The model of events beside it."""
 
 
-class Endpoint(Protocol):
+M = TypeVar("M", bound=DeployedModel)
+
+
+class Endpoint(Protocol[M]):
     """The part of `exo_resources.serve_client.ServeClient` that a roll-out uses; its errors are RuntimeErrors."""
 
-    def serves(self, ref: ModelRef, known: Path | None = None, events: Any = None) -> bool:
-        """Whether the endpoint is healthy and answers with these models, this catalogue and the code at hand."""
+    def serves(self, model: M) -> bool:
+        """Whether the endpoint is healthy and answers with this model, its catalogue, its model of events and the code
+        at hand."""
 
-    def deploy(
-        self,
-        ref: ModelRef,
-        path: Path,
-        *,
-        known: Path | None = None,
-        events: Any = None,
-        details: Mapping[str, Any] | None = None,
-        progress: Say = ...,
-    ) -> None:
+    def deploy(self, model: M, *, details: Mapping[str, Any] | None = None, progress: Say = ...) -> None:
         """Put a model on the endpoint and wait until it answers."""
 
     def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -68,10 +63,10 @@ class Endpoint(Protocol):
     def predict_table(self, table: bytes) -> bytes:
         """The endpoint's answers to the rows of a CSV, as CSV."""
 
-    def last_good(self) -> GoodModel | None:
+    def last_good(self) -> M | None:
         """The model to return to."""
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Any = None) -> None:
+    def mark_good(self, model: M) -> None:
         """Remember the model to return to."""
 
     def stop(self) -> bool:
@@ -96,37 +91,33 @@ class Outcome:
 
 
 def roll_out(
-    endpoint: Endpoint,
-    ref: ModelRef,
-    path: Path,
+    endpoint: Endpoint[M],
+    model: M,
     *,
-    known: Path | None = None,
-    events: GoodModel | None = None,
     details: Mapping[str, Any] | None = None,
     say: Say = lambda _: None,
 ) -> Outcome:
-    """Make the endpoint answer with `ref`, whose files are in `path`, and with what the catalogue knows by the file
-    `known`, and of events with `events`; nothing is touched when it does already.
+    """Make the endpoint answer with `model`; nothing is touched when it does already.
 
     When the endpoint does not get healthy, or a golden answer is not what the model itself says, the last good model is
     put back and verified, and RolloutError is raised. Without one the endpoint is stopped rather than left wrong.
     """
-    proof = _Proof.of(path, known, events)
-    if endpoint.serves(ref, known, events):
+    proof = _Proof.of(model)
+    if endpoint.serves(model):
         wrong = proof.wrong(endpoint)
         if not wrong:
-            endpoint.mark_good(ref, path, known, events)
-            return Outcome(ref, changed=False, answers=len(proof.expected))
-        say(f"the endpoint answers wrongly although it has {ref}: deploying it again ({wrong[0]})")
+            endpoint.mark_good(model)
+            return Outcome(model.ref, changed=False, answers=len(proof.expected))
+        say(f"the endpoint answers wrongly although it has {model.ref}: deploying it again ({wrong[0]})")
     before = endpoint.last_good()
     try:
-        endpoint.deploy(ref, path, known=known, events=events, details=details, progress=say)
+        endpoint.deploy(model, details=details, progress=say)
         proof.prove(endpoint)
     except RuntimeError as error:
-        restored, aftermath = _put_back(endpoint, before, (ref, events.ref if events else None), say)
-        raise RolloutError(ref, str(error), restored, aftermath) from error
-    endpoint.mark_good(ref, path, known, events)
-    return Outcome(ref, changed=True, answers=len(proof.expected))
+        restored, aftermath = _put_back(endpoint, before, model, say)
+        raise RolloutError(model.ref, str(error), restored, aftermath) from error
+    endpoint.mark_good(model)
+    return Outcome(model.ref, changed=True, answers=len(proof.expected))
 
 
 @dataclass(frozen=True)
@@ -138,13 +129,13 @@ class _Proof:
     events: tuple[pl.DataFrame, pl.DataFrame] | None
 
     @classmethod
-    def of(cls, path: Path, known: Path | None, events: GoodModel | None) -> _Proof:
-        """By the model in `path`, what the catalogue knows by the file `known`, and the model of events."""
+    def of(cls, model: DeployedModel) -> _Proof:
+        """By the files of a model, of what the catalogue knows and of its model of events."""
         requests = golden_signals()
-        catalogue = Known(pl.read_parquet(known)) if known else NOTHING
-        return cls(requests, expected_answers(Vetter.load(path), requests, catalogue), _events(events))
+        catalogue = Known(pl.read_parquet(model.known)) if model.known else NOTHING
+        return cls(requests, expected_answers(Vetter.load(model.path), requests, catalogue), _events(model.events))
 
-    def wrong(self, endpoint: Endpoint) -> list[str]:
+    def wrong(self, endpoint: Endpoint[M]) -> list[str]:
         """What the endpoint answers otherwise, in words."""
         wrong = differences(self.expected, endpoint.predict(self.requests))
         if self.events is None:
@@ -152,7 +143,7 @@ class _Proof:
         asked, expected = self.events
         return [*wrong, *event_differences(expected, endpoint.predict_table(asked.write_csv().encode()))]
 
-    def prove(self, endpoint: Endpoint) -> None:
+    def prove(self, endpoint: Endpoint[M]) -> None:
         """RuntimeError when the endpoint answers otherwise."""
         wrong = self.wrong(endpoint)
         if wrong:
@@ -160,27 +151,29 @@ class _Proof:
             raise RuntimeError(f"golden answers differ: {'; '.join(wrong[:SHOWN])}{more}")
 
 
-def _events(good: GoodModel | None) -> tuple[pl.DataFrame, pl.DataFrame] | None:
+def _events(model: DeployedModel | None) -> tuple[pl.DataFrame, pl.DataFrame] | None:
     """The golden events of a model, and what must be answered to them; None without a model."""
-    if good is None:
+    if model is None:
         return None
-    vetter = EventVetter.load(good.path)
+    vetter = EventVetter.load(model.path)
     asked = golden_events(vetter)
-    return asked, score_events_frame(asked, vetter, pl.read_parquet(good.known) if good.known else None)
+    return asked, score_events_frame(asked, vetter, pl.read_parquet(model.known) if model.known else None)
 
 
-def _put_back(
-    endpoint: Endpoint, before: GoodModel | None, failed: tuple[ModelRef, ModelRef | None], say: Say
-) -> tuple[ModelRef | None, str]:
+def _put_back(endpoint: Endpoint[M], before: M | None, failed: M, say: Say) -> tuple[ModelRef | None, str]:
     """What answers now, and what was done about it in words."""
-    if before is None or (before.ref, before.events.ref if before.events else None) == failed:
+    if before is None or _models(before) == _models(failed):
         endpoint.stop()
         return None, "There is no other model that proved good: the endpoint was stopped"
     say(f"putting {before.ref} back")
     try:
-        endpoint.deploy(before.ref, before.path, known=before.known, events=before.events, progress=say)
-        _Proof.of(before.path, before.known, before.events).prove(endpoint)
+        endpoint.deploy(before, progress=say)
+        _Proof.of(before).prove(endpoint)
     except (RuntimeError, OSError, ValueError, KeyError) as error:
         endpoint.stop()
         return None, f"{before.ref} could not be put back either ({error}): the endpoint was stopped"
     return before.ref, f"{before.ref} was put back and answers"
+
+
+def _models(model: DeployedModel) -> tuple[ModelRef, ModelRef | None]:
+    return model.ref, model.events.ref if model.events else None

@@ -27,6 +27,8 @@ from sensors.common import HANDLED_TAG
 
 V1 = ModelRef("exo-vetter", "1", "run1", "a" * 64)
 V2 = ModelRef("exo-vetter", "2", "run2", "b" * 64)
+E1 = ModelRef("exo-event-vetter", "1", "run3", "c" * 64)
+E2 = ModelRef("exo-event-vetter", "2", "run4", "d" * 64)
 NAMES = [
     "archive_changed",
     "light_curves_found",
@@ -190,13 +192,38 @@ class Registry:
         return self.current
 
 
-def deployed(instance: dg.DagsterInstance, ref: ModelRef) -> None:
-    instance.report_runless_asset_event(dg.AssetMaterialization("serve_vetter", metadata={"model_digest": ref.digest}))
+NO_EVENTS = Registry(None)
+
+
+def deployed(instance: dg.DagsterInstance, ref: ModelRef, asset: str = "serve_vetter") -> None:
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata={"model_digest": ref.digest}))
+
+
+def test_a_champion_of_events_that_moved_is_deployed_too(instance: dg.DagsterInstance) -> None:
+    events = Registry(None)
+    ticks = Ticks("champion_moved", instance, registry=Registry(V1), event_registry=events)
+    deployed(instance, V1)
+    assert ticks.tick().run_requests == []
+    events.current = E1
+    deployed(instance, E1, "serve_events")
+    assert ticks.tick().run_requests == [], "the night that made it deployed it"
+    events.current = E2
+    [forward] = ticks.tick().run_requests
+    assert forward.tags["exo/champion"] == "exo-event-vetter v2" and ticks.tick().run_requests == []
+    deployed(instance, E2, "serve_events")
+    run = instance.create_run_for_job(a_job("rollback_event_champion"))
+    events.current = E1
+    assert "waiting for rollback_event_champion" in ticks.tick().skip_message
+    instance.report_run_canceled(run)
+    [back] = ticks.tick().run_requests
+    assert back.run_key != forward.run_key
+    events.broken = True
+    assert "database is locked" in ticks.tick().skip_message
 
 
 def test_a_champion_that_moved_is_deployed_once_and_again_after_a_rollback(instance: dg.DagsterInstance) -> None:
     registry = Registry(V1)
-    ticks = Ticks("champion_moved", instance, registry=registry)
+    ticks = Ticks("champion_moved", instance, registry=registry, event_registry=NO_EVENTS)
     deployed(instance, V1)
     assert ticks.tick().run_requests == []
     registry.current = V2
@@ -213,19 +240,19 @@ def test_a_champion_that_moved_is_deployed_once_and_again_after_a_rollback(insta
 
 def test_a_run_that_deploys_by_itself_is_waited_for(instance: dg.DagsterInstance) -> None:
     registry = Registry(V1)
-    ticks = Ticks("champion_moved", instance, registry=registry)
+    ticks = Ticks("champion_moved", instance, registry=registry, event_registry=NO_EVENTS)
     run = instance.create_run_for_job(a_job("nightly_refresh"))
     waiting = ticks.tick()
     assert "waiting for nightly_refresh" in waiting.skip_message and ticks.cursor is None
     deployed(instance, V1)
     instance.report_run_canceled(run)
     assert ticks.tick().run_requests == []
-    assert json.loads(ticks.cursor or "")["champion"].startswith("1:")
+    assert json.loads(ticks.cursor or "")["champions"]["signals"].startswith("1:")
 
 
 def test_no_champion_and_a_registry_that_is_down_are_skipped(instance: dg.DagsterInstance) -> None:
     registry = Registry(None)
-    ticks = Ticks("champion_moved", instance, registry=registry)
+    ticks = Ticks("champion_moved", instance, registry=registry, event_registry=NO_EVENTS)
     assert "no champion yet" in ticks.tick().skip_message
     registry.broken = True
     assert "database is locked" in ticks.tick().skip_message

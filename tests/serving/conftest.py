@@ -48,8 +48,8 @@ def live(tmp_path_factory: pytest.TempPathFactory, first: Model) -> Iterator[Liv
     settings = Settings(home=tmp_path_factory.mktemp("home"), serve_port=free_port())
     client = ServeClient(settings)
     try:
-        client.deploy(first.ref, first.path, details={"metrics": {"auc": 0.9}}, timeout_s=400)
-        client.mark_good(first.ref, first.path)
+        client.deploy(first.deployed, details={"metrics": {"auc": 0.9}}, timeout_s=400)
+        client.mark_good(first.deployed)
         yield Live(client, settings)
     finally:
         client.stop()

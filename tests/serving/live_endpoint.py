@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter import Vetter
-from exo_resources.serve_client import ServeClient
+from exo_resources.serve_client import Deployed, ServeClient
 from exo_resources.settings import Settings
 
 
@@ -21,6 +24,11 @@ class Model:
     path: Path
     vetter: Vetter
 
+    @property
+    def deployed(self) -> Deployed:
+        """As it is put on the endpoint, beside no catalogue and no model of events."""
+        return Deployed(self.ref, self.path)
+
 
 @dataclass(frozen=True)
 class Live:
@@ -31,3 +39,29 @@ class Live:
 
     def http(self) -> httpx.Client:
         return httpx.Client(base_url=self.client.url, trust_env=False, timeout=60)
+
+
+class Load:
+    """Two clients that ask for one judgement without a pause; of every reply the status and who answered is kept."""
+
+    def __init__(self, live: Live, body: Mapping[str, Any]) -> None:
+        self.live, self.body, self.stop = live, body, threading.Event()
+        self.replies: list[tuple[int, str]] = []
+        self.threads = [threading.Thread(target=self._ask) for _ in range(2)]
+
+    def _ask(self) -> None:
+        with self.live.http() as http:
+            while not self.stop.is_set() and len(self.replies) < 20_000:
+                reply = http.post("/v1/predict", json=self.body)
+                digest = reply.json()["model"]["digest"] if reply.status_code == 200 else reply.text
+                self.replies.append((reply.status_code, digest))
+
+    def __enter__(self) -> Load:
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop.set()
+        for thread in self.threads:
+            thread.join(60)

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -23,7 +24,7 @@ import dagster as dg
 import httpx
 import polars as pl
 import pytest
-from live_endpoint import Live, Model
+from live_endpoint import Live, Load, Model
 from live_library import Asking, Versions, health, replica_processes
 from tiny_vetter import koi_table
 
@@ -36,7 +37,7 @@ from exo_assets.serving.assets import serve_library, serve_vetter
 from exo_assets.serving.golden import differences, expected_answers, golden_signals
 from exo_resources.lake import Lake
 from exo_resources.library_client import LibraryClient
-from exo_resources.serve_client import ServeClient, ServeError
+from exo_resources.serve_client import Deployed, ServeClient, ServeError
 from tests.openai_server import Reply, Request, openai_server
 
 pytestmark = pytest.mark.ray
@@ -182,7 +183,7 @@ def test_hostile_views_are_refused(live: Live, path: str) -> None:
 
 def test_views_are_explained(live: Live, first: Model, third: Model) -> None:
     with live.http() as http:
-        live.client.deploy(third.ref, third.path, timeout_s=120)
+        live.client.deploy(third.deployed, timeout_s=120)
         try:
             told = http.post("/v1/predict", json=_viewed()).json()
             reply = http.post("/v1/explain", json=_viewed())
@@ -190,7 +191,7 @@ def test_views_are_explained(live: Live, first: Model, third: Model) -> None:
             wrong = http.post("/v1/explain?format=gif", json=_viewed())
             elsewhere = http.post("/v1/explain", json={**_viewed(), "mission": "tess"})
         finally:
-            live.client.deploy(first.ref, first.path, timeout_s=120)
+            live.client.deploy(first.deployed, timeout_s=120)
         paths = http.get("/openapi.json").json()["paths"]
     assert told["views_used"] is True
     assert reply.status_code == 200 and differences([told], [reply.json()]) == []
@@ -257,32 +258,6 @@ def test_a_table_that_is_too_large_is_refused(live: Live) -> None:
 # -- changing the model ------------------------------------------------------------------------------------------
 
 
-class _Load:
-    """Two clients that ask without a pause; every reply is kept."""
-
-    def __init__(self, live: Live) -> None:
-        self.live, self.stop = live, threading.Event()
-        self.replies: list[tuple[int, str]] = []
-        self.threads = [threading.Thread(target=self._ask) for _ in range(2)]
-
-    def _ask(self) -> None:
-        with self.live.http() as http:
-            while not self.stop.is_set() and len(self.replies) < 20_000:
-                reply = http.post("/v1/predict", json=SIGNAL)
-                digest = reply.json()["model"]["digest"] if reply.status_code == 200 else reply.text
-                self.replies.append((reply.status_code, digest))
-
-    def __enter__(self) -> _Load:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(60)
-
-
 class _Stranger(BaseHTTPRequestHandler):
     """Another program that listens where Serve's own proxy listens by default, as a second endpoint would."""
 
@@ -310,11 +285,11 @@ def stranger() -> Iterator[None]:
 
 @pytest.mark.usefixtures("stranger")
 def test_another_model_takes_over_without_a_lost_request_or_a_restart(live: Live, first: Model, second: Model) -> None:
-    with live.http() as http, _Load(live) as load:
+    with live.http() as http, Load(live, SIGNAL) as load:
         replica = http.get("/healthz").json()["replica"]
-        live.client.deploy(second.ref, second.path, timeout_s=120)
+        live.client.deploy(second.deployed, timeout_s=120)
         after = live.client.predict([SIGNAL])[0]
-        live.client.deploy(first.ref, first.path, timeout_s=120)
+        live.client.deploy(first.deployed, timeout_s=120)
         assert http.get("/healthz").json()["replica"] == replica
     assert after["model"] == second.ref.as_row()
     assert {status for status, _ in load.replies} == {200}
@@ -364,14 +339,14 @@ def test_the_asset_deploys_once_and_rolls_back_by_itself(
     class Damaged(ServeClient):
         """Hands the endpoint a copy of the first model whose trees were damaged."""
 
-        def deploy(self, ref: Any, path: Path, **options: Any) -> None:
-            if ref == first.ref:
-                path = Path(shutil.copytree(path, tmp_path / "damaged"))
-                tree = next(path.glob("planet*.txt"))
+        def deploy(self, model: Deployed, **options: Any) -> None:
+            if model.ref == first.ref:
+                model = replace(model, path=Path(shutil.copytree(model.path, tmp_path / "damaged")))
+                tree = next(model.path.glob("planet*.txt"))
                 tree.write_text(tree.read_text().replace("leaf_value=", "leaf_value=9"), encoding="utf-8")
-            super().deploy(ref, path, **options)
+            super().deploy(model, **options)
 
-    with _Load(live) as load:
+    with Load(live, SIGNAL) as load:
         failed = _serve(lake, Damaged(live.settings), registry, first)
     assert not failed.success
     reason = str(failed.failure_data_for_node("serve_vetter"))
@@ -379,17 +354,17 @@ def test_the_asset_deploys_once_and_rolls_back_by_itself(
     assert {status for status, _ in load.replies} == {200}
     assert {digest for _, digest in load.replies} == {second.ref.digest}
     assert live.client.status().healthy and live.client.served_version() == second.ref
-    live.client.deploy(first.ref, first.path, timeout_s=120)
-    live.client.mark_good(first.ref, first.path)
+    live.client.deploy(first.deployed, timeout_s=120)
+    live.client.mark_good(first.deployed)
 
 
 def test_a_refused_model_is_reported_and_the_old_one_answers(live: Live, first: Model, second: Model) -> None:
     with pytest.raises(ServeError, match=r"refused.*digest"):
-        live.client.deploy(second.ref, first.path, timeout_s=120)
+        live.client.deploy(Deployed(second.ref, first.path), timeout_s=120)
     status = live.client.status()
     assert status.running and not status.healthy and status.model == first.ref and "refused" in status.message
-    assert not live.client.serves(first.ref)
-    live.client.deploy(first.ref, first.path, timeout_s=120)
+    assert not live.client.serves(first.deployed)
+    live.client.deploy(first.deployed, timeout_s=120)
     assert live.client.status().healthy
 
 
@@ -502,12 +477,12 @@ def test_a_change_of_one_deployment_leaves_the_other(
     live: Live, with_library: Versions, first: Model, second: Model
 ) -> None:
     before = health(live)
-    live.client.deploy(second.ref, second.path, timeout_s=120)
+    live.client.deploy(second.deployed, timeout_s=120)
     with_library.client.deploy(with_library.two, timeout_s=120)
     after = health(live)
     assert after["model"] == second.ref.as_row() and after["library"]["version"] == with_library.two
     assert after["replica"] == before["replica"] and after["library"]["replica"] == before["library"]["replica"]
-    live.client.deploy(first.ref, first.path, timeout_s=120)
+    live.client.deploy(first.deployed, timeout_s=120)
     assert health(live)["library"] == after["library"]
     with live.http() as http:
         # What was said in a session is there whichever version answers.
@@ -599,7 +574,7 @@ def test_after_a_kill_9_the_next_start_brings_the_last_good_model_and_index_back
         time.sleep(0.2)
     status = live.client.start(said.append)
     if live.client.cluster.state == state:  # the replica went on without its head: start saw a healthy endpoint
-        live.client.deploy(first.ref, first.path, progress=said.append, timeout_s=400)
+        live.client.deploy(first.deployed, progress=said.append, timeout_s=400)
         status = live.client.status()
     assert status.healthy and status.model == first.ref
     assert live.client.cluster.state != state

@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ from exo_assets.scoring.read_file import read_catalogue_bytes
 from exo_assets.scoring.score import JOINED
 from exo_assets.serving.golden import choose, differences, expected_answers, golden_signals
 from exo_assets.serving.rollout import RolloutError, roll_out
-from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.view_reasons import NO_WEIGHT
 from exo_resources.serve_client import Deployed, ServeClient, ServeError
 from exo_resources.serve_cluster import ServeCluster, _free_ports
@@ -248,24 +248,20 @@ class _Endpoint:
         self.good: Deployed | None = None
         self.log: list[str] = []
 
-    def serves(self, ref: ModelRef, known: Path | None = None, events: Deployed | None = None) -> bool:
-        now = self.model
-        return now is not None and (now.ref, now.known, now.events) == (ref, known, events)
+    def serves(self, model: Deployed) -> bool:
+        return self.model == model
 
     def deploy(
         self,
-        ref: ModelRef,
-        path: Path,
+        model: Deployed,
         *,
-        known: Path | None = None,
-        events: Deployed | None = None,
         details: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] = print,
     ) -> None:
-        self.log.append(f"deploy {ref.version}")
-        if ref.version in self.sick:
+        self.log.append(f"deploy {model.ref.version}")
+        if model.ref.version in self.sick:
             raise ServeError("not healthy")
-        self.model = Deployed(ref, path, known, events)
+        self.model = model
 
     def predict(self, signals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         assert self.model is not None
@@ -286,8 +282,8 @@ class _Endpoint:
     def last_good(self) -> Deployed | None:
         return self.good
 
-    def mark_good(self, ref: ModelRef, path: Path, known: Path | None = None, events: Deployed | None = None) -> None:
-        self.good = Deployed(ref, path, known, events)
+    def mark_good(self, model: Deployed) -> None:
+        self.good = model
 
     def stop(self) -> bool:
         self.log.append("stop")
@@ -297,45 +293,45 @@ class _Endpoint:
 
 def test_a_model_that_proves_itself_stays_and_is_not_deployed_twice(first: Model) -> None:
     endpoint = _Endpoint()
-    assert roll_out(endpoint, first.ref, first.path).changed
-    assert not roll_out(endpoint, first.ref, first.path).changed
+    assert roll_out(endpoint, first.deployed).changed
+    assert not roll_out(endpoint, first.deployed).changed
     assert endpoint.log == ["deploy 1"]
-    assert endpoint.good == Deployed(first.ref, first.path)
+    assert endpoint.good == first.deployed
 
 
 @pytest.mark.parametrize("fault", [{"wrong": ["2"]}, {"sick": ["2"]}])
 def test_a_model_that_does_not_is_replaced_by_the_one_before(first: Model, second: Model, fault: Any) -> None:
     endpoint = _Endpoint(**fault)
-    roll_out(endpoint, first.ref, first.path)
+    roll_out(endpoint, first.deployed)
     with pytest.raises(RolloutError, match="put back") as caught:
-        roll_out(endpoint, second.ref, second.path)
+        roll_out(endpoint, second.deployed)
     assert caught.value.restored == first.ref
     assert endpoint.log == ["deploy 1", "deploy 2", "deploy 1"]
-    assert endpoint.model == endpoint.good == Deployed(first.ref, first.path)
+    assert endpoint.model == endpoint.good == first.deployed
 
 
 def test_without_a_good_model_the_endpoint_is_stopped(first: Model) -> None:
     endpoint = _Endpoint(wrong=["1"])
     with pytest.raises(RolloutError, match="stopped") as caught:
-        roll_out(endpoint, first.ref, first.path)
+        roll_out(endpoint, first.deployed)
     assert caught.value.restored is None and endpoint.model is None
 
 
 def test_when_the_one_before_fails_too_the_endpoint_is_stopped(first: Model, second: Model) -> None:
     endpoint = _Endpoint(wrong=["2"])
-    roll_out(endpoint, first.ref, first.path)
+    roll_out(endpoint, first.deployed)
     endpoint.wrong = ["1", "2"]
     with pytest.raises(RolloutError, match="could not be put back either"):
-        roll_out(endpoint, second.ref, second.path)
+        roll_out(endpoint, second.deployed)
     assert endpoint.model is None
 
 
 def test_an_endpoint_that_answers_wrongly_is_deployed_again(first: Model) -> None:
     endpoint = _Endpoint()
-    roll_out(endpoint, first.ref, first.path)
+    roll_out(endpoint, first.deployed)
     endpoint.wrong = ["1"]
     with pytest.raises(RolloutError):
-        roll_out(endpoint, first.ref, first.path)
+        roll_out(endpoint, first.deployed)
     assert endpoint.log == ["deploy 1", "deploy 1", "stop"]
 
 
@@ -343,20 +339,20 @@ def test_another_catalogue_is_deployed_and_an_endpoint_that_does_not_join_with_i
     first: Model, tmp_path: Path
 ) -> None:
     endpoint = _Endpoint()
-    assert roll_out(endpoint, first.ref, first.path).changed
+    assert roll_out(endpoint, first.deployed).changed
     known = tmp_path / "known.parquet"
     Known.of(koi_signals()).signals.write_parquet(known)
-    assert roll_out(endpoint, first.ref, first.path, known=known).changed
-    assert endpoint.log == ["deploy 1", "deploy 1"] and endpoint.good == Deployed(first.ref, first.path, known)
+    assert roll_out(endpoint, replace(first.deployed, known=known)).changed
+    assert endpoint.log == ["deploy 1", "deploy 1"] and endpoint.good == replace(first.deployed, known=known)
     endpoint.forgetful = True
     with pytest.raises(RolloutError, match="known_as"):
-        roll_out(endpoint, first.ref, first.path, known=known)
+        roll_out(endpoint, replace(first.deployed, known=known))
 
 
 def test_a_broken_model_is_refused_before_the_endpoint_is_touched(first: Model, tmp_path: Path) -> None:
     endpoint = _Endpoint()
     with pytest.raises(FileNotFoundError):
-        roll_out(endpoint, first.ref, tmp_path)
+        roll_out(endpoint, Deployed(first.ref, tmp_path))
     assert endpoint.log == []
 
 
@@ -370,7 +366,7 @@ def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path, first: Model) ->
         port = other.getsockname()[1]
         client = ServeClient(Settings(home=tmp_path, serve_port=port))
         with pytest.raises(ServeError, match=rf"127.0.0.1:{port} .*EXO_SERVE_PORT"):
-            client.deploy(first.ref, first.path)
+            client.deploy(first.deployed)
     assert client.cluster.state is None
 
 

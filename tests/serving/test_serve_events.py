@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
-from live_endpoint import Live, Model
+from live_endpoint import Live, Load, Model
 
 from exo_assets.events.contracts import CORE_EVENTS, ML_EVENT_CHAMPION
 from exo_assets.events.core import core_events
@@ -97,6 +97,15 @@ def test_events_at_the_endpoint(live: Live, first: Model, lake: Lake, tmp_path: 
                 assert http.get("/v1/model").json()["events"]["digest"] == ref.digest
                 assert http.post("/v1/predict", json=signal).json()["model"] == first.ref.as_row()
             row = _object(table.row(0, named=True))
+            with Load(live, row) as events, Load(live, signal) as signals:
+                for ref in (two[0], one[0]):
+                    assert _serve(live, lake, first, registry, ref).success
+            assert {status for status, _ in (*events.replies, *signals.replies)} == {200}, "a request was lost"
+            assert {digest for _, digest in events.replies} == {one[0].digest, two[0].digest}
+            assert {digest for _, digest in signals.replies} == {first.ref.digest}
+            paths = http.get("/openapi.json").json()["paths"]["/v1/predict"]["post"]["requestBody"]["content"]
+            _, schema = paths["application/json"]["schema"]["anyOf"]
+            assert {"kepid", "tce_plnt_num", "tce_period"} <= set(schema["properties"]) & set(RAW.columns)
             assert http.post("/v1/explain", json=row).status_code == 409
             nameless = http.post("/v1/predict", json={k: v for k, v in row.items() if k != "kepid"})
             assert nameless.status_code == 422 and "kepid" in nameless.text
@@ -110,5 +119,5 @@ def test_events_at_the_endpoint(live: Live, first: Model, lake: Lake, tmp_path: 
             assert http.get("/v1/model").json()["events"]["digest"] == one[0].digest
             assert live.client.status().healthy
         finally:
-            live.client.deploy(first.ref, first.path, details={"metrics": {"auc": 0.9}}, timeout_s=120)
-            live.client.mark_good(first.ref, first.path)
+            live.client.deploy(first.deployed, details={"metrics": {"auc": 0.9}}, timeout_s=120)
+            live.client.mark_good(first.deployed)
