@@ -1,7 +1,7 @@
 """Requests per second and latency of the running endpoint, over loopback, for a few seconds.
 
-Each client sends one signal (or one threshold-crossing event), waits for the judgement, and sends the next. The figures are of this machine, clients
-included: they share its cores with the endpoint.
+Each client sends one signal, or one threshold-crossing event, waits for the judgement, and sends the next. The figures
+are of this machine, clients included: they share its cores with the endpoint.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def main(seconds: float = SECONDS) -> None:
             raise SystemExit(f"{kind}, {clients} clients: no request was answered, {failed} failed")
         p50, p99 = (latencies[min(int(len(latencies) * q), len(latencies) - 1)] * 1e3 for q in (0.5, 0.99))
         print(
-            f"{kind}, {clients} clients: {len(latencies) / seconds:.0f} requests/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms, "
-            f"{failed} failed"
+            f"{kind}, {clients} clients: {len(latencies) / seconds:.0f} requests/s, p50 {p50:.1f} ms, "
+            f"p99 {p99:.1f} ms, {failed} failed"
         )
 
 
