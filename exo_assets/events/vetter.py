@@ -74,12 +74,6 @@ class EventVetter:
     def _forest(self) -> Forest:
         return Forest(self.members)
 
-    @cached_property
-    def _boosters(self) -> list[Any]:
-        import lightgbm
-
-        return [lightgbm.Booster(model_str=text) for text in self.members]
-
     def judge(self, events: pl.DataFrame) -> pl.DataFrame:
         """JUDGED of each event, rows in order. `events` has the columns of `core_events` that are measured, `event` (no
         name twice), `star_id`, `ra_deg` and `dec_deg`; labels are never read. ValueError when a name is there twice."""
@@ -117,10 +111,10 @@ class EventVetter:
         """SHAP values (rows, features + 1), the expected value last, of the raw score of a planet candidate less that
         of the likelier other class; rows sum to `margin`. As LightGBM's `pred_contrib` gives them, averaged."""
         x = matrix(features, self.features)
-        parts = [b.predict(x, pred_contrib=True) for b in self._boosters]
-        by_class = np.mean(parts, axis=0).reshape(len(x), len(LABELS), len(self.features) + 1)
-        rival = 1 + self._forest.raw(x)[:, 1:].argmax(axis=1)
-        return np.asarray(by_class[:, 0] - by_class[np.arange(len(x)), rival])
+        sign = np.zeros((len(x), len(LABELS)))
+        sign[:, 0] = 1
+        sign[np.arange(len(x)), 1 + self._forest.raw(x)[:, 1:].argmax(axis=1)] = -1
+        return self._forest.differences(x, sign)
 
     def margin(self, features: pl.DataFrame) -> Array:
         """Raw score of a planet candidate less that of the likelier other class (rows,)."""

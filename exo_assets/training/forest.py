@@ -88,8 +88,8 @@ class Forest:
         if self.n_classes != 1:
             raise ValueError("SHAP values are given for heads with one score only")
         out = np.zeros((len(x), self.n_features + 1))
-        out[:, -1] = self._expected
-        slots, table_start, table = self._tabulated
+        out[:, -1] = self._expected[0]
+        (slots, _), (table_start, table) = self._slots, self._tabulated
         shap_values(
             self._checked(x),
             self._tree_nodes,
@@ -103,23 +103,55 @@ class Forest:
         )
         return out
 
+    def differences(self, x: Array, sign: Array) -> Array:
+        """SHAP values (rows, n_features + 1), the expected value last, of each row's scores added up with its `sign`
+        (rows, n_classes): 1, -1 or, for a score that does not count, 0. Rows sum to (sign * raw).sum(axis=1).
+
+        As `contributions`, but for trees whose paths are too long to tabulate; each row costs more.
+        """
+        from exo_assets.training.forest_kernels import shap_differences
+
+        if sign.shape != (len(x), self.n_classes):
+            raise ValueError(f"a sign for each row and score is {(len(x), self.n_classes)}, not {sign.shape}")
+        slots, shares = self._slots
+        points, weights = _gauss_legendre((1 + int(np.diff(slots[0]).max(initial=1))) // 2)
+        out = np.zeros((len(x), self.n_features + 1))
+        out[:, -1] = sign @ self._expected
+        shap_differences(
+            self._checked(x),
+            np.ascontiguousarray(sign, dtype=np.float64),
+            self._tree_nodes,
+            self._tree_leaves,
+            self._nodes,
+            self._categories,
+            slots,
+            shares,
+            self._value,
+            points,
+            weights,
+            out,
+        )
+        return out
+
     def _checked(self, x: Array) -> Array:
         if x.ndim != 2 or x.shape[1] != self.n_features:
             raise ValueError(f"the model has {self.n_features} features; a matrix of shape {x.shape} was given")
         return np.ascontiguousarray(x, dtype=np.float64)
 
     @cached_property
-    def _expected(self) -> float:
-        """The mean score of the training rows: each tree's leaves by their share of the rows."""
+    def _expected(self) -> Array:
+        """The mean of each score over the training rows: each tree's leaves by their share of the rows."""
         total = np.add.reduceat(self._count, self._tree_leaves[:-1])
         weighted = np.add.reduceat(self._count * self._value, self._tree_leaves[:-1])
-        return float((weighted / np.maximum(total, 1)).sum())
+        means = weighted / np.maximum(total, 1)
+        return np.array([means[c :: self.n_classes].sum() for c in range(self.n_classes)])
 
     @cached_property
-    def _tabulated(self) -> tuple[tuple[Any, ...], Any, Any]:
-        """The slots (the features of each leaf, and which decisions each takes), and the table of their values."""
-        from exo_assets.training.forest_kernels import shap_tables
-
+    def _slots(self) -> tuple[tuple[Any, ...], Array]:
+        """The slots: where those of each leaf begin, the feature of each, and which decisions it takes; and the share
+        of the rows that satisfy it."""
+        if np.diff(self._tree_nodes).max(initial=0) > MOST_NODES:
+            raise ValueError(f"SHAP values are given for trees of at most {MOST_NODES} splits: bound num_leaves")
         feature, starts = self._nodes[0], np.repeat(self._tree_nodes[:-1], np.diff(self._tree_leaves))
         features: list[int] = []
         shares: list[float] = []
@@ -139,23 +171,30 @@ class Forest:
                 masks[slot] |= 1 << (node - first_node)
                 decided[slot] |= int(is_left) << (node - first_node)
             slot_start.append(len(features))
-        slot_starts = np.asarray(slot_start, dtype=np.int64)
-        d = np.diff(slot_starts)
-        if d.max(initial=0) > MOST_FEATURES or np.diff(self._tree_nodes).max(initial=0) > MOST_NODES:
-            raise ValueError(
-                f"SHAP values are tabulated for trees of at most {MOST_NODES} splits with {MOST_FEATURES} features on "
-                "one path: bound num_leaves and max_depth"
-            )
-        table_start = np.concatenate([[0], np.cumsum((1 << d) * d)])
-        table = np.zeros(int(table_start[-1]))
-        shap_tables(slot_starts, np.asarray(shares), self._value, table_start, table)
         slot_arrays = (
-            slot_starts,
+            np.asarray(slot_start, dtype=np.int64),
             np.asarray(features, dtype=np.int32),
             np.asarray(masks, dtype=np.uint64),
             np.asarray(decided, dtype=np.uint64),
         )
-        return slot_arrays, table_start, table
+        return slot_arrays, np.asarray(shares)
+
+    @cached_property
+    def _tabulated(self) -> tuple[Any, Any]:
+        """Where the values of each leaf begin in the table, and the table."""
+        from exo_assets.training.forest_kernels import shap_tables
+
+        (slot_start, *_), shares = self._slots
+        d = np.diff(slot_start)
+        if d.max(initial=0) > MOST_FEATURES:
+            raise ValueError(
+                f"SHAP values are tabulated for trees with at most {MOST_FEATURES} features on one path: bound "
+                "num_leaves and max_depth"
+            )
+        table_start = np.concatenate([[0], np.cumsum((1 << d) * d)])
+        table = np.zeros(int(table_start[-1]))
+        shap_tables(slot_start, shares, self._value, table_start, table)
+        return table_start, table
 
     def _paths(self) -> Iterator[list[tuple[int, bool, float]]]:
         """For each leaf in order, the way to it: node, whether it is left of it, the share of rows that go there."""
@@ -173,6 +212,15 @@ class Forest:
                 way.append((node, is_left, counts[at] / counts[node] if counts[node] else 0.0))
                 at = node
             yield way[::-1]
+
+
+def _gauss_legendre(most: int) -> tuple[Array, Array]:
+    """Points and weights on [0, 1] of the rules of 1 to `most` points: row n holds those of n."""
+    points, weights = np.zeros((2, most + 1, most))
+    for n in range(1, most + 1):
+        x, w = np.polynomial.legendre.leggauss(n)
+        points[n, :n], weights[n, :n] = (x + 1) / 2, w / 2
+    return points, weights
 
 
 def _check_trees(nodes: tuple[Any, ...], roots: Any, n_leaves: int, n_features: int) -> None:

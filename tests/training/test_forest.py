@@ -80,6 +80,28 @@ def test_several_classes() -> None:
     _agree([_train(1, objective="multiclass", num_class=3)], _rows(np.random.default_rng(9), 100))
 
 
+@pytest.mark.parametrize("leaves", [2, 8, 60])
+def test_shap_values_of_differences_between_classes_are_lightgbms(leaves: int) -> None:
+    params = {"objective": "multiclass", "num_class": 3, "num_leaves": leaves, "max_depth": -1, "extra_trees": True}
+    texts = [_train(seed, min_child_samples=1, **params) for seed in (1, 2)]
+    rng = np.random.default_rng(9)
+    x = _rows(rng, 70)
+    sign = np.array([[1, -1, 0], [1, 0, -1], [0, 0, 0], [0, 1, 0]])[rng.integers(0, 4, len(x))]
+    forest = Forest(texts)
+    parts = [lightgbm.Booster(model_str=text).predict(x, pred_contrib=True, num_threads=1) for text in texts]
+    by_class = np.mean(parts, axis=0).reshape(len(x), 3, N_FEATURES + 1)
+    found = forest.differences(x, sign)
+    assert np.allclose(found, (by_class * sign[:, :, None]).sum(axis=1), rtol=0, atol=1e-12)
+    assert np.allclose(found.sum(axis=1), (forest.raw(x) * sign).sum(axis=1), rtol=0, atol=1e-12)
+    alone = np.concatenate([forest.differences(x[i : i + 1], sign[i : i + 1]) for i in range(len(x))])
+    assert np.array_equal(alone, found)
+
+
+def test_a_sign_for_each_score_is_asked_for() -> None:
+    with pytest.raises(ValueError, match="sign"):
+        Forest([_train(1)]).differences(np.zeros((2, N_FEATURES)), np.ones((2, 3)))
+
+
 def test_trees_without_a_split() -> None:
     text = _train(1, min_child_samples=1000)
     assert "num_leaves=1\n" in text
@@ -123,3 +145,5 @@ def test_trees_too_large_to_tabulate_are_refused() -> None:
     assert len(forest.raw(np.zeros((1, N_FEATURES)))) == 1
     with pytest.raises(ValueError, match="num_leaves"):
         forest.contributions(np.zeros((1, N_FEATURES)))
+    with pytest.raises(ValueError, match="num_leaves"):
+        forest.differences(np.zeros((1, N_FEATURES)), np.ones((1, 1)))
