@@ -39,31 +39,41 @@ def _add(a: Floats, b: Floats, out: Floats) -> None:
         out[i] = a[i] + b[i]
 
 
-@njit("void(f4[:,::1], f4[:,::1], i8, i8, f4[::1])", fastmath=True, cache=True)
-def _join(head: Floats, tail: Floats, s: int, rows: int, out: Floats) -> None:
-    """The fold of both halves with a drift of `s` bins from first row to last, of `rows` rows."""
-    h, t, m = head.shape[0], tail.shape[0], head.shape[1]
+@njit(fastmath=True, cache=True)
+def _join(halves: Floats, head: int, h: int, t: int, m: int, s: int, out: Floats, to: int) -> None:
+    """Put the fold of two halves, of h and t rows that follow each other in `halves` from `head` on, with a drift of
+    `s` bins from the first row to the last, into `out` from `to` on.
+
+    Places are counted in flat arrays, for slices cost more than short rows do; without a sign, for what may be negative
+    is not vectorised.
+    """
+    rows = h + t
     first = int((h - 1) / (rows - 1) * s + 0.5)
     last = int((t - 1) / (rows - 1) * s + 0.5)
     shift = (s - last) % m
-    a, b = head[first], tail[last]
-    n = m - shift
-    _add(a, b[shift:], out[:n])
-    _add(a[n:], b, out[n:])
+    n = np.uint64(m - shift)
+    a, b, c = np.uint64(head + first * m), np.uint64(head + (h + last) * m + shift), np.uint64(to)
+    for i in range(n):
+        out[c + i] = halves[a + i] + halves[b + i]
+    a, b, c = a + n, b - np.uint64(shift), c + n
+    for i in range(np.uint64(shift)):
+        out[c + i] = halves[a + i] + halves[b + i]
 
 
-@njit("void(f4[:,::1], f4[:,::1], f4[:,::1])", fastmath=True, cache=True)
-def fold_all(series: Floats, out: Floats, work: Floats) -> None:
-    """Row s of `out`: the rows of `series`, (M, m), added up with a drift of s bins from the first to the last."""
-    rows = series.shape[0]
+@njit("void(f4[::1], f4[::1], f4[::1], i8, i8, i8)", fastmath=True, cache=True)
+def fold_all(series: Floats, out: Floats, work: Floats, start: int, rows: int, m: int) -> None:
+    """From `start` on, row s of `out`: the `rows` rows of m bins of `series`, added up with a drift of s bins from the
+    first to the last."""
     if rows == 1:
-        out[0, :] = series[0, :]
+        out[start : start + m] = series[start : start + m]
         return
     half = rows // 2
-    fold_all(series[:half], work[:half], out[:half])
-    fold_all(series[half:], work[half:], out[half:])
+    if rows > 2:
+        fold_all(series, work, out, start, half, m)
+        fold_all(series, work, out, start + half * m, rows - half, m)
+    halves = work if rows > 2 else series
     for s in range(rows):
-        _join(work[:half], work[half:], s, rows, out[s])
+        _join(halves, start, half, rows - half, m, s, out, start + s * m)
 
 
 @njit(fastmath=True, error_model="numpy", cache=True)
@@ -106,33 +116,38 @@ def _best_gain(m: int, total: float, sums: NDArray[np.float32], best: Floats) ->
 
 
 @njit(fastmath=True, cache=True)
-def gains(y: Floats, w: Floats, m: int, drifts: NDArray[np.int64], out: NDArray[np.float64]) -> None:
-    """Improvement of chi-square at the periods m + drifts / (M - 1) bins, M = ceil(len / m), into `out`.
+def gains(y: Floats, w: Floats, bins: NDArray[np.int64], drifts: NDArray[np.int64], out: NDArray[np.float64]) -> None:
+    """Improvement of chi-square at the periods m + drift / (M - 1) bins, M = ceil(len / m), into `out`: for each period
+    m is in `bins`, ascending, and its drift in `drifts`.
 
     `y`: inverse variance times deviation from the mean, `w`: inverse variance, summed per bin.
     """
-    rows = (y.shape[0] + m - 1) // m
-    half = rows // 2
+    most = bins[-1]
     total = 0.0
     for i in range(w.shape[0]):
         total += w[i]
-    series = np.zeros((2, rows, m), np.float32)
-    series[0].reshape(-1)[: y.shape[0]] = y
-    series[1].reshape(-1)[: y.shape[0]] = w
+    series = np.zeros((2, y.shape[0] + most), np.float32)
+    series[0, : y.shape[0]] = y
+    series[1, : y.shape[0]] = w
     halves, work = np.empty_like(series), np.empty_like(series)
-    for j in range(2):
-        fold_all(series[j, :half], halves[j, :half], work[j, :half])
-        fold_all(series[j, half:], halves[j, half:], work[j, half:])
-    best = np.empty(m, np.float32)
-    sums = np.empty((len(_widths), 2, m + _PAD), np.float32)
-    before, gain = -1, 0.0
-    for n in range(len(drifts)):
+    best = np.empty(most, np.float32)
+    sums = np.empty((len(_widths), 2, most + _PAD), np.float32)
+    folded, before, gain, half, rows = np.int64(0), np.int64(-1), 0.0, 0, 0
+    for n in range(len(bins)):
+        m = bins[n]
+        if m != folded:
+            folded, before = m, -1
+            rows = (y.shape[0] + m - 1) // m
+            half = rows // 2
+            for j in range(2):
+                fold_all(series[j], halves[j], work[j], 0, half, m)
+                fold_all(series[j], halves[j], work[j], half * m, rows - half, m)
         if drifts[n] != before:
             before = drifts[n]
             for j in range(2):
                 row = sums[0, j]
-                _join(halves[j, :half], halves[j, half:], before, rows, row[:m])
+                _join(halves[j], 0, half, rows - half, m, before, row, 0)
                 for i in range(_PAD):
                     row[m + i] = row[i % m]
-            gain = _best_gain(m, total, sums, best)
+            gain = _best_gain(m, total, sums, best[:m])
         out[n] = gain

@@ -204,12 +204,8 @@ def gains(time: Array, flux: Array, flux_err: Array, periods: Array, density_sun
         w = np.bincount(bins, weight, count).astype(np.float32)
         in_bins = periods[low:high] / width
         whole = np.floor(in_bins).astype(np.int64)
-        starts = np.flatnonzero(np.diff(whole, prepend=whole[0] - 1))
-        for a, b in zip(starts, [*starts[1:], high - low], strict=True):
-            m = int(whole[a])
-            rows = -(-count // m)
-            drifts = np.rint((in_bins[a:b] - m) * (rows - 1)).astype(np.int64)
-            folded_gains(y, w, m, drifts, out[low + a : low + b])
+        drifts = np.rint((in_bins - whole) * (-(-count // whole) - 1)).astype(np.int64)
+        folded_gains(y, w, whole, drifts, out[low:high])
     return out
 
 

@@ -11,6 +11,18 @@ from numpy.typing import NDArray
 from exo_assets.lightcurves.fold_kernels import EDGE, SHAPE_WIDTHS, WIDTHS, fold_all, gains
 
 
+def _folded(series: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All folds of `series`, which lies in a longer array, as the stretches of the kernels do."""
+    rows, m = series.shape
+    before, after = np.full(m, np.nan, np.float32), np.full(5, np.nan, np.float32)
+    given_ = np.concatenate([before, series.ravel(), after])
+    out, work = np.full_like(given_, np.nan), np.full_like(given_, np.nan)
+    fold_all(given_, out, work, m, rows, m)
+    assert np.isnan(out[:m]).all()
+    assert np.isnan(out[-5:]).all()
+    return out[m:-5].reshape(rows, m)
+
+
 @settings(deadline=None)  # the first call compiles
 @given(st.integers(1, 40), st.integers(3, 50), st.data())
 def test_every_bin_is_added_within_half_a_bin_per_level_of_where_it_belongs(
@@ -19,8 +31,7 @@ def test_every_bin_is_added_within_half_a_bin_per_level_of_where_it_belongs(
     row, column = data.draw(st.integers(0, rows - 1)), data.draw(st.integers(0, m - 1))
     series = np.zeros((rows, m), np.float32)
     series[row, column] = 1
-    out = np.empty_like(series)
-    fold_all(series.copy(), out, np.empty_like(series))
+    out = _folded(series)
     levels = np.ceil(np.log2(max(rows, 2)))
     for s in range(rows):
         assert out[s].sum() == 1
@@ -31,8 +42,7 @@ def test_every_bin_is_added_within_half_a_bin_per_level_of_where_it_belongs(
 
 def test_the_sum_of_a_fold_is_the_sum_of_the_series() -> None:
     series = np.random.default_rng(1).normal(size=(37, 21)).astype(np.float32)
-    out = np.empty_like(series)
-    fold_all(series.copy(), out, np.empty_like(series))
+    out = _folded(series)
     assert out.sum(axis=1) == pytest.approx(np.full(37, series.sum()), abs=1e-3)
     assert out[0] == pytest.approx(series.sum(axis=0), abs=1e-4)
 
@@ -62,7 +72,7 @@ def test_gains_are_those_of_the_definition(m: int, rows: int, seed: int) -> None
     w = (random.random(n) * (random.random(n) < 0.8)).astype(np.float32)
     y = (random.normal(size=n) * w).astype(np.float32)
     out = np.empty(1)
-    gains(y, w, m, np.array([0]), out)
+    gains(y, w, np.array([m]), np.array([0]), out)
     pad = rows * m - n
     by_hand = _by_hand(*(np.pad(v.astype(float), (0, pad)).reshape(rows, m).sum(axis=0) for v in (y, w)))
     assert out[0] == pytest.approx(by_hand, rel=2e-4, abs=1e-6)
@@ -77,5 +87,18 @@ def test_a_drifting_pulse_is_found_at_its_period() -> None:
         y[start : start + 8] = -1
     drifts = np.arange(rows)
     out = np.empty(rows)
-    gains(y[:n], w, m, drifts, out)
+    gains(y[:n], w, np.full(rows, m), drifts, out)
     assert abs(int(out.argmax()) - 17) <= 1
+
+
+def test_periods_of_many_lengths_are_searched_as_each_alone() -> None:
+    random = np.random.default_rng(3)
+    w = random.random(1201).astype(np.float32)
+    y = (random.normal(size=w.size) * w).astype(np.float32)
+    bins = np.sort(random.integers(17, 300, 60))
+    drifts = np.array([int(random.integers(0, -(-w.size // m))) for m in bins])
+    together, alone = np.empty(bins.size), np.empty(bins.size)
+    gains(y, w, bins, drifts, together)
+    for n in range(bins.size):
+        gains(y, w, bins[n : n + 1], drifts[n : n + 1], alone[n : n + 1])
+    assert np.array_equal(together, alone)
