@@ -57,6 +57,26 @@ def binary_metrics(
     }
 
 
+def ranking_metrics(
+    is_planet: npt.ArrayLike, probability: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> dict[str, Array]:
+    """Those of `binary_metrics` that depend on the order alone, `BINARY_METRICS[:5]`."""
+    return _ranking(*_checked(is_planet, probability, weights))
+
+
+def probability_metrics(
+    is_planet: npt.ArrayLike, probability: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> dict[str, Array]:
+    """Those of `binary_metrics` that depend on what the probabilities say, `BINARY_METRICS[7:]`."""
+    return _probability_figures(*_checked(is_planet, probability, weights))
+
+
+def share(holds: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> Array:
+    """The share of the rows for which `holds` is true."""
+    held = np.asarray(holds, dtype=float)
+    return _mean(held, _weights(weights, held.size))
+
+
 def set_metrics(
     is_planet: npt.ArrayLike, sets: npt.ArrayLike, weights: npt.ArrayLike | None = None
 ) -> dict[str, Array]:

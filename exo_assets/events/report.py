@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from exo_assets.evaluation.bootstrap import Interval, Metrics, bootstrap_by_star, paired_difference
-from exo_assets.evaluation.metrics import Array, binary_metrics, multiclass_metrics
+from exo_assets.evaluation.metrics import Array, probability_metrics, ranking_metrics, share
 from exo_assets.evaluation.published import BEFORE_EXOMINER, EXOMINER
 from exo_assets.evaluation.report import interval_columns
 from exo_assets.evaluation.threads import Map, in_turn
@@ -23,14 +23,8 @@ from exo_assets.events.labels import LABELS
 from exo_assets.events.vetter import PROBABILITIES
 from exo_assets.training.calibration import sigmoid
 
-RANKING = (
-    "recall_at_precision_99",
-    "average_precision",
-    "roc_auc",
-    "precision_at_recall_90",
-    "precision_at_recall_95",
-)
-MEANS = ("log_loss", "brier", "ece")
+HEADLINE = ("recall_at_precision_99", "average_precision")
+"""Figures that are shown first."""
 
 PUBLISHED = {"exominer_2022": EXOMINER, "best_before_exominer": BEFORE_EXOMINER}
 """By model of ML_EVENT_METRICS."""
@@ -87,7 +81,7 @@ def metrics_table(
 def headline(metrics: pl.DataFrame) -> dict[str, float | None]:
     """The figures that are shown first: recall at 99 % precision and average precision on unseen stars."""
     rows = metrics.filter(
-        (pl.col("split") == "unseen") & pl.col("metric").is_in(RANKING[:2]) & (pl.col("labels") != "join")
+        (pl.col("split") == "unseen") & pl.col("metric").is_in(HEADLINE) & (pl.col("labels") != "join")
     )
     return {f"{r['model']}_{r['metric']}": r["value"] for r in rows.iter_rows(named=True)}
 
@@ -125,22 +119,16 @@ def _figures(part: Part, seed: int) -> pl.DataFrame:
 
 def _ranking(truth: Array, score: Array) -> Metrics:
     """What depends on the order alone: on uncalibrated scores, which have no ties that calibration made."""
-
-    def metrics(weights: Array) -> dict[str, Array]:
-        every = binary_metrics(truth, score, weights)
-        return {name: every[name] for name in RANKING}
-
-    return metrics
+    return lambda weights: ranking_metrics(truth, score, weights)
 
 
 def _of_probabilities(rows: pl.DataFrame, truth: npt.NDArray[np.float64], seed: int) -> dict[str, Interval]:
     p = rows.select(PROBABILITIES).to_numpy()
     label = rows["label"].replace_strict({n: i for i, n in enumerate(LABELS)}, return_dtype=pl.Int64).to_numpy()
+    right = p.argmax(axis=1) == label
 
     def metrics(weights: Array) -> dict[str, Array]:
-        every = binary_metrics(truth, p[:, 0], weights)
-        three = multiclass_metrics(label, p, weights)["accuracy"]
-        return {**{name: every[name] for name in MEANS}, "three_class_accuracy": three}
+        return {**probability_metrics(truth, p[:, 0], weights), "three_class_accuracy": share(right, weights)}
 
     return bootstrap_by_star(rows["star_id"].to_numpy(), metrics, seed=seed)
 

@@ -16,7 +16,10 @@ from exo_assets.evaluation.metrics import (
     curves,
     multiclass_metrics,
     point,
+    probability_metrics,
+    ranking_metrics,
     reliability,
+    share,
 )
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -59,6 +62,16 @@ def test_binary_figures_equal_sklearn(case: Rows) -> None:
     }
     for name, value in theirs.items():
         assert ours[name] == pytest.approx(value, abs=1e-9), name
+
+
+@given(rows())
+@settings(max_examples=60, deadline=None)
+def test_a_part_of_the_figures_is_as_among_all_of_them(case: Rows) -> None:
+    truth, score, weight = case
+    every = point(binary_metrics(truth, score, weight))
+    assert point(ranking_metrics(*case)) == {name: every[name] for name in BINARY_METRICS[:5]}
+    assert point(probability_metrics(*case)) == {name: every[name] for name in BINARY_METRICS[7:]}
+    assert share((score >= 0.5) == truth, weight)[0] == every["accuracy"]
 
 
 @given(rows())
