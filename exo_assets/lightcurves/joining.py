@@ -25,7 +25,7 @@ from exo_assets.lightcurves.products import TABLE
 Mask = NDArray[np.bool_]
 
 ORDER = (
-    *("Kepler long cadence", "EVEREST", "K2SFF", "Kepler short cadence", "K2SC"),
+    *("Kepler long cadence", "EVEREST", "K2SFF", "Kepler short cadence", "K2SC", "K2SC program"),
     *("SPOC 2 min", "SPOC 20 s", "TESS-SPOC", "QLP", "TGLC", "eleanor", "CDIPS"),
     *("lightkurve", "FITS", TABLE),
 )

@@ -21,12 +21,19 @@ from exo_assets.lightcurves.curve import SCATTERED_LIGHT
 
 @dataclass(frozen=True)
 class Flux:
-    """A flux column: that of its errors, whether its trend was taken out before, whether it holds magnitudes."""
+    """A flux column: that of its errors, whether its trend was taken out before, whether it holds magnitudes, and the
+    column of a trend of the spacecraft's that is still to be taken out (about its median)."""
 
     name: str
     error: str = ""
     is_flat: bool = False
     is_magnitude: bool = False
+    trend: str = ""
+
+    @property
+    def called(self) -> str:
+        """The flux, as people and `LightCurve.flux_kind` call it."""
+        return f"{self.name} - {self.trend}".upper() if self.trend else self.name.upper()
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class Product:
     """A layout. It is that of a table with all of `columns`, in a file whose header has `value` in its `keyword`, or
     with one of `telling` columns; what is empty is not asked for.
 
-    `mission` is that of a product that has only one, for files that do not say it; `cadences` are its names by the step
+    `extension`: what its best table is called, where it has several. `mission` is that of a product that has only one,
+    for files that do not say it; `cadences` are its names by the step
     between points (at most so many seconds). `is_tried`: real files were read.
     """
 
@@ -55,6 +63,7 @@ class Product:
     telling: tuple[str, ...] = ()
     keyword: str = ""
     value: str = ""
+    extension: str = ""
     time: tuple[str, ...] = ("time",)
     centroid: tuple[str, str] = ("mom_centr1", "mom_centr2")
     mission: str = ""
@@ -77,6 +86,8 @@ class Product:
 
 _SPOC = (Flux("pdcsap_flux", "pdcsap_flux_err"), Flux("sap_flux", "sap_flux_err"))
 _LIGHTKURVE = (Flux("flux", "flux_err"),)
+_K2SC_FLAGS = 1 << 0 | 1 << 5
+"""Flagged by the mission, and not finite. K2SC's other bits are of points high or low, which transits are too."""
 _QUALITY = (Flags("quality"), Flags("sap_quality"))
 
 PRODUCTS: tuple[Product, ...] = (
@@ -142,18 +153,41 @@ PRODUCTS: tuple[Product, ...] = (
         flux=(Flux("fcor"), Flux("fraw")),
         flags=(Flags("moving", mask=~0),),
         columns=("t", "fraw", "fcor"),
+        extension="BESTAPER",
         time=("t",),
         mission="k2",
         document="https://archive.stsci.edu/hlsp/k2sff (Vanderburg & Johnson 2014): extension BESTAPER",
     ),
     Product(
-        "K2SC",
-        flux=(Flux("flux", "error", is_flat=True),),
-        flags=(Flags("quality"), Flags("mflags", mask=~0)),
-        columns=("trend_p", "trend_t"),
+        "K2SC program",
+        flux=(Flux("flux", "error", trend="trposi"),),
+        flags=(Flags("quality"), Flags("mflags", mask=_K2SC_FLAGS)),
+        columns=("trposi", "trtime"),
+        keyword="EXTNAME",
+        value="k2sc",
         centroid=("x", "y"),
         mission="k2",
-        document="https://archive.stsci.edu/hlsp/k2sc (Aigrain et al. 2016): the first extension, from PDC-MAP",
+        document="https://github.com/OxES/k2sc: files that its program writes, FLUX as it was before TRPOSI and TRTIME",
+    ),
+    Product(
+        "K2SC",
+        flux=(Flux("flux", "error", is_flat=True),),
+        flags=(Flags("quality"), Flags("mflags", mask=_K2SC_FLAGS)),
+        columns=("trposi", "trtime"),
+        extension="PDC",
+        centroid=("x", "y"),
+        mission="k2",
+        document="https://archive.stsci.edu/hlsp/k2sc (Aigrain et al. 2016), release 2: FLUX without both trends",
+    ),
+    Product(
+        "K2SC",
+        flux=(Flux("flux", "error", is_flat=True),),
+        flags=(Flags("quality"), Flags("mflags", mask=_K2SC_FLAGS)),
+        columns=("trend_p", "trend_t"),
+        extension="PDC",
+        centroid=("x", "y"),
+        mission="k2",
+        document="https://archive.stsci.edu/hlsp/k2sc (Aigrain et al. 2016), release 1: FLUX without both trends",
     ),
     Product(
         "EVEREST",

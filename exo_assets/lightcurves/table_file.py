@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from exo_assets.lightcurves.curve import EXCLUDED, LightCurve, Origin
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.products import TABLE
-from exo_assets.lightcurves.time_reference import julian
+from exo_assets.lightcurves.time_reference import dated
 
 COLUMNS = {"time": pl.Float64, "flux": pl.Float64, "flux_err": pl.Float64, "quality": pl.Int64}
 REQUIRED = ("time", "flux")
@@ -61,8 +61,10 @@ def curve_in(
     values = {c: v.filter(usable) for c, v in values.items()}
     if not usable.any():
         raise LightCurveFileError(name, "no_light_curve", "has no point with a time and a flux")
-    time = julian(values["time"].to_numpy(), time_zero_bjd, name)
-    n, order = time.size, np.argsort(time, kind="stable")
+    time, bad, stray = dated(values["time"].to_numpy(), time_zero_bjd, mission, name)
+    n = time.size
+    order = np.flatnonzero(~bad)[np.argsort(time[~bad], kind="stable")]
+    left_out = (*left_out, *((("with a bad time stamp", int(bad.sum())),) if bad.any() else ()))
     unknown = np.full(n, np.nan)
     quality = values["quality"].fill_null(0).to_numpy() if "quality" in values else np.zeros(n, np.int64)
     if columns and "quality" in columns:
@@ -79,7 +81,7 @@ def curve_in(
         segment=np.zeros(n, np.int32),
         column=unknown,
         row=unknown,
-        origin=Origin(name, TABLE, time_zero_bjd, "--time-zero" if time_zero_bjd else "Julian dates", left_out),
+        origin=Origin(name, TABLE, time_zero_bjd, "--time-zero" if time_zero_bjd else "Julian dates", left_out, stray),
     ).where(order)
 
 

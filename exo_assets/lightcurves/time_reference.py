@@ -1,7 +1,7 @@
 """What the times of a light curve are counted from, and in which unit.
 
-Belongs here: from the keywords and units of a FITS table to barycentric Julian dates, and what a mission's times can
-be. Does not belong here: reading files.
+Belongs here: from the keywords and units of a FITS table to barycentric Julian dates, what a mission's times can be,
+and which stamps are none. Does not belong here: reading files.
 
 The reference of times is, in this order: what the user says; the table's keywords (FITS Standard 4.0, section 9.2.1:
 MJDREF, JDREF and DATEREF, whole or split into I and F; BJDREF is that of Kepler and TESS, Kepler Archive Manual section
@@ -34,6 +34,8 @@ OBSERVED_BJD = {
     "tess": (2_458_230.0, LATEST_BJD),
 }
 """From the launch of a telescope to the end of its observations."""
+BETWEEN_MISSIONS_BJD = 2_456_550.0
+"""The Kepler telescope ended its first mission in May 2013, and began K2 in February 2014."""
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "a": 31_557_600.0, "yr": 31_557_600.0, "cy": 3.15576e9}
 """Units of time (FITS Standard 4.0, section 9.3), in seconds."""
 _SPELT = {"sec": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min", "hr": "h", "hour": "h"}
@@ -44,6 +46,11 @@ _FORMATS = {"bkjd": 2_454_833.0, "btjd": 2_457_000.0, "mjd": MJD_ZERO, "bmjd": M
 _MINUS = re.compile(r"\b[bh]?jd(?:[ _]?tdb)?\s*-\s*(\d{7}(?:\.\d+)?)", re.IGNORECASE)
 EARLIEST_MJD = 40_000.0
 """Earlier times are no modified Julian dates of a photometer: what wrote a WCS left MJDREF = 0 then."""
+APART_DAYS = 30.0
+"""Bad stamps are so far from the data: those that a wrong reference moves across a limit are not."""
+LONELY_DAYS, LONELY_POINTS, LONELY_SHARE = 365.25, 10, 0.01
+"""So few points, and so small a share of all, so far from all others, are no observation."""
+SHOWN_STAMPS = 3
 ASK = "say what its times are counted from with --time-zero (2454833 for Kepler's BKJD, 2457000 for TESS's BTJD)"
 
 
@@ -83,7 +90,7 @@ def reference(
     `mission` is the one that the file names, or its product. LightCurveFileError where nothing says it, and where what
     the file says puts its times outside the years in which its mission observed.
     """
-    said = _said(days, unit, headers, name)
+    said = _said(float(np.median(days)), unit, headers, name)
     if told is not None:
         notes: tuple[str, ...] = ()
         if said is not None and abs(said.bjd - told) > 1e-6:
@@ -93,7 +100,9 @@ def reference(
         said = Reference(ZERO_POINTS[mission], f"the convention of {mission}", ())
     if said is None:
         raise LightCurveFileError(name, "time_zero", f"does not say what its times are counted from: {ASK}")
-    first, last = float(days.min()) + said.bjd, float(days.max()) + said.bjd
+    time = days + said.bjd
+    sound = time[~strays(time, mission)]
+    first, last = float(sound.min()), float(sound.max())
     begin, end = OBSERVED_BJD.get(mission, (EARLIEST_BJD, LATEST_BJD))
     if not (first > begin and last < end):
         when = f"when {mission} did not observe" if mission in OBSERVED_BJD else "no barycentric Julian dates"
@@ -105,17 +114,48 @@ def reference(
     return said
 
 
-def julian(days: Array, zero_bjd: float, name: str) -> Array:
-    """`days` after `zero_bjd` as barycentric Julian dates; LightCurveFileError where they are none."""
+def dated(days: Array, zero_bjd: float, mission: str, name: str) -> tuple[Array, NDArray[np.bool_], tuple[str, ...]]:
+    """`days` after `zero_bjd` as barycentric Julian dates, which of them are bad stamps, and words that name those.
+
+    LightCurveFileError where the others are no barycentric Julian dates.
+    """
     time = days + zero_bjd
-    if not (time.min() > EARLIEST_BJD and time.max() < LATEST_BJD):
+    bad = strays(time, mission)
+    first, last = float(time[~bad].min()), float(time[~bad].max())
+    if not (first > EARLIEST_BJD and last < LATEST_BJD):
         raise LightCurveFileError(
             name,
             "time_zero",
-            f"has times from {time.min():g} to {time.max():g}, no barycentric Julian dates: say what is to be "
+            f"has times from {first:g} to {last:g}, no barycentric Julian dates: say what is to be "
             "added (--time-zero 2454833 to Kepler's BKJD, 2457000 to TESS's BTJD)",
         )
-    return time
+    if not bad.any():
+        return time, bad, ()
+    some = ", ".join(f"{stamp:.10g}" for stamp in np.unique(time[bad])[:SHOWN_STAMPS])
+    more = ", ..." if np.unique(time[bad]).size > SHOWN_STAMPS else ""
+    those = f"their times ({some}{more}) are far from all others, which are from {first:.10g} to {last:.10g}"
+    return time, bad, (f"{int(bad.sum()):,} of {time.size:,} points are left out: {those}",)
+
+
+def strays(time: Array, mission: str = "") -> NDArray[np.bool_]:
+    """Which times (BJD) are bad stamps: those of few points that are when the mission did not observe, or are no dates
+    at all, and those of single points years from all others.
+
+    Where half of the points or more are outside, or data run on across the limit, it is not stamps that are wrong but
+    what times are counted from: then none is bad.
+    """
+    bad = np.zeros(time.size, bool)
+    for begin, end in (OBSERVED_BJD.get(mission, (EARLIEST_BJD, LATEST_BJD)), (EARLIEST_BJD, LATEST_BJD)):
+        out = ~((time > begin) & (time < end))
+        if out.any() and 2 * out.sum() < time.size:
+            inside = time[~out]
+            if np.maximum(inside.min() - time[out], time[out] - inside.max()).min() > APART_DAYS:
+                bad = out
+                break
+    order = np.flatnonzero(~bad)[np.argsort(time[~bad], kind="stable")]
+    for group in np.split(order, np.flatnonzero(np.diff(time[order]) > LONELY_DAYS) + 1):
+        bad[group] |= group.size <= LONELY_POINTS and group.size < LONELY_SHARE * time.size
+    return bad
 
 
 def outside(time: Array, mission: str) -> str | None:
@@ -126,12 +166,21 @@ def outside(time: Array, mission: str) -> str | None:
     return f"its times, from {time.min():.10g} to {time.max():.10g}, are not those in which {mission} observed"
 
 
-def _said(days: Array, unit: str, headers: Sequence[Mapping[str, Any]], name: str) -> Reference | None:
-    """What a file says of its time zero, by keywords, by unit, or because its times are whole Julian dates."""
-    whole = bool(days.min() > EARLIEST_BJD and days.max() < LATEST_BJD)
+def observed(time: Array, mission: str) -> bool:
+    """Whether a mission observed at these times (BJD). Kepler and K2 were one telescope, one after the other."""
+    begin, end = OBSERVED_BJD[mission]
+    end = min(end, BETWEEN_MISSIONS_BJD) if mission == "kepler" else end
+    begin = max(begin, BETWEEN_MISSIONS_BJD) if mission == "k2" else begin
+    return bool(time.min() > begin and time.max() < end)
+
+
+def _said(middle: float, unit: str, headers: Sequence[Mapping[str, Any]], name: str) -> Reference | None:
+    """What a file says of its time zero, by keywords, by unit, or because its times, about `middle`, are whole Julian
+    dates."""
+    whole = EARLIEST_BJD < middle < LATEST_BJD
     for key, zero in (("BJDREF", 0.0), ("MJDREF", MJD_ZERO), ("JDREF", 0.0)):
         found = _split(headers, key, name)
-        if found is None or (key == "MJDREF" and not found and days.min() < EARLIEST_MJD):
+        if found is None or (key == "MJDREF" and not found and middle < EARLIEST_MJD):
             continue
         if whole:
             notes = (f"{key} {found:.15g} is not added to whole Julian dates",) if found else ()

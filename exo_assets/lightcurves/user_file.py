@@ -13,15 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from exo_assets.catalogs.contracts import MISSIONS
-from exo_assets.lightcurves.curve import LightCurve, is_flat
+from exo_assets.lightcurves.curve import EXCLUDED, UNUSABLE, LightCurve, is_flat
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.fits_file import read_fits
-from exo_assets.lightcurves.flux_level import came_flat, measured
+from exo_assets.lightcurves.flux_level import came_flat, magnitudes_in, measured, of_magnitudes, without_zeros
 from exo_assets.lightcurves.many_stars_file import SEGMENT, StarRow, many_stars
 from exo_assets.lightcurves.mast_names import mission_of, star_in, star_of
 from exo_assets.lightcurves.stored import is_canonical, read_canonical
 from exo_assets.lightcurves.table_file import curve_in, read_table
-from exo_assets.lightcurves.time_reference import outside
+from exo_assets.lightcurves.time_reference import observed, outside
 from exo_assets.lightcurves.told import Told
 
 MIN_POINTS = 2
@@ -62,7 +62,7 @@ def any_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
         asked = {what: column for what, column in columns.items() if column}
         zero = told.time_zero_bjd or 0.0
         table = read_table(data, name, time_zero_bjd=zero, mission=told.mission or "", columns=asked)
-        return _told_level(replace(table, target=named), name, told)
+        return _of_table(replace(table, target=named), name, told)
     curve = read_fits(data, name, told=told) if _is_fits(data) else measured(read_canonical(data, name), name)
     curve = replace(curve, target=curve.target or named)
     if given not in (None, curve.target) and not _other_name(curve):
@@ -73,7 +73,7 @@ def any_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
         raise LightCurveFileError(
             name, "flux_level", f"holds the mission's {curve.flux_kind}, which is not flat: leave --flat out"
         )
-    return replace(curve, target=given or curve.target)
+    return _with_mission(replace(curve, target=given or curve.target))
 
 
 def user_curve(data: bytes, name: str, told: Told | None = None) -> LightCurve:
@@ -111,11 +111,48 @@ def _other_name(curve: LightCurve) -> bool:
     return bool(curve.mission) and star_of(curve.target) is not None and mission_of(curve.target) != curve.mission
 
 
-def _told_level(curve: LightCurve, name: str, told: Told) -> LightCurve:
-    """A table's curve with its flux checked, and what its times say of its mission."""
-    curve = measured(came_flat(curve, name) if told.is_flat else curve, name)
+def _of_table(curve: LightCurve, name: str, told: Told) -> LightCurve:
+    """A table's curve with its mission, its flux checked, and what its flags and times say."""
+    curve = _with_mission(curve)
+    if scale := magnitudes_in(curve.flux_kind):
+        said = f"its column {curve.flux_kind} holds magnitudes, which are made a flux"
+        curve = replace(curve, flux=of_magnitudes(scale * curve.flux), origin=curve.origin.noted(said))
+        curve = replace(curve, flux_err=scale * curve.flux_err * curve.flux * (np.log(10) / 2.5))
+    curve = measured(came_flat(without_zeros(curve), name) if told.is_flat else curve, name)
+    flagged = int(((curve.quality & UNUSABLE.get(curve.mission, 0)) != 0).sum())
+    if flagged:
+        left_out = (*curve.origin.left_out, ("flagged as unusable by the mission", flagged))
+        curve = replace(curve, origin=replace(curve.origin, left_out=left_out))
     said = outside(curve.time_bjd, curve.mission)
     return replace(curve, origin=curve.origin.noted(said)) if said else curve
+
+
+def _with_mission(curve: LightCurve) -> LightCurve:
+    """The curve with its mission. Where neither file nor user says it, it is that of the catalogue of the star's name,
+    if that observed at the curve's times; what is not known is told."""
+    notes = []
+    if not curve.mission and star_of(curve.target) is not None:
+        likely = mission_of(curve.target)
+        if observed(curve.time_bjd, likely):
+            notes.append(f"its mission is not said: {likely}, by its times and its star's catalogue")
+            curve = replace(curve, mission=likely)
+        else:
+            notes.append(f"its mission is not known: {_doubt(curve)}")
+    if not curve.mission and (curve.quality & ~EXCLUDED).any():
+        notes.append(
+            "its quality flags exclude nothing while its mission is not known: say it with --mission, or name a column "
+            "that excludes with --quality-column"
+        )
+    return replace(curve, origin=curve.origin.noted(*notes))
+
+
+def _doubt(curve: LightCurve) -> str:
+    likely = mission_of(curve.target)
+    return (
+        f"{curve.target} is a star of {likely}'s catalogue, and {likely} did not observe at its times, from "
+        f"{curve.time_bjd.min():.10g} to {curve.time_bjd.max():.10g}: say with --mission who did, or with --time-zero "
+        "what its times are counted from"
+    )
 
 
 def user_curves(data: bytes, name: str, told: Told | None = None) -> UserCurves:
@@ -142,7 +179,7 @@ def _of_row(row: StarRow | LightCurveFileError, told: Told) -> UserCurve | Light
     try:
         zero = told.time_zero_bjd or 0.0
         curve = curve_in(row.points, row.name, time_zero_bjd=zero, mission=told.mission or "")
-        curve = _told_level(replace(curve, target=row.star_id), row.name, told)
+        curve = _of_table(replace(curve, target=row.star_id), row.name, told)
         return UserCurve(row.name, _checked(curve, row.name, told), told.segment is not None)
     except LightCurveFileError as error:
         return error
@@ -154,21 +191,11 @@ def _known_mission(name: str, told: Told) -> None:
 
 
 def _checked(curve: LightCurve, name: str, told: Told) -> LightCurve:
-    """The curve with its mission and the segment that was told; LightCurveFileError unless it is of a star."""
+    """The curve with the segment that was told; LightCurveFileError unless its star is of its mission's catalogue."""
     if not curve.target:
         raise _nameless(name)
     if star_of(curve.target) is None:
         raise LightCurveFileError(name, "no_target", f"is of {curve.target!r}, which is no star of KIC, EPIC or TIC")
-    mission = mission_of(curve.target)
-    if mission != (told.mission or curve.mission or mission):
-        said = told.mission or curve.mission
-        raise LightCurveFileError(
-            name,
-            "wrong_mission",
-            f"is of {curve.target}, a star of {mission}'s catalogue, and said to be of {said}: name the star by "
-            f"{said}'s catalogue with --target",
-        )
-    curve = replace(curve, mission=mission)
     if told.segment is not None:
         curve = replace(curve, segment=np.full(len(curve), told.segment, np.int32))
     if len(curve) < MIN_POINTS or not np.ptp(curve.time_bjd) > 0:
@@ -176,6 +203,15 @@ def _checked(curve: LightCurve, name: str, told: Told) -> LightCurve:
     step_s = float(np.median(np.diff(np.unique(curve.time_bjd)))) * 86_400
     if step_s < MIN_STEP_S:
         raise LightCurveFileError(name, "no_light_curve", f"has points {step_s:.2g} s apart: its times are not in days")
+    if not curve.mission:
+        raise LightCurveFileError(name, "no_mission", f"does not say which mission observed it: {_doubt(curve)}")
+    if mission_of(curve.target) != curve.mission:
+        raise LightCurveFileError(
+            name,
+            "wrong_mission",
+            f"is of {curve.target}, a star of {mission_of(curve.target)}'s catalogue, and said to be of "
+            f"{curve.mission}: name the star by {curve.mission}'s catalogue with --target",
+        )
     return curve
 
 

@@ -185,9 +185,14 @@ def _of_k2() -> dict[str, tuple[bytes, str, str]]:
     everest = {"CADN": none, "FLUX": (2e4 * flux).astype(np.float32), "FRAW": (2e4 * flux).astype(np.float32)}
     everest |= {"FRAW_ERR": np.full(time.size, 2.0, np.float32), "QUALITY": own, "TIME": time}
     k2sc = {"time": time, "cadence": none, "quality": none, "flux": 2e4 * flux, "error": flux, "mflags": none}
-    k2sc |= {"trend_p": np.zeros(time.size), "trend_t": np.zeros(time.size)}
+    gone = {"trend_p": np.zeros(time.size), "trend_t": np.zeros(time.size)}
+    drift = {"trtime": np.zeros(time.size), "trposi": 400 * np.sin(25 * time) - 7}
+    raw = k2sc | drift | {"flux": k2sc["flux"] + drift["trposi"]}
+    nameless = {"TELESCOP": "Kepler", "KEPLERID": 201_367_065}
     return {
         "K2SFF": (first, "K2SFF", "FCOR"),
         "EVEREST": (fits_file(everest, first=K2, header=IN_BKJD), "EVEREST", "FLUX"),
-        "K2SC": (fits_file(k2sc, first=K2), "K2SC", "FLUX (flat)"),
+        "K2SC": (fits_file(k2sc | gone, first=K2), "K2SC", "FLUX (flat)"),
+        "K2SC, release 2": (fits_file(k2sc | drift, first=nameless, name="PDC"), "K2SC", "FLUX (flat)"),
+        "K2SC program": (fits_file(raw, first=nameless, name="K2SC"), "K2SC program", "FLUX - TRPOSI"),
     }

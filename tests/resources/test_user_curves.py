@@ -41,7 +41,7 @@ def test_a_refused_file_leaves_nothing(lake: Lake) -> None:
 def test_what_is_there_is_listed_in_the_tables_columns(lake: Lake) -> None:
     import_curve(lake, CSV, "dir/mine.csv", TOLD)
     import_curve(lake, a_file(), "q5.fits")
-    import_curve(lake, CSV, "mine.csv", Told("TIC 9", time_zero_bjd=2_400_000, segment=12))
+    import_curve(lake, CSV, "mine.csv", Told("TIC 9", time_zero_bjd=2_402_000, segment=12))
     rows = {row["star_id"]: row for row in user_files(lake).iter_rows(named=True)}
     assert {(row["source"], row["status"]) for row in rows.values()} == {("user", "kept")}
     told, fits, other = rows["EPIC 201367065"], rows["KIC 11442793"], rows["TIC 9"]
