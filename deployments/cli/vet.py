@@ -65,7 +65,9 @@ def vet(
     period_max: Annotated[
         float | None, typer.Option(min=0.0, help="Longest period searched, days. Default: the span of the data.")
     ] = None,
-    signals: Annotated[int, typer.Option(min=1, max=20, help="At most so many signals a star.")] = SIGNALS_MAX,
+    signals: Annotated[
+        int | None, typer.Option(min=1, max=20, help=f"At most so many signals a star. Default: {SIGNALS_MAX}.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where pictures go.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Signals as a JSON list of objects.")] = False,
 ) -> None:
@@ -80,9 +82,11 @@ def vet(
     settings = read_settings()
     told = options.checked(Told(target, mission, time_zero, None, flat, flux_column, time_column, quality_column))
     place = _place(period, t0, duration)
+    if place is not None:
+        _not_searched({"--period-min": period_min, "--period-max": period_max, "--signals": signals})
     if output is not None:
         _make(output)
-    plain = _settings(period_min, period_max, signals)
+    plain = _settings(period_min, period_max, signals or SIGNALS_MAX)
     stars, lost = read_stars(files, told)
     catalogue = KnownStars(settings)
     found: list[Found] = []
@@ -159,6 +163,17 @@ def _place(period: float | None, t0: float | None, duration: float | None) -> Ep
     if not 0 < duration / 24 < period < float("inf"):
         raise CliError(f"a transit of {duration} h does not fit into {period} d", "--duration is in hours", USAGE)
     return Ephemeris(period, t0, duration / 24)
+
+
+def _not_searched(limits: dict[str, float | None]) -> None:
+    """CliError for limits of a search beside an ephemeris, with which nothing is searched."""
+    if given := [name for name, value in limits.items() if value is not None]:
+        raise CliError(
+            f"{' and '.join(given)} {'is a limit' if len(given) == 1 else 'are limits'} of a search, and with --period, "
+            "--t0 and --duration there is none",
+            f"leave {' and '.join(given)} out, or the ephemeris, to search",
+            USAGE,
+        )
 
 
 def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:

@@ -90,9 +90,7 @@ def listed_files(
     for path in files:
         try:
             data = regular_bytes(path)
-            rows = (
-                [(path.parent / one.file, one.told) for one in listed(data, str(path), told)] if is_list(data) else None
-            )
+            rows = listed(data, str(path), told) if is_list(data) else None
         except (LightCurveFileError, CatalogueFileError) as error:
             lost.append(str(error))
             continue
@@ -102,9 +100,13 @@ def listed_files(
         if rows is None:
             yield path, data, told
             continue
-        for of_list, said in rows:
+        for row in rows:
+            if isinstance(row, LightCurveFileError):
+                lost.append(str(row))
+                continue
+            of_list = path.parent / row.file
             try:
-                yield of_list, regular_bytes(of_list), said
+                yield of_list, regular_bytes(of_list), row.told
             except CatalogueFileError as error:
                 lost.append(str(error))
             except OSError as error:

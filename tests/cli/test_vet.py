@@ -33,6 +33,7 @@ from exo_resources.lake import Lake
 
 REF = ModelRef("exo-vetter", "3", "run", "digest")
 PERIOD, T0, DEPTH = 3.21, 2455001.5, 2e-3
+PLACE = ("--period", "3.21", "--t0", "2455001.5", "--duration", "3")
 
 
 def exo(*arguments: str) -> Result:
@@ -131,6 +132,10 @@ def test_a_quiet_star_has_no_signal(tmp_path: Path) -> None:
         (("--period", "3", "--t0", "1325.5", "--duration", "3"), "2457000 to BTJD"),
         (("--mission", "hubble"), "no mission"),
         (("--density", "0"), "--density"),
+        ((*PLACE, "--period-min", "1"), "--period-min is a limit of a search"),
+        ((*PLACE, "--period-max", "9"), "leave --period-max out, or the ephemeris, to search"),
+        ((*PLACE, "--signals", "2"), "--signals is a limit of a search"),
+        ((*PLACE, "--period-min", "1", "--period-max", "9"), "--period-min and --period-max are limits of a search"),
     ],
 )
 def test_bad_usage_is_exit_code_2(curve: Path, arguments: tuple[str, ...], says: str) -> None:

@@ -179,8 +179,8 @@ def test_a_column_that_is_called_magnitudes_is_made_a_flux() -> None:
         text = f"time,{name}\n" + "".join(f"{t + BTJD},{m!r}\n" for t, m in zip(DAYS, values.tolist(), strict=True))
         data = fits_file({"TIME": DAYS, name: values}, first=TESS, header=IN_BTJD)
         told = Told(mission="tess", flux_column=name)
-        for given, said in ((text.encode(), told), (text.encode(), replace(told, is_flat=True)), (data, told)):
-            curve = any_curve(given, "x", said)
+        for of_file, said in ((text.encode(), told), (text.encode(), replace(told, is_flat=True)), (data, told)):
+            curve = any_curve(of_file, "x", said)
             np.testing.assert_allclose(curve.flux, flux / np.median(flux), rtol=2e-6)
 
 
