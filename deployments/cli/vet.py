@@ -82,8 +82,7 @@ def vet(
     settings = read_settings()
     told = options.checked(Told(target, mission, time_zero, None, flat, flux_column, time_column, quality_column))
     place = _place(period, t0, duration)
-    if place is not None:
-        _not_searched({"--period-min": period_min, "--period-max": period_max, "--signals": signals})
+    _check_limits(place, {"--period-min": period_min, "--period-max": period_max, "--signals": signals})
     if output is not None:
         _make(output)
     plain = _settings(period_min, period_max, signals or SIGNALS_MAX)
@@ -165,13 +164,13 @@ def _place(period: float | None, t0: float | None, duration: float | None) -> Ep
     return Ephemeris(period, t0, duration / 24)
 
 
-def _not_searched(limits: dict[str, float | None]) -> None:
+def _check_limits(place: Ephemeris | None, limits: dict[str, float | None]) -> None:
     """CliError for limits of a search beside an ephemeris, with which nothing is searched."""
-    if given := [name for name, value in limits.items() if value is not None]:
+    given = " and ".join(name for name, value in limits.items() if value is not None)
+    if place is not None and given:
         raise CliError(
-            f"{' and '.join(given)} {'is a limit' if len(given) == 1 else 'are limits'} of a search, and with --period, "
-            "--t0 and --duration there is none",
-            f"leave {' and '.join(given)} out, or the ephemeris, to search",
+            f"nothing is searched with --period, --t0 and --duration, and {given} would limit a search",
+            f"leave {given} out, or the ephemeris",
             USAGE,
         )
 

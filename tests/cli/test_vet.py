@@ -132,10 +132,10 @@ def test_a_quiet_star_has_no_signal(tmp_path: Path) -> None:
         (("--period", "3", "--t0", "1325.5", "--duration", "3"), "2457000 to BTJD"),
         (("--mission", "hubble"), "no mission"),
         (("--density", "0"), "--density"),
-        ((*PLACE, "--period-min", "1"), "--period-min is a limit of a search"),
-        ((*PLACE, "--period-max", "9"), "leave --period-max out, or the ephemeris, to search"),
-        ((*PLACE, "--signals", "2"), "--signals is a limit of a search"),
-        ((*PLACE, "--period-min", "1", "--period-max", "9"), "--period-min and --period-max are limits of a search"),
+        ((*PLACE, "--period-min", "1"), "and --period-min would limit a search"),
+        ((*PLACE, "--period-max", "9"), "leave --period-max out, or the ephemeris"),
+        ((*PLACE, "--signals", "2"), "nothing is searched with --period"),
+        ((*PLACE, "--period-min", "1", "--period-max", "9"), "leave --period-min and --period-max out"),
     ],
 )
 def test_bad_usage_is_exit_code_2(curve: Path, arguments: tuple[str, ...], says: str) -> None:
