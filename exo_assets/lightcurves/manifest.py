@@ -67,8 +67,8 @@ def listed(data: bytes, name: str, told: Told) -> list[Listed | LightCurveFileEr
     except csv.Error as error:
         raise LightCurveFileError(name, "damaged", f"is no readable list of files ({error})") from error
     header = _names(lines[:1])
-    if said := _wrong(header):
-        raise LightCurveFileError(name, "no_list", said)
+    if wrong := _wrong(header):
+        raise LightCurveFileError(name, "no_list", wrong)
     found = list(_listed(rows[1:], header, name, told))
     if not found:
         raise LightCurveFileError(name, "no_list", "lists no file: a row for each is needed below its header")

@@ -123,8 +123,8 @@ def _of_table(curve: LightCurve, name: str, told: Told) -> LightCurve:
     if flagged:
         left_out = (*curve.origin.left_out, ("flagged as unusable by the mission", flagged))
         curve = replace(curve, origin=replace(curve.origin, left_out=left_out))
-    said = outside(curve.time_bjd, curve.mission)
-    return replace(curve, origin=curve.origin.noted(said)) if said else curve
+    away = outside(curve.time_bjd, curve.mission)
+    return replace(curve, origin=curve.origin.noted(away)) if away else curve
 
 
 def _with_mission(curve: LightCurve) -> LightCurve:
