@@ -37,6 +37,8 @@ MOST_FIELDS = 999
 """Most columns of a table (FITS Standard 4.0, section 7.3.1); a damaged header may ask for more than memory holds."""
 _FIELDS = re.compile(rb"TFIELDS *= *([0-9]{1,20})")
 _ALL_ONES = 0xFFFFFFFF
+LARGEST_FLAGS = 2.0**53
+"""From here on a floating-point number does not hold each bit."""
 Counts = tuple[tuple[str, int], ...]
 """How many points are not used, by reason."""
 
@@ -268,16 +270,18 @@ def _quality(table: FitsTable, product: Product, name: str, told: Told) -> tuple
 
 
 def _bits(values: NDArray[Any], name: str) -> NDArray[np.int64]:
-    if not np.issubdtype(values.dtype, np.number) and values.dtype != np.bool_:
+    if values.dtype.kind not in "biuf":
         raise LightCurveFileError(name, "no_quality", "has quality flags that are no numbers")
-    if not np.isfinite(values.astype(np.float64)).all():
-        raise LightCurveFileError(name, "no_quality", "has quality flags that are no numbers")
+    if values.dtype.kind == "f" and not ((np.abs(values) < LARGEST_FLAGS) & (values == np.floor(values))).all():
+        raise LightCurveFileError(name, "no_quality", "has quality flags that are no whole numbers")
     return values.astype(np.int64)
 
 
 def _as_numbers(table: FitsTable, column: str, name: str) -> Array:
     """A column as numbers, nan where it has the number that stands for no value."""
     values = table.columns[column]
+    if values.dtype.kind == "c":
+        raise LightCurveFileError(name, "not_a_number", f"its column {column.upper()} holds complex numbers")
     try:
         numbers = values.astype(np.float64)
         return np.where(values == table.nulls[column], np.nan, numbers) if column in table.nulls else numbers
@@ -287,4 +291,6 @@ def _as_numbers(table: FitsTable, column: str, name: str) -> Array:
 
 def _centroid(table: FitsTable, column: str) -> Array:
     values = table.columns.get(column)
-    return np.full(table.size, np.nan) if values is None else values.astype(np.float64)
+    if values is None or values.dtype.kind not in "iuf":
+        return np.full(table.size, np.nan)
+    return values.astype(np.float64)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from exo_assets.lightcurves.curve import HeaderStar
+from exo_assets.lightcurves.many_stars_file import MOST_SEGMENT
 from exo_assets.lightcurves.mast_names import CATALOGUES
 from exo_assets.lightcurves.products import Product
 
@@ -72,7 +73,8 @@ def _numbers(headers: Headers, key: str) -> list[int]:
 def segment(headers: Headers) -> int:
     """Kepler quarter, K2 campaign or TESS sector of a header; 0 where it says none."""
     keys = ("QUARTER", "CAMPAIGN", "SECTOR")
-    return next((h[k] for h in reversed(headers) for k in keys if isinstance(h.get(k), int)), 0)
+    said = (h.get(k) for h in reversed(headers) for k in keys)
+    return next((n for n in said if type(n) is int and 0 <= n <= MOST_SEGMENT), 0)
 
 
 def header_star(headers: Headers) -> HeaderStar:

@@ -49,7 +49,7 @@ EARLIEST_MJD = 40_000.0
 APART_DAYS = 30.0
 """Bad stamps are so far from the data: those that a wrong reference moves across a limit are not."""
 LONELY_DAYS, LONELY_POINTS, LONELY_SHARE = 365.25, 10, 0.01
-"""So few points, and so small a share of all, so far from all others, are no observation."""
+"""So few points so far from all others are no observation, when all that are so few are so small a share."""
 SHOWN_STAMPS = 3
 ASK = "say what its times are counted from with --time-zero (2454833 for Kepler's BKJD, 2457000 for TESS's BTJD)"
 
@@ -153,8 +153,10 @@ def strays(time: Array, mission: str = "") -> NDArray[np.bool_]:
                 bad = out
                 break
     order = np.flatnonzero(~bad)[np.argsort(time[~bad], kind="stable")]
-    for group in np.split(order, np.flatnonzero(np.diff(time[order]) > LONELY_DAYS) + 1):
-        bad[group] |= group.size <= LONELY_POINTS and group.size < LONELY_SHARE * time.size
+    groups = np.split(order, np.flatnonzero(np.diff(time[order]) > LONELY_DAYS) + 1)
+    lonely = np.concatenate([g[: g.size if g.size <= LONELY_POINTS else 0] for g in groups])
+    if lonely.size < LONELY_SHARE * time.size:
+        bad[lonely] = True
     return bad
 
 

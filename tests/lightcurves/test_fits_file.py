@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from exo_assets.lightcurves.curve import ARRAYS
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.fits_file import BLOCK, ones_sum, read_fits
+from tests.lightcurves.layouts import IN_BTJD, TESS, fits_file, noisy, planet, times
 
 POINTS = 200
 
@@ -168,3 +169,32 @@ def test_a_header_that_asks_for_a_billion_columns_is_refused_before_they_are_mad
     huge = data[:start] + b"TFIELDS =            999999999" + data[start + 30 :]
     with pytest.raises(LightCurveFileError, match="999,999,999 columns"):
         read_fits(huge, "x.fits")
+
+
+def test_what_is_beside_time_and_flux_does_not_refuse_a_file_and_is_not_made_up() -> None:
+    time = times(days=2)
+    flux = noisy(planet(time))
+    words = np.array(["x"] * time.size)
+    for sector, known in ((2**40, 0), (-1, 0), (True, 0), ("one", 0), (12, 12)):
+        data = fits_file({"TIME": time, "FLUX": flux, "MOM_CENTR1": words}, first={**TESS, "SECTOR": sector})
+        curve = read_fits(data, "x.fits")
+        assert set(curve.segment) == {known} and np.isnan(curve.column).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "reason"),
+    [
+        ("QUALITY", np.full(96, 1e30), "no_quality"),
+        ("QUALITY", np.full(96, 0.5), "no_quality"),
+        ("QUALITY", np.full(96, np.nan), "no_quality"),
+        ("QUALITY", np.array(["G"] * 96), "no_quality"),
+        ("FLUX", np.array(["bright"] * 96), "not_a_number"),
+        ("TIME", np.array(["2018-08-23T14:24:00"] * 96), "not_a_number"),
+    ],
+)
+def test_columns_of_another_kind_are_named(column: str, values: np.ndarray, reason: str) -> None:
+    time = times(days=3)[:96]
+    data = fits_file({"TIME": time, "FLUX": noisy(planet(time)), column: values}, first=TESS, header=IN_BTJD)
+    with pytest.raises(LightCurveFileError) as caught:
+        read_fits(data, "x.fits")
+    assert caught.value.reason == reason

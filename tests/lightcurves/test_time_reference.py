@@ -186,6 +186,13 @@ def test_a_reference_that_moves_data_across_the_limit_is_refused_and_no_point_is
         read_fits(spoc(time), "x.fits")
 
 
+@pytest.mark.parametrize("per_day", [86_400.0, 86_400_000.0, 1e12])
+def test_times_in_other_units_are_refused_though_each_is_alone(per_day: float) -> None:
+    text = "time,flux\n" + "".join(f"{t!r},1.0\n" for t in ((TIME + BTJD) * per_day).tolist())
+    with pytest.raises(LightCurveFileError, match="no barycentric Julian dates"):
+        any_curve(text.encode(), "x.csv")
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(100, 300), st.data())
 def test_no_stray_stamp_hides_the_others(size: int, data: st.DataObject) -> None:
