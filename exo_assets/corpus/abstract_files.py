@@ -9,17 +9,15 @@ the day of the listing (2025-03-24.jsonl) where nothing else does.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import polars as pl
-
 from exo_assets.corpus.arxiv import Listing, abstract_document
 from exo_assets.corpus.document import Document, Rejected
 from exo_assets.corpus.plain_text import one_line
+from exo_assets.parquet_bytes import ParquetError, parquet_frame
 
 SUFFIXES = (".jsonl", ".parquet")
 IDS = ("arxiv_id", "id")
@@ -82,8 +80,8 @@ def _lines(name: str, data: bytes) -> tuple[list[tuple[int, Mapping[str, Any]]],
 
 def _parquet(name: str, data: bytes) -> tuple[list[tuple[int, Mapping[str, Any]]], list[Rejected]]:
     try:
-        frame = pl.read_parquet(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, OSError) as error:
+        frame = parquet_frame(data)
+    except ParquetError as error:
         raise AbstractFileError(f"{name} is no Parquet file that can be read ({error})") from None
     frame = frame.select([c for c in _READ if c in frame.columns])
     return list(enumerate(frame.iter_rows(named=True), start=1)), []

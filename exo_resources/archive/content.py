@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import html
-import io
 import re
 import zlib
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import polars as pl
 from exo_assets.archive.contracts import RawContract, StandIn
 from exo_assets.archive.parse import CsvEncodingError, CsvError, parse_csv, to_csv
 from exo_assets.archive.rows import separated
+from exo_assets.parquet_bytes import ParquetError, parquet_frame
 from exo_resources.archive.errors import (
     ArchiveEmptyError,
     ArchiveEncodingError,
@@ -65,9 +65,8 @@ def stand_in_csv(table: str, stand_in: StandIn, data: bytes, origin: str) -> byt
     """
     with kept_for_inspection(data):
         try:
-            frame = pl.read_parquet(io.BytesIO(data))
-            renamed = frame.rename(dict(stand_in.renamed))
-        except (pl.exceptions.PolarsError, OSError) as error:
+            renamed = parquet_frame(data).rename(dict(stand_in.renamed))
+        except (pl.exceptions.PolarsError, ParquetError) as error:
             raise ArchiveMalformedError(table, f"{origin} is not the Parquet file it should be ({error})") from error
     return to_csv(renamed.cast(pl.String))
 
