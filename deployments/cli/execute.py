@@ -152,6 +152,7 @@ def execute(
     from dagster._core.execution.api import execute_run
     from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+    from deployments.dagster.event_log import kept_open
     from deployments.dagster.location import job_origin
     from sensors.common import HANDLED_TAG
     from sensors.failed_checks import gate_refusals
@@ -178,7 +179,7 @@ def execute(
 
     instance.add_event_listener(run_id, listen)
     try:
-        with progress.live(), stoppable():
+        with progress.live(), stoppable(), kept_open(instance, run_id):
             created = instance.create_run_for_job(
                 job,
                 run_id=run_id,

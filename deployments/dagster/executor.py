@@ -22,6 +22,7 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._core.executor.in_process import InProcessExecutor
 
+from deployments.dagster.event_log import kept_open
 from deployments.dagster.processes import PROCESS_TAG, this_process
 from deployments.dagster.turns import turn
 from exo_assets.lightcurves.partitions import BUCKETS, NAMED_BY, register, run_tags
@@ -45,7 +46,8 @@ class TurnExecutor(InProcessExecutor):
         """Wait for the turn, then execute the plan; its log says whom it waits for."""
         run, instance = plan_context.dagster_run, plan_context.instance
         instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process(run.run_id)})
-        with turn(self._home, f"{run.job_name} (run {run.run_id}, process {os.getpid()})") as take:
+        who = f"{run.job_name} (run {run.run_id}, process {os.getpid()})"
+        with turn(self._home, who) as take, kept_open(instance, run.run_id):
             told = ""
             while holder := take():
                 if holder != told:
