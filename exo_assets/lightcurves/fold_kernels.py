@@ -132,9 +132,9 @@ def gains(y: Floats, w: Floats, bins: NDArray[np.int64], drifts: NDArray[np.int6
     halves, work = np.empty_like(series), np.empty_like(series)
     best = np.empty(most, np.float32)
     sums = np.empty((len(_widths), 2, most + _PAD), np.float32)
-    folded, before, gain, half, rows = np.int64(0), np.int64(-1), 0.0, 0, 0
+    folded, before, gain, half, rows = 0, -1, 0.0, 0, 0
     for n in range(len(bins)):
-        m = bins[n]
+        m = int(bins[n])
         if m != folded:
             folded, before = m, -1
             rows = (y.shape[0] + m - 1) // m
@@ -143,7 +143,7 @@ def gains(y: Floats, w: Floats, bins: NDArray[np.int64], drifts: NDArray[np.int6
                 fold_all(series[j], halves[j], work[j], 0, half, m)
                 fold_all(series[j], halves[j], work[j], half * m, rows - half, m)
         if drifts[n] != before:
-            before = drifts[n]
+            before = int(drifts[n])
             for j in range(2):
                 row = sums[0, j]
                 _join(halves[j], 0, half, rows - half, m, before, row, 0)

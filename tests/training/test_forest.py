@@ -82,7 +82,13 @@ def test_several_classes() -> None:
 
 @pytest.mark.parametrize("leaves", [2, 8, 60])
 def test_shap_values_of_differences_between_classes_are_lightgbms(leaves: int) -> None:
-    params = {"objective": "multiclass", "num_class": 3, "num_leaves": leaves, "max_depth": -1, "extra_trees": True}
+    params: dict[str, Any] = {
+        "objective": "multiclass",
+        "num_class": 3,
+        "num_leaves": leaves,
+        "max_depth": -1,
+        "extra_trees": True,
+    }
     texts = [_train(seed, min_child_samples=1, **params) for seed in (1, 2)]
     rng = np.random.default_rng(9)
     x = _rows(rng, 70)
