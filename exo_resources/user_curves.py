@@ -71,7 +71,7 @@ def _kept(lake: Lake, curve: LightCurve, name: str, segment: str) -> Imported:
     key = f"{RAW}/{curve.target.replace(' ', '')}/{content_digest(curve)[:12]}.parquet"
     if lake.has(key) and _sound(lake.get(key), key, curve.target):
         return Imported(key, curve, is_new=False)
-    lake.put(key, to_parquet(curve, {"name": name, "imported_at": now(), "segment": segment}))
+    lake.put(key, to_parquet(curve, {"name": _printable(name), "imported_at": now(), "segment": segment}))
     return Imported(key, curve, is_new=True)
 
 
@@ -94,6 +94,11 @@ def _owned(lake: Lake) -> Iterator[tuple[str, str]]:
         star = star_of(key.split("/")[-2]) if key.endswith(".parquet") else None
         if star is not None:
             yield key, star
+
+
+def _printable(name: str) -> str:
+    """A file's name as text of a table; bytes in it that are no UTF-8 are written as escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _sound(data: bytes, name: str, star_id: str) -> bool:
@@ -131,7 +136,7 @@ def _record(key: str, star_id: str, data: bytes) -> Record:
         mission=curve.mission,
         segment=int(segments[0]) if segments.size == 1 and notes["segment"] != "unknown" else None,
         cadence_s=float(np.round(np.median(np.diff(np.unique(curve.time_bjd))) * 86_400, 1)),
-        url=notes["name"],
+        url=_printable(notes["name"]),
         retrieved_at=notes["imported_at"],
         status="kept",
     )

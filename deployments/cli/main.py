@@ -89,7 +89,8 @@ def _root(
 ) -> None:
     del debug  # read by the boundary from the context
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # data are UTF-8 whatever the terminal's locale
+        # Data are UTF-8 whatever the terminal's locale; names of files are bytes, and need not be text.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 app.command("run")(run.run)

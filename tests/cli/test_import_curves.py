@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,16 @@ def test_wrong_options_are_named(tmp_path: Path, options: tuple[str, ...], says:
     path.write_text(CSV)
     done = exo("import", str(path), *options)
     assert done.exit_code == 2 and says in done.stderr
+
+
+def test_a_file_whose_name_is_no_text_is_imported_and_listed(tmp_path: Path, lake: Lake) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/q5-\xff.fits"))
+    path.write_bytes(a_file())
+    for expected in (True, False):
+        done = exo("import", str(path), "--json")
+        assert done.exit_code == 0, done.stderr
+        (row,) = json.loads(done.stdout)
+        assert row["is_new"] is expected and row["file"] == str(path)
+    (listed,) = user_files(lake).to_dicts()
+    assert listed["url"].endswith("q5-\\udcff.fits") and listed["status"] == "kept"
+    assert "KIC 11442793, kepler" in exo("import", str(path)).stdout
