@@ -33,8 +33,9 @@ Array = NDArray[np.float64]
 
 BINS_PER_DURATION = 12
 """Bins of the folded curve in a central transit; fewer lose signal, more cost time."""
-BINS_PER_POINT = 3
-"""Bins are no finer than this share of the cadence, for points smear a transit that is short beside it."""
+BINS_PER_POINT = 6
+"""Bins are no finer than this share of the cadence, for points smear a transit that is short beside it. With half as
+many the peak of a coarsely sampled eclipse lies off its period by more than `locate` looks around."""
 RANGE = 1.045
 """Periods so far from each other, as a ratio, share one binning: the duration changes by 1.5 % over it."""
 TREND_WIDTH = 30
@@ -286,6 +287,8 @@ def dips_of(
         place = signal.transit.ephemeris
         event = lone_event(time, flux, flux_err, place)
         hidden.append(event or place)
+        if event is None and signal.n_transits < settings.transits_min:
+            continue  # too few to be reported, but what lies behind it is sought
         if event is not None:
             yield Dip(replace(signal, transit=replace(signal.transit, ephemeris=event)), is_lone=True)
             continue
@@ -327,14 +330,15 @@ def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSetting
 
 
 def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:
-    """The signal at the spectrum's highest peak, or None when it is too weak, too short of data or of transits."""
+    """The signal at the spectrum's highest peak, or None when it is too weak or too short of data. It may have one
+    transit: a deep dip outweighs what lies behind it, and the search goes on without it."""
     gain, place = locate(time, flux, flux_err, _own_period(found), settings)
     try:
         transit = fit(time, flux, flux_err, place)
     except FitError:
         return None
     signal = replace(judged(time, flux, flux_err, transit), sde=found.sde, snr=float(np.sqrt(gain)))
-    return signal if signal.n_transits >= settings.transits_min and signal.snr >= settings.snr_min else None
+    return signal if signal.snr >= settings.snr_min else None
 
 
 def _own_period(found: Spectrum) -> float:
