@@ -25,6 +25,8 @@ FRACTIONS = (1, 2, 3)
 is a second dip of that orbit: its other transits are where the first dip was hidden, or without data."""
 LEFTOVER_DURATIONS = 1.5
 """What lies so near to a signal's transits, in durations of the longer, is what the mask left of them."""
+LEFTOVER_LONGER = 2.0
+"""but no leftover of a transit lasts so many times longer: the transit of a planet far out, beside one of hours."""
 UNLIKE_SIGMA, UNLIKE_SHARE = 5.0, 0.5
 """Odd and even transits are of two kinds when their depths differ by so much and one has less than this share of the
 other's depth,"""
@@ -74,6 +76,8 @@ def _is_second(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
 def _is_leftover(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
     span, longer = float(time[-1] - time[0]), max(place.duration_days, orbit.duration_days)
     times = round(place.period_days / orbit.period_days)
+    if place.duration_days > LEFTOVER_LONGER * orbit.duration_days:
+        return False
     if times < 1 or abs(place.period_days - times * orbit.period_days) * span / place.period_days > longer:
         return False
     middle = nearest_transit(place.t0, place.period_days, (time[0] + time[-1]) / 2)
@@ -123,11 +127,14 @@ def longest_period(time: Array, flux_err: Array, transit: Trapezoid) -> Ephemeri
     """The signal's ephemeris at the longest period that has all of its observed transits: the time between two, when it
     was found at a half of that whose other transits fall into gaps."""
     place = transit.ephemeris
-    numbers, sigma = _seen(time, flux_err, place, transit.depth)
-    numbers = numbers[sigma > UNSEEN_SIGMA]
+    every, sigma = _seen(time, flux_err, place, transit.depth)
+    numbers = every[sigma > UNSEEN_SIGMA]
     if not 1 < numbers.size <= FEW_TRANSITS:
         return place
     step = int(reduce(np.gcd, np.diff(numbers)))
+    left_out = sigma[(every - numbers[0]) % step != 0]
+    if float(np.sqrt((left_out**2).sum())) > UNSEEN_SIGMA:
+        return place  # each of the others is weak; together they are seen
     return Ephemeris(step * place.period_days, place.t0 + place.period_days * int(numbers[0]), place.duration_days)
 
 
