@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from simulated import light_curve
 
 from exo_assets.lightcurves.chain import Star, search_star
+from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.orbits import longest_period
 from exo_assets.lightcurves.search import SearchError, SearchSettings
 from exo_assets.lightcurves.single_transits import allowed_periods, single_transits
 from exo_assets.lightcurves.trapezoid import profile
@@ -92,6 +94,56 @@ def test_an_ultra_short_period_is_searched_unasked() -> None:
     (signal,) = searched(time, dips(time, 0.2803, START + 0.1, 0.9, 0.0012), 6e-4, 22).signals
     assert signal.transit.ephemeris.period_days == pytest.approx(0.2803, rel=1e-4)
     assert signal.transit.depth == pytest.approx(0.0012, rel=0.06)
+
+
+def flat_star(time: Array, flux: Array, noise: float, seed: int) -> Star:
+    """A star whose curve came flat, as many compilations are: nothing but the search stands between it and a signal."""
+    noisy = flux + np.random.default_rng(seed).normal(0, noise, time.size)
+    return search_star([replace(light_curve(time, noisy), flux_kind=as_flat("flux"))], TEN)
+
+
+def test_a_deep_dip_without_a_second_in_the_data_hides_no_planet() -> None:
+    """Where the other transit of its best period falls into a gap, nothing speaks against that period."""
+    time = np.arange(0.0, 127.0, 0.1) + START
+    time = time[np.abs(time - START - 30.0) > 4.0]
+    flux = dips(time, 1e4, START + 101.0, 11, 0.0018) * dips(time, 9.0342, START + 4.0, 3.6, 0.0006)
+    (signal,) = flat_star(time, flux, 2e-4, 5).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(9.0342, rel=1e-3)
+    assert signal.n_transits == 13
+
+
+@pytest.mark.parametrize(("period", "hours", "depth"), [(0.76647, 2.6, 0.16), (0.69843, 1.9, 0.0008)])
+def test_a_coarsely_sampled_curve_shows_short_periods(period: float, hours: float, depth: float) -> None:
+    """A point in 2.4 hours, and transits shorter than that."""
+    time = np.arange(0.0, 180.0, 0.1) + START
+    signals = flat_star(time, dips(time, period, START + 0.3, hours, depth, 0.4), 2e-4, 6).signals
+    assert signals and signals[0].transit.ephemeris.period_days == pytest.approx(period, rel=3e-4)
+    assert signals[0].snr > 10
+
+
+def test_many_weak_transits_are_not_taken_for_a_few_of_a_longer_period() -> None:
+    """Each has less than three sigma but for a few with a point more; the period is not the time between those."""
+    time = np.arange(0.0, 185.0, 0.1) + START
+    flux = dips(time, 8.7096, START + 6.0, 3.0, 0.0014)
+    star = flat_star(time, flux, 5e-4, 8)
+    (signal,) = star.signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(8.7096, rel=1e-3) and signal.n_transits >= 18
+    place = signal.transit.ephemeris
+    error = np.full(time.size, signal.transit.depth / 2)
+    few = np.abs(phase_days(time, 6 * place.period_days, place.t0)) < 0.1
+    error[few] /= 2
+    assert longest_period(time, error, signal.transit) == place
+    hidden = few | (np.abs(phase_days(time, place.period_days, place.t0)) > 0.1)
+    assert longest_period(time[hidden], error[hidden], signal.transit).period_days == 6 * place.period_days
+
+
+def test_a_far_planet_beside_an_ultra_short_one_is_a_signal() -> None:
+    """Its transits last a third of the inner planet's orbit, so that they always lie near one of its transits."""
+    time = np.arange(0.0, 90.2, 0.05) + START
+    inner, outer = dips(time, 0.83749, START + 0.2, 1.8, 0.00016), dips(time, 45.2943, START + 7.1, 7.2, 0.00048)
+    signals = flat_star(time, inner * outer, 5e-5, 9).signals
+    assert [round(s.transit.ephemeris.period_days, 1) for s in signals] == [0.8, 45.3]
+    assert all(s.doubt is None and s.secondary is None for s in signals)
 
 
 def test_limits_of_the_period_are_obeyed_or_refused() -> None:
