@@ -7,7 +7,9 @@ duration on each side: eclipses out of order pair up by chance, and nearly all f
 catalogued signal, so that quiet ones alone would be too few (Thompson et al. 2018, section 2.3, leave such stars out).
 Dips that are neither found nor catalogued, an eclipse that the real curve has once, stay and count as spurious. The
 share of spurious signals, by SNR and pooled over the sets, is what those curves rank for each real one searched, over
-what real ones rank, with Wilson's 95 % interval of their number. Single transits are counted in the same curves.
+what real ones rank, with Wilson's 95 % interval of their number. Ranked signals that no catalogue has are counted
+apart: planets, eclipses of a binary, or spurious. Single transits are counted in the same curves. Tests of signals are
+chosen on the stars with even numbers; those with odd ones are held out.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import gzip
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -86,24 +89,29 @@ def catalogue(mirror: Path) -> dict[str, list[dict[str, Any]]]:
     return {str(star): rows.to_dicts() for (star,), rows in signals.group_by("mission_star_id")}
 
 
+@dataclass
 class Tally:
-    """Counts of one kind of curve."""
+    """Counts of one kind of curve; ranked and catalogued signals by range of SNR."""
 
-    def __init__(self) -> None:
-        self.stars = self.single = 0
-        self.ranked: Counter[int] = Counter()
-        self.known: Counter[int] = Counter()
-        self.below = self.catalogued = self.found = self.found_ranked = 0
+    stars: int = 0
+    single: int = 0
+    ranked: Counter[int] = field(default_factory=Counter)
+    known: Counter[int] = field(default_factory=Counter)
+    below: int = 0
+    catalogued: int = 0
+    found: int = 0
+    found_ranked: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def add(self, star: Star, rows: list[dict[str, Any]]) -> None:
         """Take up a searched curve; `rows` are the star's catalogued signals."""
         self.stars += 1
-        found = [signal.transit.ephemeris for signal in star.signals]
-        hits = matches(found, [place_of(row) for row in rows], (star.curve.time_bjd[0], star.curve.time_bjd[-1]))
-        pairs = list(zip(star.signals, hits, strict=True))
+        pairs = list(zip(star.signals, catalogued(star, rows), strict=True))
         self.catalogued += len(rows)
-        self.found += len({hit.index for signal, hit in pairs if hit and signal.snr >= SearchSettings.snr_min})
-        self.found_ranked += len({hit.index for signal, hit in pairs if hit and signal.doubt is None})
+        self.found += len({hit for signal, hit in pairs if hit is not None and signal.snr >= SearchSettings.snr_min})
+        self.found_ranked += len({hit for signal, hit in pairs if hit is not None and signal.doubt is None})
         for signal, hit in pairs:
             if signal.doubt is not None:
                 self.below += 1
@@ -112,6 +120,17 @@ class Tally:
             self.ranked[at] += 1
             self.known[at] += hit is not None
         self.single += len(single_transits(star.curve, dips_of_signals(star.signals)))
+
+
+def catalogued(star: Star, rows: list[dict[str, Any]]) -> list[int | None]:
+    """Which of the catalogue's rows each signal is, by its transits or by its second dip: a catalogue may have the
+    shallower eclipse of a binary as the signal."""
+    places, span = [place_of(row) for row in rows], (star.curve.time_bjd[0], star.curve.time_bjd[-1])
+    out = []
+    for signal in star.signals:
+        hits = matches(dips_of_signals([signal]), places, span)
+        out.append(next((hit.index for hit in hits if hit is not None), None))
+    return out
 
 
 def searched(curve: LightCurve, kind: str, hidden: list[Ephemeris], seed: int) -> Star | None:
@@ -128,71 +147,86 @@ def searched(curve: LightCurve, kind: str, hidden: list[Ephemeris], seed: int) -
         return None
 
 
-def measured(mirror: Path, name: str, every: int) -> dict[str, Tally]:
-    """Tallies of the three kinds of one set."""
-    known, tallies = catalogue(mirror), {kind: Tally() for kind in KINDS}
+Tallies = dict[str, Tally]
+"""A tally for each kind of curve."""
+
+
+def measured(mirror: Path, name: str, every: int) -> tuple[Tallies, Tallies]:
+    """Tallies of one set: of the stars with even numbers, and of those with odd ones."""
+    known, halves = catalogue(mirror), ({kind: Tally() for kind in KINDS}, {kind: Tally() for kind in KINDS})
     for number, curve in enumerate(curves(mirror, name, every)):
         rows, hidden = known.get(curve.target, []), list[Ephemeris]()
         for kind in KINDS:
             star = searched(curve, kind, hidden, number)
             if star is None:
                 continue
-            tallies[kind].add(star, rows if kind == "real" else [])
+            halves[int(curve.target.split()[1]) % 2][kind].add(star, rows if kind == "real" else [])
             if kind == "real":
                 hidden = [*dips_of_signals(star.signals), *map(place_of, rows)]
-    return tallies
+    return halves
 
 
-def told(name: str, tallies: dict[str, Tally]) -> Iterator[str]:
+def told(name: str, tallies: Tallies) -> Iterator[str]:
     """The figures of a set, a line for each kind and one for each range of SNR."""
     for kind, tally in tallies.items():
-        ranked, known = sum(tally.ranked.values()), sum(tally.known.values())
+        ranked, known = tally.ranked.total(), tally.known.total()
         yield (
             f"{name:<20}{kind:<10}{tally.stars:>5} curves: {ranked:>4} ranked, {known:>4} catalogued, "
-            f"{tally.below:>4} below, {tally.single:>3} single"
+            f"{ranked - known:>3} others, {tally.below:>4} below, {tally.single:>3} single"
         )
     tests = [tallies[kind] for kind in KINDS[1:]]
     for at, (low, high) in enumerate(pairwise(SNR_BINS)):
-        real = tallies["real"].ranked[at]
+        real, known = tallies["real"].ranked[at], tallies["real"].known[at]
         if not real:
             continue
         alarms, stars = sum(t.ranked[at] for t in tests), sum(t.stars for t in tests)
-        bounds = [float(bound) * tallies["real"].stars / real for bound in wilson(alarms, stars)]
-        share = alarms / max(stars, 1) * tallies["real"].stars / real
-        yield f"    SNR {low:g} to {high:g}: {real} ranked, spurious {share:.1%} ({bounds[0]:.1%} to {bounds[1]:.1%})"
+        spurious = _share(alarms, stars, tallies["real"].stars / real)
+        yield (
+            f"    SNR {low:g} to {high:g}: {real} ranked, spurious {spurious}; {real - known} in no catalogue, "
+            f"{_share(real - known, real)}"
+        )
 
 
-def pooled(sets: list[dict[str, Tally]]) -> str:
-    """The spurious share of what all sets' real curves rank, and the ranked share of the catalogued signals found."""
+def _share(some: int, of: int, scale: float = 1.0) -> str:
+    """A share times `scale`, with Wilson's 95 % interval of it."""
+    low, high = (float(bound) * scale for bound in wilson(some, of))
+    return f"{some / max(of, 1) * scale:.1%} ({low:.1%} to {high:.1%})"
+
+
+def pooled(name: str, sets: list[Tallies]) -> str:
+    """The spurious share of what the real curves of all sets rank, the share that no catalogue has (what would be
+    spurious if all of it were), and the ranked share of the catalogued signals found."""
     real, tests = [t["real"] for t in sets], [t[kind] for t in sets for kind in KINDS[1:]]
     ranked, alarms = (sum(t.ranked.total() for t in some) for some in (real, tests))
-    found, kept, all_of_them = (sum(getattr(t, name) for t in real) for name in ("found", "found_ranked", "catalogued"))
     stars, trials = (sum(t.stars for t in some) for some in (real, tests))
-    scale = stars / max(ranked, 1)
-    low, high = (float(bound) * scale for bound in wilson(alarms, trials))
-    least, most = (float(bound) for bound in wilson(kept, found))
+    found, kept, all_of_them = (sum(getattr(t, name) for t in real) for name in ("found", "found_ranked", "catalogued"))
+    others = ranked - sum(t.known.total() for t in real)
     return (
-        f"POOLED: {ranked} ranked of {stars} real curves, {alarms} of {trials} inverted and scrambled ones: spurious "
-        f"{alarms / max(trials, 1) * scale:.1%} ({low:.1%} to {high:.1%}); of {all_of_them} catalogued signals "
-        f"{found} found with SNR {SearchSettings.snr_min:g} or more, {kept} ranked: {kept / max(found, 1):.1%} of the "
-        f"found ({least:.1%} to {most:.1%})"
+        f"{name}: {ranked} ranked of {stars} real curves, {alarms} of {trials} inverted and scrambled ones: spurious "
+        f"{_share(alarms, trials, stars / max(ranked, 1))}; {others} of the ranked in no catalogue: "
+        f"{_share(others, ranked)} if all of them were spurious; of {all_of_them} catalogued signals {found} found with SNR "
+        f"{SearchSettings.snr_min:g} or more, {kept} ranked: {_share(kept, found)} of the found"
     )
 
 
 def main() -> None:
-    """Print the figures of every set, and those of all."""
+    """Print the figures of every set, those of all, and those of each half of the stars."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mirror", type=Path, help="folder with curves/ and tap/")
     parser.add_argument("--every", type=int, default=10, help="every so-manieth curve of a set")
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     given = parser.parse_args()
-    sets = []
+    halves: tuple[list[Tallies], list[Tallies]] = [], []
     for name in given.sets:
         start = time.process_time()
-        tallies = measured(given.mirror, name, given.every)
-        sets.append(tallies)
-        print("\n".join(told(name, tallies)), f"    {time.process_time() - start:.0f} CPU s", sep="\n", flush=True)
-    print(pooled(sets))
+        even, odd = measured(given.mirror, name, given.every)
+        halves[0].append(even)
+        halves[1].append(odd)
+        print(*told(name, {kind: even[kind] + odd[kind] for kind in KINDS}), sep="\n")
+        print(f"    {time.process_time() - start:.0f} CPU s", flush=True)
+    print(pooled("EVEN STARS", halves[0]))
+    print(pooled("ODD STARS, HELD OUT", halves[1]))
+    print(pooled("POOLED", [*halves[0], *halves[1]]))
 
 
 if __name__ == "__main__":

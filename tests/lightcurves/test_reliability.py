@@ -54,7 +54,9 @@ def test_known_transits_are_left_out_of_scrambled_curves_and_shares_are_pooled()
         tally.stars = 50
         tally.ranked[1] = ranked
     tallies["real"].catalogued, tallies["real"].found, tallies["real"].found_ranked = 40, 25, 20
-    line = pooled([tallies])
+    tallies["real"].known[1] = 16
+    line = pooled("ALL", [tallies])
     # Of 50 curves 1 would be spurious: 5 % of 20. Wilson's bounds of 2 in 100 are 0.55 % and 7.00 %, times 50 / 20.
     assert "spurious 5.0% (1.4% to 17.5%)" in line
+    assert "4 of the ranked in no catalogue: 20.0% (8.1% to 41.6%)" in line
     assert "25 found with SNR 7.1 or more, 20 ranked: 80.0%" in line
