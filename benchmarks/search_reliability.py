@@ -204,8 +204,8 @@ def pooled(name: str, sets: list[Tallies]) -> str:
     return (
         f"{name}: {ranked} ranked of {stars} real curves, {alarms} of {trials} inverted and scrambled ones: spurious "
         f"{_share(alarms, trials, stars / max(ranked, 1))}; {others} of the ranked in no catalogue: "
-        f"{_share(others, ranked)} if all of them were spurious; of {all_of_them} catalogued signals {found} found with "
-        f"SNR {SearchSettings.snr_min:g} or more, {kept} ranked: {_share(kept, found)} of the found"
+        f"{_share(others, ranked)} if all of them were spurious; of {all_of_them} catalogued signals {found} found "
+        f"with SNR {SearchSettings.snr_min:g} or more, {kept} ranked: {_share(kept, found)} of the found"
     )
 
 
