@@ -15,7 +15,8 @@ from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.orbits import FEW_TRANSITS
 from exo_assets.lightcurves.periods import central_duration_days
-from exo_assets.lightcurves.search import SearchSettings, Secondary, Signal
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Secondary, Signal
+from exo_assets.lightcurves.single_events import SingleEvents, single_events
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
 SECONDARY_SIGMA = 5.0
@@ -31,9 +32,17 @@ DIP_SHP = 0.2
 """Below it the shape metric SHP (LEO-Vetter: 0 a dip, 0.5 a sinusoid, 1 a bump) tells a dip from a wave: many transits
 of such a shape may last longer than `LONGEST`. Binaries' eclipses and transits of evolved stars do."""
 OF_PERIOD, OF_CENTRAL = 0.2, 1.2
-"""A dip that lasts a larger share of its period, and longer than a central transit, is a wave of the star."""
+"""A dip that lasts a larger share of its period, and longer than a central transit, is a wave of a star that varies at
+that period;"""
+LONGEST_ECLIPSE = 0.27
+"""one that lasts a larger share than this is a wave of any star: the radii of two stars that fill their Roche lobes are
+together 0.76 of their distance (Eggleton 1983, ApJ 268, 368), and asin(0.76) / pi is 0.27."""
 TWO_SNR = 12.0
-"""Least SNR of a signal of two transits: any two dips of the noise are one."""
+"""Least SNR of a signal of two transits where the curve has a dip or a bump as strong elsewhere."""
+ACCIDENTAL = 1.0
+"""Most signals that dips as strong as the few transits make by chance."""
+LEAST_WHOLE = 2
+"""Transits that must be seen with data on both sides: fewer give no period, and ramps at gaps have none."""
 LEAST_POINTS = 2.0
 """Points of a transit; shorter ones are thrusters and cosmic rays, if there are few,"""
 AVERAGED_DAYS = 0.04
@@ -69,7 +78,9 @@ def described(
         variability_ratio=_variability_ratio(signal.transit.depth, measured),
     )
     cadence = float(np.median(np.diff(curve.time_bjd)))
-    return replace(signal, doubt=doubt(signal, measured, cadence, settings))
+    masked = in_transit(curve.time_bjd, others, HIDDEN_DURATIONS)
+    events = single_events(curve.time_bjd, curve.flux, curve.flux_err, signal.transit, masked)
+    return replace(signal, doubt=doubt(signal, measured, events, cadence, settings))
 
 
 def _variability_ratio(depth: float, measured: Diagnostics) -> float:
@@ -114,21 +125,30 @@ def second_dip(transit: Trapezoid, second: Trapezoid) -> Secondary:
     return Secondary(phase, second.depth, second.snr)
 
 
-def doubt(signal: Signal, measured: Diagnostics, cadence_days: float, settings: SearchSettings) -> str | None:
+def doubt(
+    signal: Signal, measured: Diagnostics, events: SingleEvents, cadence_days: float, settings: SearchSettings
+) -> str | None:
     """What keeps a signal below the thresholds, in words; None when nothing does. What is not known fails no test."""
     place, few = signal.transit.ephemeris, signal.n_transits <= FEW_TRANSITS
     central = central_duration_days(place.period_days, settings.density_sun)
     length, least = place.duration_days / central, settings.snr_min
     points = place.duration_days / cadence_days
     is_dip = not few and measured.shp < DIP_SHP
+    share = place.duration_days / place.period_days
+    is_wave = share > (OF_PERIOD if signal.is_variable else LONGEST_ECLIPSE) and length > OF_CENTRAL
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
-        (signal.n_transits == 2 and not signal.snr >= TWO_SNR, f"SNR {signal.snr:.1f} is too low for two transits"),
         (
-            place.duration_days > OF_PERIOD * place.period_days and length > OF_CENTRAL,
-            "it lasts more than a fifth of its period",
+            signal.n_transits == 2 and events.has_rivals and not signal.snr >= TWO_SNR,
+            f"SNR {signal.snr:.1f} is too low for two transits",
         ),
+        (events.whole < LEAST_WHOLE, "less than two of its transits have data before and after them"),
+        (
+            few and events.accidental > ACCIDENTAL,
+            "the curve has as strong dips elsewhere: some lie a period apart by chance",
+        ),
+        (is_wave, f"it lasts {share:.2f} of its period, as a wave of the star"),
         (length > LONGEST and not is_dip, f"it lasts {length:.1f} times as long as a central transit of the star"),
         (
             few and length < SHORTEST,

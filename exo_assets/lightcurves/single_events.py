@@ -1,0 +1,98 @@
+"""A signal's transits one by one: how many are seen whole, and how they stand out from the rest of the curve.
+
+Belongs here: what tells transits from a ramp, from the edge of a gap, and from dips of the noise that happen to lie a
+period apart. Does not belong here: the depths of single transits (`transit_depths.py`), and what is concluded from all
+of this (`reliability.py`).
+
+Any two dips of a curve are a signal at the time between them, and among many dips some three lie in a row. With M dips
+in a span S, N of them transits of duration T, any two set a period, and a further transit has a dip within a duration
+of its place by chance with probability 2 M T / S: M (M - 1) / 2 (2 M T / S)^(N - 2) such signals are expected, the one
+found among them. The model-shift test (Coughlin et al. 2016, ApJS 224, 12) asks for rivals in the folded curve, where a
+dip that happens once is averaged away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days, transit_number
+from exo_assets.lightcurves.trapezoid import Trapezoid
+
+Array = NDArray[np.float64]
+
+FLANK_SHARE = 0.25
+"""A transit is seen whole when within one duration before it, and within one after, there is this share of the points
+that are in it, and at least one. A ramp that begins or ends a stretch of data has them on one side."""
+LEAST_COVER = 0.5
+"""Share of a box that must have points."""
+
+
+RIVAL_SHARE = 0.7
+"""A dip or bump elsewhere with this share of the second strongest transit's significance is its rival (the share of
+LEO-Vetter's Chases, Kunimoto et al. 2025, arXiv 2509.10619)."""
+
+
+@dataclass(frozen=True)
+class SingleEvents:
+    """`whole`: transits that are seen whole. `accidental`: how many other signals the dips as strong as its transits
+    make by chance. `has_rivals`: whether a dip or a bump elsewhere is as strong, or there is nowhere to look."""
+
+    whole: int
+    accidental: float
+    has_rivals: bool
+
+
+def single_events(
+    time: Array, flux: Array, flux_err: Array, transit: Trapezoid, masked: NDArray[np.bool_]
+) -> SingleEvents:
+    """The transits of a flat curve, `flux` relative about one, against the rest of it.
+
+    An event is what a box as wide as the transit at half depth holds, over its white noise. `masked`: the points in
+    transits of the star's other signals; they are no events, but are there to see a transit whole.
+    """
+    place = transit.ephemeris
+    cadence = float(np.median(np.diff(time)))
+    width = max(place.duration_days * (1 - transit.ingress_share), 1.01 * cadence)
+    t, missing, weight = time[~masked], 1 - flux[~masked], flux_err[~masked] ** -2
+    x = phase_days(t, place.period_days, place.t0)
+    inside, outside = np.abs(x) <= width / 2, np.abs(x) > place.duration_days
+    which = np.unique(transit_number(t[inside], place.period_days, place.t0), return_inverse=True)[1]
+    transits = np.sort(np.bincount(which, (weight * missing)[inside]) / np.sqrt(np.bincount(which, weight[inside])))
+    whole = _whole(time, place)
+    start, events = _boxes(t[outside], missing[outside], weight[outside], width, cadence)
+    if transits.size < 2 or not start.size:
+        return SingleEvents(whole, 0.0, has_rivals=True)
+    least = RIVAL_SHARE * float(transits[-2])
+    strong = start[events >= least]
+    rivals = int((np.diff(strong) > width).sum()) + 1 if strong.size else 0
+    own = int((transits >= least).sum())
+    number, span = own + rivals, float(time[-1] - time[0])
+    expected = number * (number - 1) / 2 * (2 * number * place.duration_days / span) ** (own - 2)
+    return SingleEvents(whole, expected - 1 if rivals else 0.0, has_rivals=bool((np.abs(events) >= least).any()))
+
+
+def _whole(time: Array, place: Ephemeris) -> int:
+    """Number of transits with data in them and on both sides."""
+    x = phase_days(time, place.period_days, place.t0) / place.duration_days
+    near = np.abs(x) <= 1.5
+    if not near.any():
+        return 0
+    x, number = x[near], transit_number(time[near], place.period_days, place.t0)
+    number -= number.min()
+    before, within, after = (
+        np.bincount(number[part], minlength=number.max() + 1) for part in (x < -0.5, np.abs(x) <= 0.5, x > 0.5)
+    )
+    least = np.maximum(FLANK_SHARE * within, 1)
+    return int(((within > 0) & (before >= least) & (after >= least)).sum())
+
+
+def _boxes(time: Array, missing: Array, weight: Array, width: float, cadence: float) -> tuple[Array, Array]:
+    """Where the boxes with data enough begin, one at each point, and their significance; dips are above zero."""
+    sums, mass = (np.concatenate([[0.0], np.cumsum(values)]) for values in (weight * missing, weight))
+    end, first = np.searchsorted(time, time + width), np.arange(time.size)
+    full = end - first >= max(LEAST_COVER * width / cadence, 1.0)
+    first, end = first[full], end[full]
+    return time[first], np.asarray((sums[end] - sums[first]) / np.sqrt(mass[end] - mass[first]))
