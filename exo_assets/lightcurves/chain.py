@@ -19,7 +19,7 @@ from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, reclea
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
-from exo_assets.lightcurves.reliability import described, second_dip
+from exo_assets.lightcurves.reliability import described, second_dip, second_dips
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Dip, SearchSettings, Signal, dips_of, judged, limits
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
@@ -110,15 +110,20 @@ def _searched(
     orbits = [dip for dip in dips if dip.orbit is None and not dip.is_lone]
     seconds = [[dip.signal for dip in dips if dip.orbit == number] for number in range(len(orbits))]
     objects = [_object(orbit.signal, found) for orbit, found in zip(orbits, seconds, strict=True)]
-    kept = []
-    for number, (signal, second) in enumerate(objects):
+    kept: dict[int, Signal] = {}
+    secure = list(known)
+    # Signals of many transits are judged first: those of few are held against the dips that no such signal explains.
+    for number in sorted(range(len(objects)), key=lambda i: -objects[i][0].n_transits):
+        signal, second = objects[number]
         others = [one.transit.ephemeris for i, pair in enumerate(objects) if i != number for one in pair if one]
-        again = _finished(curve, signal, second, [*known, *others], settings)
+        again = _finished(curve, signal, second, ([*known, *others], secure), settings)
         # Of what a better trend takes away nothing is left; what lacks a little to the threshold is told to lack it.
         least = STILL_THERE_FEW if again.n_transits <= FEW_TRANSITS else STILL_THERE
         if again.snr >= least * settings.snr_min and again.n_transits >= settings.transits_min:
-            kept.append(again)
-    return Star(curve, _one_each(kept, curve.time_bjd))
+            kept[number] = again
+            if again.doubt is None:
+                secure += [again.transit.ephemeris, *second_dips(again)]
+    return Star(curve, _one_each([kept[number] for number in sorted(kept)], curve.time_bjd))
 
 
 def _one_each(signals: Sequence[Signal], time: Array) -> tuple[Signal, ...]:
@@ -158,10 +163,15 @@ def _is_apart(place: Ephemeris, other: Ephemeris) -> bool:
 
 
 def _finished(
-    curve: CleanCurve, signal: Signal, second: Signal | None, others: list[Ephemeris], settings: SearchSettings
+    curve: CleanCurve,
+    signal: Signal,
+    second: Signal | None,
+    beside: tuple[list[Ephemeris], list[Ephemeris]],
+    settings: SearchSettings,
 ) -> Signal:
     """The signal fitted to the final curve without the transits of the others, at its own period, and described; as it
-    was where it cannot be fitted."""
+    was where it cannot be fitted. `beside`: all other dips of the star, and those that are signals without doubt."""
+    others, secure = beside
     points: tuple[Array, Array, Array] = curve.time_bjd, curve.flux, curve.flux_err
     transit = None
     for masked in (others, []):  # where the others leave nothing, as those of a varying star do, they stay in
@@ -179,7 +189,8 @@ def _finished(
     shortest, _ = limits(curve.time_bjd, settings)
     possible = alternatives(points[0], points[2], transit, shortest, settings.density_sun)
     again = replace(again, period_alternatives_days=possible)
-    return described(curve, again, others, settings, second.transit if second else None)
+    found = second.transit if second else None
+    return described(curve, again, others, settings, second=found, secure=secure)
 
 
 def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid) -> Trapezoid:

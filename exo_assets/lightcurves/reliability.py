@@ -6,6 +6,7 @@ Belongs here: the tests that a signal must pass to be ranked. Does not belong he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,9 +29,9 @@ SIGNIFICANT_SIGMA = 15.0
 LONGEST, SHORTEST = 3.0, 0.25
 """Durations over a central transit's, of the density that was searched for. Stars of a thirtieth of it have three times
 its transits; below a quarter a planet would graze, or the star be a dwarf of 64 times its density."""
-DIP_SHP = 0.2
+DIP_SHP, FEW_DIP_SHP = 0.2, 0.1
 """Below it the shape metric SHP (LEO-Vetter: 0 a dip, 0.5 a sinusoid, 1 a bump) tells a dip from a wave: many transits
-of such a shape may last longer than `LONGEST`. Binaries' eclipses and transits of evolved stars do."""
+of such a shape may last longer than `LONGEST`; few must be below the second. Eclipses do, and transits of giants."""
 OF_PERIOD, OF_CENTRAL = 0.2, 1.2
 """A dip that lasts a larger share of its period, and longer than a central transit, is a wave of a star that varies at
 that period;"""
@@ -62,11 +63,14 @@ def described(
     signal: Signal,
     others: list[Ephemeris],
     settings: SearchSettings,
+    *,
     second: Trapezoid | None = None,
+    secure: Sequence[Ephemeris] = (),
 ) -> Signal:
     """The signal with its second dip, the star's variation at its period, and what it lacks to be ranked.
 
-    `curve` is flat, `others` are the star's other signals; `second`: the dip of the same orbit that the search found.
+    `curve` is flat, `others` are the star's other signals; `second`: the dip of the same orbit that the search found;
+    `secure`: those of the others that lack nothing, whose transits are no accidents that could make a signal.
     """
     try:
         measured = diagnose(curve, signal.transit, others=others, density_sun=settings.density_sun)
@@ -78,7 +82,7 @@ def described(
         variability_ratio=_variability_ratio(signal.transit.depth, measured),
     )
     cadence = float(np.median(np.diff(curve.time_bjd)))
-    masked = in_transit(curve.time_bjd, others, HIDDEN_DURATIONS)
+    masked = in_transit(curve.time_bjd, [*secure, *second_dips(signal)], HIDDEN_DURATIONS)
     events = single_events(curve.time_bjd, curve.flux, curve.flux_err, signal.transit, masked)
     return replace(signal, doubt=doubt(signal, measured, events, cadence, settings))
 
@@ -125,6 +129,13 @@ def second_dip(transit: Trapezoid, second: Trapezoid) -> Secondary:
     return Secondary(phase, second.depth, second.snr)
 
 
+def second_dips(signal: Signal) -> list[Ephemeris]:
+    """The ephemeris of a signal's second dip, if it has one."""
+    place = signal.transit.ephemeris
+    second = signal.secondary
+    return [replace(place, t0=place.t0 + second.phase * place.period_days)] if second else []
+
+
 def doubt(
     signal: Signal, measured: Diagnostics, events: SingleEvents, cadence_days: float, settings: SearchSettings
 ) -> str | None:
@@ -133,7 +144,7 @@ def doubt(
     central = central_duration_days(place.period_days, settings.density_sun)
     length, least = place.duration_days / central, settings.snr_min
     points = place.duration_days / cadence_days
-    is_dip = not few and measured.shp < DIP_SHP
+    is_dip = measured.shp < (FEW_DIP_SHP if few else DIP_SHP)
     share = place.duration_days / place.period_days
     is_wave = share > (OF_PERIOD if signal.is_variable else LONGEST_ECLIPSE) and length > OF_CENTRAL
     tests = (

@@ -24,8 +24,8 @@ from exo_assets.lightcurves.trapezoid import Trapezoid
 Array = NDArray[np.float64]
 
 FLANK_SHARE = 0.25
-"""A transit is seen whole when within one duration before it, and within one after, there is this share of the points
-that are in it, and at least one. A ramp that begins or ends a stretch of data has them on one side."""
+"""A transit is seen whole when this share of the points in it lies in each of its halves, and as many, at least one,
+within a duration before it and within one after. A ramp that begins or ends a stretch of data has them on one side."""
 LEAST_COVER = 0.5
 """Share of a box that must have points."""
 
@@ -82,11 +82,11 @@ def _whole(time: Array, place: Ephemeris) -> int:
         return 0
     x, number = x[near], transit_number(time[near], place.period_days, place.t0)
     number -= number.min()
-    before, within, after = (
-        np.bincount(number[part], minlength=number.max() + 1) for part in (x < -0.5, np.abs(x) <= 0.5, x > 0.5)
-    )
-    least = np.maximum(FLANK_SHARE * within, 1)
-    return int(((within > 0) & (before >= least) & (after >= least)).sum())
+    parts = (x < -0.5, (x >= -0.5) & (x < 0), (x >= 0) & (x <= 0.5), x > 0.5)
+    before, first, last, after = (np.bincount(number[part], minlength=number.max() + 1) for part in parts)
+    least = np.floor(FLANK_SHARE * (first + last))
+    halves, flanks = np.minimum(first, last) >= least, np.minimum(before, after) >= np.maximum(least, 1)
+    return int((halves & flanks & (first + last > 0)).sum())
 
 
 def _boxes(time: Array, missing: Array, weight: Array, width: float, cadence: float) -> tuple[Array, Array]:

@@ -6,16 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.search_reliability import Tally, pooled, searched
 from exo_assets.lightcurves.chain import search_star
 from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
 from exo_assets.lightcurves.periods import central_duration_days
-from exo_assets.lightcurves.reliability import LONGEST
+from exo_assets.lightcurves.reliability import LONGEST, TWO_SNR
+from exo_assets.lightcurves.search import Signal
 from exo_assets.lightcurves.trapezoid import profile
 from tests.lightcurves.simulated import light_curve
 
+Array = NDArray[np.float64]
 PERIOD, DURATION = 3.3, 0.44
 
 
@@ -35,6 +38,58 @@ def test_long_dips_are_ranked_unless_the_star_rises_as_much_as_it_falls(bump: fl
         assert deepest.doubt is not None and deepest.doubt.startswith("it lasts")
     else:
         assert deepest.doubt is None
+
+
+def searched_flat(time: Array, flux: Array, noise: float, seed: int) -> list[Signal]:
+    """What is found in a curve that came flat, with noise."""
+    noisy = flux + np.random.default_rng(seed).normal(0, noise, time.size)
+    return list(search_star([replace(light_curve(time, noisy), flux_kind=as_flat("flux"))]).signals)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize("hours", [5.0, 12.0])
+def test_a_ramp_at_the_edge_of_a_gap_is_not_ranked(side: int, hours: float) -> None:
+    """Every month the telescope turns to Earth; the flux takes hours to come back to its level, or falls before."""
+    time = np.arange(0.0, 180.0, 30 / 1440) + 2_455_000.0
+    day = (time - time[0]) % 30.0
+    kept = day > 1.5
+    ramp = 0.002 * np.exp(-24 / hours * (day - 1.5 if side > 0 else 30.0 - day))
+    found = searched_flat(time[kept], 1 - ramp[kept], 1.5e-4, 7)
+    assert all(signal.doubt is not None for signal in found)
+    assert any("before and after them" in str(signal.doubt) for signal in found)
+
+
+def test_dips_at_random_times_are_not_ranked_but_transits_as_deep_are() -> None:
+    """Twelve equal dips make a signal of each pair and of some three; six transits do not come about so."""
+    time = np.arange(0.0, 90.0, 30 / 1440) + 2_455_000.0
+    at = time[0] + np.random.default_rng(11).uniform(2, 88, 12)
+    depth = 0.0012 * profile(np.abs(time[:, None] - at).min(axis=1), 0.2, 0.2)
+    found = searched_flat(time, 1 - depth, 3e-4, 8)
+    assert found and all(signal.doubt is not None for signal in found)
+    planet = 0.0012 * profile(phase_days(time, 14.3, time[0] + 5.0), 0.2, 0.2)
+    (signal,) = searched_flat(time, 1 - planet, 3e-4, 8)
+    assert signal.doubt is None and signal.n_transits == 6
+
+
+def test_two_transits_are_ranked_when_nothing_else_in_the_curve_is_like_them() -> None:
+    """The same two beside one bump of their size are two accidents of a star that has such."""
+    time = np.arange(0.0, 60.0, 30 / 1440) + 2_455_000.0
+    flux = 1 - 0.0011 * profile(phase_days(time, 33.0, time[0] + 12.0), 0.25, 0.15)
+    (signal,) = searched_flat(time, flux, 3.5e-4, 5)
+    assert signal.n_transits == 2 and 8 < signal.snr < TWO_SNR and signal.doubt is None
+    bump = 0.0011 * profile(time - time[0] - 30.0, 0.25, 0.15)
+    (beside,) = searched_flat(time, flux + bump, 3.5e-4, 5)
+    assert beside.doubt is not None and "too low for two transits" in beside.doubt
+
+
+def test_eclipses_of_a_close_binary_are_ranked_and_pulsations_are_not() -> None:
+    """Both last longer than a fifth of the period; a pulsating star varies over all of it."""
+    time = np.arange(0.0, 60.0, 30 / 1440) + 2_455_000.0
+    x = phase_days(time, 0.83, time[0] + 0.3)
+    (binary,) = searched_flat(time, 1 - 0.1 * profile(x, 0.2, 0.4), 1e-3, 3)
+    assert binary.doubt is None and binary.transit.ephemeris.duration_days == pytest.approx(0.2, rel=0.1)
+    pulse = sum(0.1 / n * np.cos(2 * np.pi * n * x / 0.83) for n in (1, 2, 3))
+    assert all(signal.doubt is not None for signal in searched_flat(time, 1 - pulse, 1e-3, 3))
 
 
 def test_known_transits_are_left_out_of_scrambled_curves_and_shares_are_pooled() -> None:
