@@ -42,6 +42,8 @@ TWO_SNR = 12.0
 """Least SNR of a signal of two transits where the curve has a dip or a bump as strong elsewhere."""
 ACCIDENTAL = 1.0
 """Most signals that dips as strong as the few transits make by chance."""
+RED_SNR = 6.2
+"""Least SNR with red noise (LEO-Vetter's), beside the least SNR after the fit."""
 LEAST_WHOLE = 2
 """Transits that must be seen with data on both sides: fewer give no period, and ramps at gaps have none."""
 LEAST_POINTS = 2.0
@@ -142,14 +144,14 @@ def doubt(
     """What keeps a signal below the thresholds, in words; None when nothing does. What is not known fails no test."""
     place, few = signal.transit.ephemeris, signal.n_transits <= FEW_TRANSITS
     central = central_duration_days(place.period_days, settings.density_sun)
-    length, least = place.duration_days / central, settings.snr_min
+    length = place.duration_days / central
     points = place.duration_days / cadence_days
     is_dip = measured.shp < (FEW_DIP_SHP if few else DIP_SHP)
     share = place.duration_days / place.period_days
     is_wave = share > (OF_PERIOD if signal.is_variable else LONGEST_ECLIPSE) and length > OF_CENTRAL
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
-        (measured.snr_red < least, f"SNR {measured.snr_red:.1f} with red noise is below {least:g}"),
+        (measured.snr_red < RED_SNR, f"SNR {measured.snr_red:.1f} with red noise is below {RED_SNR:g}"),
         (
             signal.n_transits == 2 and events.has_rivals and not signal.snr >= TWO_SNR,
             f"SNR {signal.snr:.1f} is too low for two transits",

@@ -23,9 +23,10 @@ from exo_assets.lightcurves.trapezoid import Trapezoid
 
 Array = NDArray[np.float64]
 
-FLANK_SHARE = 0.25
+FLANK_SHARE, FLANK_POINTS = 0.25, 2.0
 """A transit is seen whole when this share of the points in it lies in each of its halves, and as many, at least one,
-within a duration before it and within one after. A ramp that begins or ends a stretch of data has them on one side."""
+within a duration (or so many points' distance) before it and after it. A ramp that begins or ends a stretch of data has
+them on one side."""
 LEAST_COVER = 0.5
 """Share of a box that must have points."""
 
@@ -61,7 +62,7 @@ def single_events(
     inside, outside = np.abs(x) <= width / 2, np.abs(x) > place.duration_days
     which = np.unique(transit_number(t[inside], place.period_days, place.t0), return_inverse=True)[1]
     transits = np.sort(np.bincount(which, (weight * missing)[inside]) / np.sqrt(np.bincount(which, weight[inside])))
-    whole = _whole(time, place)
+    whole = _whole(time, place, cadence)
     start, events = _boxes(t[outside], missing[outside], weight[outside], width, cadence)
     if transits.size < 2 or not start.size:
         return SingleEvents(whole, 0.0, has_rivals=True)
@@ -74,15 +75,16 @@ def single_events(
     return SingleEvents(whole, expected - 1 if rivals else 0.0, has_rivals=bool((np.abs(events) >= least).any()))
 
 
-def _whole(time: Array, place: Ephemeris) -> int:
-    """Number of transits with data in them and on both sides."""
-    x = phase_days(time, place.period_days, place.t0) / place.duration_days
-    near = np.abs(x) <= 1.5
+def _whole(time: Array, place: Ephemeris, cadence: float) -> int:
+    """Number of transits with data in both halves and on both sides."""
+    half, beside = place.duration_days / 2, max(place.duration_days, FLANK_POINTS * cadence)
+    x = phase_days(time, place.period_days, place.t0)
+    near = np.abs(x) <= half + beside
     if not near.any():
         return 0
     x, number = x[near], transit_number(time[near], place.period_days, place.t0)
     number -= number.min()
-    parts = (x < -0.5, (x >= -0.5) & (x < 0), (x >= 0) & (x <= 0.5), x > 0.5)
+    parts = (x < -half, (x >= -half) & (x < 0), (x >= 0) & (x <= half), x > half)
     before, first, last, after = (np.bincount(number[part], minlength=number.max() + 1) for part in parts)
     least = np.floor(FLANK_SHARE * (first + last))
     halves, flanks = np.minimum(first, last) >= least, np.minimum(before, after) >= np.maximum(least, 1)
