@@ -38,8 +38,6 @@ that period;"""
 LONGEST_ECLIPSE = 0.27
 """one that lasts a larger share than this is a wave of any star: the radii of two stars that fill their Roche lobes are
 together 0.76 of their distance (Eggleton 1983, ApJ 268, 368), and asin(0.76) / pi is 0.27."""
-TWO_SNR = 12.0
-"""Least SNR of a signal of two transits where the curve has a dip or a bump as strong elsewhere."""
 ACCIDENTAL = 1.0
 """Most signals that dips as strong as the few transits make by chance."""
 RED_SNR = 6.2
@@ -84,7 +82,8 @@ def described(
         variability_ratio=_variability_ratio(signal.transit.depth, measured),
     )
     cadence = float(np.median(np.diff(curve.time_bjd)))
-    masked = in_transit(curve.time_bjd, [*secure, *second_dips(signal)], HIDDEN_DURATIONS)
+    known = [*secure, second.ephemeris] if second else secure
+    masked = in_transit(curve.time_bjd, known, HIDDEN_DURATIONS)
     events = single_events(curve.time_bjd, curve.flux, curve.flux_err, signal.transit, masked)
     return replace(signal, doubt=doubt(signal, measured, events, cadence, settings))
 
@@ -152,10 +151,6 @@ def doubt(
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < RED_SNR, f"SNR {measured.snr_red:.1f} with red noise is below {RED_SNR:g}"),
-        (
-            signal.n_transits == 2 and events.has_rivals and not signal.snr >= TWO_SNR,
-            f"SNR {signal.snr:.1f} is too low for two transits",
-        ),
         (events.whole < LEAST_WHOLE, "less than two of its transits have data before and after them"),
         (
             few and events.accidental > ACCIDENTAL,

@@ -32,18 +32,17 @@ LEAST_COVER = 0.5
 
 
 RIVAL_SHARE = 0.7
-"""A dip or bump elsewhere with this share of the second strongest transit's significance is its rival (the share of
+"""A dip elsewhere with this share of the second strongest transit's significance is its rival (the share of
 LEO-Vetter's Chases, Kunimoto et al. 2025, arXiv 2509.10619)."""
 
 
 @dataclass(frozen=True)
 class SingleEvents:
     """`whole`: transits that are seen whole. `accidental`: how many other signals the dips as strong as its transits
-    make by chance. `has_rivals`: whether a dip or a bump elsewhere is as strong, or there is nowhere to look."""
+    make by chance, 0 where no dip elsewhere is as strong."""
 
     whole: int
     accidental: float
-    has_rivals: bool
 
 
 def single_events(
@@ -65,14 +64,14 @@ def single_events(
     whole = _whole(time, place, cadence)
     start, events = _boxes(t[outside], missing[outside], weight[outside], width, cadence)
     if transits.size < 2 or not start.size:
-        return SingleEvents(whole, 0.0, has_rivals=True)
+        return SingleEvents(whole, 0.0)
     least = RIVAL_SHARE * float(transits[-2])
     strong = start[events >= least]
     rivals = int((np.diff(strong) > width).sum()) + 1 if strong.size else 0
     own = int((transits >= least).sum())
     number, span = own + rivals, float(time[-1] - time[0])
     expected = number * (number - 1) / 2 * (2 * number * place.duration_days / span) ** (own - 2)
-    return SingleEvents(whole, expected - 1 if rivals else 0.0, has_rivals=bool((np.abs(events) >= least).any()))
+    return SingleEvents(whole, expected - 1 if rivals else 0.0)
 
 
 def _whole(time: Array, place: Ephemeris, cadence: float) -> int:
