@@ -29,8 +29,6 @@ within a duration (or so many points' distance) before it and after it. A ramp t
 them on one side."""
 LEAST_COVER = 0.5
 """Share of a box that must have points."""
-
-
 RIVAL_SHARE = 0.7
 """A dip elsewhere with this share of the second strongest transit's significance is its rival (the share of
 LEO-Vetter's Chases, Kunimoto et al. 2025, arXiv 2509.10619)."""
@@ -51,7 +49,7 @@ def single_events(
     """The transits of a flat curve, `flux` relative about one, against the rest of it.
 
     An event is what a box as wide as the transit at half depth holds, over its white noise. `masked`: the points in
-    transits of the star's other signals; they are no events, but are there to see a transit whole.
+    transits of the star's signals without doubt; they are no events, but are there to see a transit whole.
     """
     place = transit.ephemeris
     cadence = float(np.median(np.diff(time)))
