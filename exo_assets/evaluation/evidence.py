@@ -237,4 +237,6 @@ def _digest(exhibits: Exhibits) -> Finding:
     judged = exhibits.predictions["candidate_digest"].unique().to_list()
     probed = exhibits.probe["candidate_digest"].unique().to_list()
     same = exhibits.model.digest == exhibits.candidate.digest and judged == probed == [exhibits.candidate.digest]
-    return Finding(float(same), f"registry {exhibits.candidate.digest[:12]}, files {exhibits.model.digest[:12]}")
+    told = f"registry {exhibits.candidate.digest[:12]}, files {exhibits.model.digest[:12]}"
+    by = ", ".join(sorted({str(one)[:12] for one in (*judged, *probed)})) or "none"
+    return Finding(float(same), f"{told}, predictions by {by}")

@@ -218,4 +218,5 @@ def _sound(predictions: pl.DataFrame) -> Finding:
 def _digest(exhibits: EventExhibits) -> Finding:
     judged = exhibits.predictions["model_digest"].unique().to_list()
     same = exhibits.vetter.digest == exhibits.candidate.digest and judged == [exhibits.candidate.digest]
-    return Finding(float(same), f"registry {exhibits.candidate.digest[:12]}, files {exhibits.vetter.digest[:12]}")
+    told = f"registry {exhibits.candidate.digest[:12]}, files {exhibits.vetter.digest[:12]}"
+    return Finding(float(same), f"{told}, predictions by {', '.join(str(one)[:12] for one in judged) or 'none'}")
