@@ -58,6 +58,7 @@ def page(curve: CleanCurve, signal: Signal, spectrum: Spectrum | None, title: st
     away = phase_days(curve.time_bjd, place.period_days, place.t0 + place.period_days / 2)
     _binned(axes[2, 1], away, curve.flux, place.duration_days, _BLUE)
     axes[2, 1].axhline(1, color=_GREY, lw=0.6)
+    axes[2, 1].set_xlim(axes[2, 0].get_xlim())
     _named(axes[2, 1], "half an orbit later: a secondary eclipse?", "hours from phase 0.5", "relative flux")
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=110)
