@@ -45,6 +45,8 @@ UPWARD_SIGMA = 4.0
 EDGE_DAYS = 0.5
 """Points so near to the end of a piece are flagged: trends are least certain there."""
 CDPP_HOURS = (1.0, 3.0, 6.0)
+RESOLUTION_DIGITS = 8
+"""Digits of a relative flux in which two values are told apart: single precision has seven."""
 RED_HOURS, RED_EXCESS = 3.0, 2.0
 """Averages over so many hours may be so much noisier than white noise before the trend is made to follow the star."""
 CURVED_WINDOWS_DAYS = (1.5, 1.0, 0.7, 0.5, 0.35)
@@ -205,7 +207,7 @@ def _flattened(
         window = max([window_days, *(WINDOW_DURATIONS * place.duration_days for place in known)])
         trend, window, is_curved = _trend(curve, in_transit(curve.time_bjd, known), window, least=window - window_days)
     flat = curve.flux / trend
-    noise = _noise(flat, curve.segment)
+    noise = _noise(flat, trend, curve.segment)
     outlier = flat > 1 + upward_sigma * noise
     keep = np.isfinite(flat) & (trend > 0) & ~outlier
     if keep.sum() < MIN_POINTS:
@@ -218,7 +220,7 @@ def _flattened(
     time, flat = kept.time_bjd, kept.flux
     return replace(
         kept,
-        flux_err=_noise(flat, kept.segment),
+        flux_err=_noise(flat, kept.trend, kept.segment),
         is_edge=_edges(time),
         n_outliers=curve.n_outliers + int(outlier.sum()),
         cdpp_ppm=tuple(cdpp_ppm(time, flat, hours) for hours in CDPP_HOURS),
@@ -264,19 +266,28 @@ def _red_excess(curve: CleanCurve, trend: Array, masked: Mask) -> float:
     return float(np.median(found)) if found else 0.0
 
 
-def _noise(flat: Array, segment: NDArray[np.int32]) -> Array:
-    """Noise of a point, one value for each segment: from neighbours' differences, or the scatter when that is more.
+def _noise(flat: Array, trend: Array, segment: NDArray[np.int32]) -> Array:
+    """Noise of a point, one value for each segment: from neighbours' differences, or the scatter when that is more, or
+    what rounding leaves of the flux (`flat` times `trend`).
 
     The scatter (1.4826 MAD) is more where the trend could not follow the star. It then counts as noise: its crests are
-    no outliers.
+    no outliers. A flux rounded to steps as large as its noise is mostly one value, and has no scatter at all.
     """
     out = np.full(flat.size, np.nan)
     for number in np.unique(segment):
         chosen = segment == number
         known = flat[chosen & np.isfinite(flat)]
         if known.size > 2:
-            out[chosen] = max(point_to_point_sigma(known), robust_sigma(known), 1e-9)
+            rounding = _step((flat * trend)[chosen & np.isfinite(flat)]) / np.sqrt(12)
+            out[chosen] = max(point_to_point_sigma(known), robust_sigma(known), rounding, 1e-9)
     return out
+
+
+def _step(flux: Array) -> float:
+    """The step to which a relative flux is rounded: the usual distance of one value to the next where most values come
+    again, else 0. Rounding leaves an error of the step over the root of twelve (a uniform distribution's deviation)."""
+    values = np.unique(np.round(flux, RESOLUTION_DIGITS))
+    return float(np.median(np.diff(values))) if 1 < values.size < flux.size / 2 else 0.0
 
 
 def _edges(time: Array) -> Mask:

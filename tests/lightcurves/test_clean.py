@@ -155,3 +155,15 @@ def test_no_signal_in_a_quiet_star(archive_mirror: Path) -> None:
     name = "tess2018206045859-s0001-0000000270501383-0120-s_lc.fits"
     clean = cleaned([read_fits((archive_mirror / "mast" / name).read_bytes(), name)])
     assert list(signals(clean.time_bjd, clean.flux, clean.flux_err)) == []
+
+
+def test_a_flux_that_was_rounded_is_no_better_than_its_steps() -> None:
+    """Most values are one, and the scatter is nothing: the noise is what rounding leaves, on every pass."""
+    rng = np.random.default_rng(20)
+    time = 2_458_354 + np.arange(0, 27, 2 / 1440)
+    flux = 1 + rng.normal(0, 6e-4, time.size) - 4e-3 * (np.abs((time - time[0]) % 3.47 - 1.3) < 0.054)
+    fine, coarse = (cleaned([light_curve(time, rounded)]) for rounded in (flux, np.round(flux, 2)))
+    step = 0.01 / np.sqrt(12)
+    assert np.median(fine.flux_err) == pytest.approx(6e-4, rel=0.05)
+    assert coarse.flux_err == pytest.approx(step, rel=0.01)
+    assert recleaned(coarse).flux_err == pytest.approx(step, rel=0.01)
