@@ -34,8 +34,9 @@ Array = NDArray[np.float64]
 BLOCK = 2880
 """FITS files are multiples of so many bytes (FITS Standard 4.0, section 3.1)."""
 MOST_FIELDS = 999
-"""Most columns of a table (FITS Standard 4.0, section 7.3.1); a damaged header may ask for more than memory holds."""
-_FIELDS = re.compile(rb"TFIELDS *= *([0-9]{1,20})")
+"""Most columns of a table, and most axes (FITS Standard 4.0, sections 7.3.1 and 4.4.1.1); a damaged header may ask for
+more than memory and lifetimes hold."""
+_FIELDS = re.compile(rb"(TFIELDS|NAXIS) *= *\+?([0-9]{1,20})")
 _ALL_ONES = 0xFFFFFFFF
 LARGEST_FLAGS = 2.0**53
 """From here on a floating-point number does not hold each bit."""
@@ -59,9 +60,10 @@ def read_fits(data: bytes, name: str, target: str | None = None, told: Told | No
         raise LightCurveFileError(
             name, "truncated", f"has {len(data):,} bytes, no multiple of {BLOCK}: it was cut off; fetch it again"
         )
-    most = max((int(found[1]) for found in _FIELDS.finditer(data)), default=0)
-    if most > MOST_FIELDS:
-        raise LightCurveFileError(name, "damaged", f"its header says {most:,} columns; fetch it again")
+    most = max(((int(found[2]), found[1]) for found in _FIELDS.finditer(data)), default=(0, b""))
+    if most[0] > MOST_FIELDS:
+        what = "columns" if most[1] == b"TFIELDS" else "axes"
+        raise LightCurveFileError(name, "damaged", f"its header says {most[0]:,} {what}; fetch it again")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers that bend the standard, and are read all the same
         try:

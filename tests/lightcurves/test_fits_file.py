@@ -171,6 +171,15 @@ def test_a_header_that_asks_for_a_billion_columns_is_refused_before_they_are_mad
         read_fits(huge, "x.fits")
 
 
+@pytest.mark.parametrize("axes", [1000, 999_999_999_999])
+def test_a_header_that_asks_for_endless_axes_is_refused_before_they_are_counted(axes: int) -> None:
+    data = a_file()
+    start = data.rindex(b"NAXIS   =")
+    with pytest.raises(LightCurveFileError, match=f"{axes:,} axes") as caught:
+        read_fits(data[:start] + b"NAXIS   = %20d" % axes + data[start + 30 :], "x.fits")
+    assert caught.value.reason == "damaged"
+
+
 def test_what_is_beside_time_and_flux_does_not_refuse_a_file_and_is_not_made_up() -> None:
     time = times(days=2)
     flux = noisy(planet(time))
