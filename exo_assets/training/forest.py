@@ -6,7 +6,8 @@ belong here: training, calibration, what the values mean.
 TreeSHAP (Lundberg et al. 2020, as in LightGBM's `pred_contrib` and in shap) walks every path of every tree for every
 row. With trees of bounded depth a leaf involves so few features that its SHAP values can be tabulated once for every
 set of them that a row may satisfy; then a row costs one look-up per leaf (Yang 2021, "Fast TreeSHAP", its second
-variant). The values are the same; scoring needs neither LightGBM nor shap.
+variant). Where paths are too long for a table, each leaf's values are integrated for each row (Owen 1972). The values
+are the same; scoring needs neither LightGBM nor shap.
 """
 
 from __future__ import annotations
