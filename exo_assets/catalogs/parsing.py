@@ -39,9 +39,17 @@ class Quantity:
         return (self.source, *self.errors, *((self.limit,) if self.limit else ()))
 
 
+_OWN = {"kepid": "KIC", "tid": "TIC"}
+"""Columns of identifiers, and the catalogue whose numbers they hold."""
+
+
 def integer(name: str, columns: Collection[str]) -> pl.Expr:
-    """Expression: column `name` as a positive Int64 identifier ('10797460' and '10797460.0' alike), null otherwise."""
+    """Expression: column `name` as a positive Int64 identifier, null otherwise: '10797460' and '10797460.0' alike, and
+    'KIC 10797460' in a column of KIC numbers."""
     value = number(name, columns)
+    if name in _OWN:
+        bare = text(name, columns).str.extract(rf"^(?i:{_OWN[name]})[\s_-]*(\d{{1,15}})$", 1)
+        value = pl.coalesce(value, bare.cast(pl.Float64, strict=False))
     return pl.when((value > 0) & (value < 2**53) & (value == value.floor())).then(value).cast(pl.Int64)
 
 

@@ -193,14 +193,11 @@ def crowding(frame: pl.DataFrame) -> pl.DataFrame:
         return (high - low).astype(float)
 
     wide = within(0.2)
+    with np.errstate(invalid="ignore"):  # an event without a period has no neighbours either
+        near, around = np.log10(within(0.01) * 20 / wide), np.log10(within(0.05) * 4 / wide)
     piled = _pile(frame)
     return pl.DataFrame(
-        {
-            "event": frame["event"],
-            "period_crowding": np.log10(within(0.01) * 20 / wide),
-            "period_crowding_wide": np.log10(within(0.05) * 4 / wide),
-            **piled,
-        }
+        {"event": frame["event"], "period_crowding": near, "period_crowding_wide": around, **piled}
     ).with_columns(pl.exclude("event").fill_nan(None))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from exo_assets.archive.contracts import DR25_TCE
+from exo_assets.catalogs.parsing import integer
 from exo_assets.events.columns import MEASURED, POSITION, Measured
 from exo_assets.events.contracts import CORE_EVENTS
 from exo_assets.events.labels import LABELS, agreement, join_rule, published_rule
@@ -34,15 +35,15 @@ def core_events(raw: pl.DataFrame, dr25: pl.DataFrame, cumulative: pl.DataFrame)
         return CORE_EVENTS.empty(), {"why_empty": ABSENT}
     names = raw.columns
     listed = raw.select(
-        number("kepid", names).cast(pl.Int64).alias("kepid"),
-        number("tce_plnt_num", names).cast(pl.Int64).alias("planet_number"),
+        integer("kepid", names).alias("kepid"),
+        integer("tce_plnt_num", names).alias("planet_number"),
         (number("tce_rogue_flag", names).fill_null(0) == 1).alias("is_rogue"),
         *(_known(c, names).alias(c.name) for c in (*MEASURED, *POSITION)),
         text("label", names).alias("published"),
         published_rule(
             text("kepoi_name", names), text("koi_disposition", names), text("fpwg_disp_status", names)
         ).alias("by_rule"),
-        number("cv_fold", names).cast(pl.Int64).alias("published_fold"),
+        number("cv_fold", names).cast(pl.Int64, strict=False).alias("published_fold"),
     )
     # A row without its number cannot be named, and of rows of one event the first counts.
     whole = listed.drop_nulls(["kepid", "planet_number"])

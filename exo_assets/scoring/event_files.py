@@ -11,6 +11,7 @@ from typing import Protocol
 
 import polars as pl
 
+from exo_assets.catalogs.parsing import integer, unreadable
 from exo_assets.events.columns import MEASURED
 from exo_assets.events.core import core_events
 from exo_assets.events.vetter import PROBABILITIES
@@ -57,13 +58,14 @@ def score_events_frame(raw: pl.DataFrame, vetter: EventJudge, known: pl.DataFram
     """`raw` (text columns of the archive's TCE tables) with EVENT_ADDED beside its own columns, rows in order.
 
     An event that `known` (rows of `core_events`) has, with the same period, is completed from there: it is judged as in
-    `out_event_scores`. A row that names no event, or of which nothing is measured, is told in `problems`. ValueError
-    when a column of `raw` has the name of one that is added.
+    `out_event_scores`. A row that names no event, or of which nothing is measured, is told in `problems`, and so is a
+    value that counts as unknown: text that is no number, a number below zero where there is none. ValueError when a
+    column of `raw` has the name of one that is added.
     """
     taken = [name for name in EVENT_ADDED if name in raw.columns]
     if taken:
         raise ValueError(f"the input already has columns named {', '.join(map(repr, taken))}: rename or remove them")
-    numbers = [number(name, raw.columns).cast(pl.Int64).cast(pl.String) for name in ("kepid", "tce_plnt_num")]
+    numbers = [integer(name, raw.columns).cast(pl.String) for name in ("kepid", "tce_plnt_num")]
     name = pl.format("{}-{}", numbers[0].str.zfill(9), numbers[1].str.zfill(2))
     rows = raw.with_columns(event=name).with_row_index("_row")
     rows = rows.with_columns(_time=pl.int_range(pl.len()).over("event"))
@@ -73,9 +75,26 @@ def score_events_frame(raw: pl.DataFrame, vetter: EventJudge, known: pl.DataFram
     told = pl.concat([_judged(named.filter(_time=time), vetter, known) for time in times])
     joined = rows.join(told, on="_row", how="left", maintain_order="left")
     nothing = pl.when(pl.col("verdict").is_null()).then(pl.lit(NOTHING))
-    problems = pl.when(pl.col("event").is_null()).then(pl.lit(NAMELESS)).otherwise(nothing)
+    lacking = pl.when(pl.col("event").is_null()).then(pl.lit(NAMELESS)).otherwise(nothing)
+    problems = pl.concat_str(lacking, *_wrong(raw.columns), separator="; ", ignore_nulls=True).replace("", None)
     scored = pl.when(pl.col("verdict").is_not_null()).then(pl.lit(vetter.version))
     return joined.with_columns(problems=problems, model_version=scored).select(*raw.columns, *EVENT_ADDED)
+
+
+def _wrong(columns: list[str]) -> list[pl.Expr]:
+    """What is said of fields that are no numbers, and of numbers below zero where the quantity has none, other than the
+    -1 that the archive writes for what it could not fit."""
+    no_number = unreadable([c.raw for c in MEASURED], ("kepid", "tce_plnt_num"), columns)
+    below = [
+        pl.when((number(c.raw, columns) < 0) & (number(c.raw, columns) != -1)).then(pl.lit(f"{c.raw} below 0"))
+        for c in MEASURED
+        if c.unknown == "not_positive" and c.group != "error" and c.raw in columns
+    ]
+    told = [pl.format("unreadable: {}", no_number)]
+    if below:
+        unknown = pl.concat_str(below, separator=", ", ignore_nulls=True)
+        told.append(pl.when(unknown != "").then(pl.format("taken as unknown: {}", unknown)))
+    return told
 
 
 def _judged(rows: pl.DataFrame, vetter: EventJudge, known: pl.DataFrame | None) -> pl.DataFrame:

@@ -4,24 +4,30 @@ Belongs here: the join that every door makes (`exo score`, the endpoint), as a p
 Does not belong here: where the catalogue is read from (`exo_resources.known_signals`), or judging (`score.py`).
 
 A row is a signal of the catalogue when it names it, and its star if it names one; or when it names its star and has the
-period of one of the star's signals. What the release knows of that signal then counts for the row too: of a KOI what
-the DR25 table supplies (`harmonise.DR25_SUPPLIES`), of any signal what was measured in its light curve. Values of the
-row always win, and nothing is taken where the periods differ: the two then describe different signals.
+period of one of the star's signals. Names are compared as people write them (`corpus.designators.key`: 'koi-41.01' is
+K00041.01), a bare number is one of the mission's own catalogue, and a planet's or signal's name names its star. What
+the release knows of that signal then counts for the row too: of a KOI what the DR25 table supplies
+(`harmonise.DR25_SUPPLIES`), of any signal what was measured in its light curve. Values of the row always win, and
+nothing is taken where the periods differ: the two then describe different signals.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import polars as pl
 
 from exo_assets.catalogs.harmonise import DR25_SUPPLIES, SAME_PERIOD
+from exo_assets.corpus.designators import key, key_column
 from exo_assets.features.from_light_curves import CURVE_NAMES, with_diagnostics
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.measured import TELLING
+
+T = TypeVar("T")
 
 DR25, LIGHT_CURVE = "DR25", "light curve"
 """What a row can be completed from, as `completed_from` names it."""
@@ -35,7 +41,10 @@ _FAMILY = ("period_days", "depth_ppm")
 KNOWN = (*IDENTITY, *_FAMILY, *DR25_SUPPLIES, *CURVE_NAMES)
 """Columns of what is known, and VIEWS where there are some."""
 
-_PLANET = re.compile(r".+ [a-z]")
+_CATALOGUES = {"kepler": ("KIC", "KOI"), "tess": ("TIC", "TOI"), "k2": ("EPIC", "EPIC")}
+"""What a bare number means, of a star and of a signal."""
+_OF_STAR = r"(?:\.\d+|([0-9])[b-z])$"
+"""The end of a signal's or planet's key, after which the star's is left."""
 NAMELESS = "it names no star and no signal of the catalogue: judged alone"
 
 
@@ -72,17 +81,22 @@ class Known:
         return self.signals[at].select("signal_id", "mission", "mission_star_id", *_FAMILY)
 
     def _place(self, mission: str, name: str | None, star: str | None, period: float | None) -> Place:
-        host = self._stars.get((mission, star)) if star else None
-        at = self._named.get((mission, name)) if name else None
-        if at is not None and star is None:
-            host = self._hosts[at]
+        host = _meant(self._stars, mission, star)
+        at = _meant(self._named, mission, name)
+        if star is None:
+            host = self._hosts[at] if at is not None else self._star_in(mission, name)
         if at is None or self._hosts[at] != host:
             at = self._near(mission, host, period)
         if at is not None:
             own, theirs = period, self._periods[at]
             same = own == theirs or bool(own and theirs and abs(own / theirs - 1) < SAME_PERIOD)
             return Place(mission, host, at, self._names[at], same, theirs)
-        return Place(mission, host, why=_why(star, host, len(self._on_star.get((mission, host or ""), ()))))
+        return Place(mission, host, why=_why(star or host, host, len(self._on_star.get((mission, host or ""), ()))))
+
+    def _star_in(self, mission: str, name: str | None) -> str | None:
+        """The star in the name of a signal or planet that the catalogue does not know."""
+        of_star, found = re.subn(_OF_STAR, r"\1", _key(mission, name)) if name else ("", 0)
+        return self._stars.get((mission, of_star)) if found else None
 
     def _near(self, mission: str, host: str | None, period: float | None) -> int | None:
         """The signal of the star that has this period."""
@@ -106,25 +120,32 @@ class Known:
 
     @cached_property
     def _named(self) -> dict[tuple[str, str], int]:
-        """Where each signal stands, by mission and name: the catalogue's, or that of the planet."""
+        """Where each signal stands, by mission and name: the catalogue's or the planet's, as it is and as key."""
         found: dict[tuple[str, str], int] = {}
         for column in ("planet_name", "signal_id"):
-            names = self.signals.select("mission", column).iter_rows()
-            found |= {(mission, name): at for at, (mission, name) in enumerate(names) if name is not None}
+            names = self.signals.select("mission", column, key_column(pl.col(column)).alias("key"))
+            rows = list(enumerate(names.iter_rows()))
+            found |= {(mission, spelt): at for at, (mission, _, spelt) in rows if spelt}
+            found |= {(mission, name): at for at, (mission, name, _) in rows if name is not None}
         return found
 
     @cached_property
     def _stars(self) -> dict[tuple[str, str], str]:
-        """The catalogue's name of each star, by mission and any name that it goes by."""
-        hosts = self.signals.select("mission", "mission_star_id", "planet_name", *_NUMBERS).iter_rows()
-        named = {(m, alias): host for m, host, *others in hosts for alias in _aliases(*others)}
-        return named | {key: key[1] for key in self._on_star}
+        """The catalogue's name of each star, by mission and any name that it goes by, as key; its own as it is too."""
+        own = pl.col("mission_star_id")
+        of_star = [key_column(pl.col(name)).str.replace(_OF_STAR, "${1}") for name in ("planet_name", "signal_id")]
+        numbers = [key_column(pl.format(f"{name} {{}}", column)) for column, name in _NUMBERS.items()]
+        found: dict[tuple[str, str], str] = {}
+        for alias in (*of_star, *numbers, key_column(own), own):
+            hosts = self.signals.select("mission", alias.alias("alias"), host=own)
+            found |= {(mission, name): host for mission, name, host in hosts.iter_rows() if name}
+        return found
 
     @cached_property
     def _on_star(self) -> dict[tuple[str, str], list[int]]:
         found: dict[tuple[str, str], list[int]] = {}
-        for at, key in enumerate(self.signals.select("mission", "mission_star_id").iter_rows()):
-            found.setdefault(key, []).append(at)
+        for at, star in enumerate(self.signals.select("mission", "mission_star_id").iter_rows()):
+            found.setdefault(star, []).append(at)
         return found
 
 
@@ -226,13 +247,21 @@ def _texts(values: list[str | None]) -> pl.Series:
     return pl.Series(values, dtype=pl.String)
 
 
-def _aliases(planet: str | None, *numbers: int | None) -> Iterator[str]:
-    """Other names of a star: its numbers (of _NUMBERS), and what its planet is named after."""
-    for catalogue, number in zip(_NUMBERS.values(), numbers, strict=True):
-        if number is not None:
-            yield f"{catalogue} {number}"
-    if planet is not None and _PLANET.fullmatch(planet):
-        yield planet[:-2]
+def _meant(table: Mapping[tuple[str, str], T], mission: str, name: str | None) -> T | None:
+    """What a name means: as the catalogue writes it, or as people do."""
+    if not name:
+        return None
+    exact = table.get((mission, name))
+    return exact if exact is not None else table.get((mission, _key(mission, name)))
+
+
+def _key(mission: str, name: str) -> str:
+    """The key of a name; a bare number, of a star or of a signal, is one of the mission's own catalogue."""
+    bare = name.strip()
+    star, signal = _CATALOGUES.get(mission, ("", ""))
+    if re.fullmatch(r"\d+", bare):
+        return key(f"{star} {bare}")
+    return key(f"{signal} {bare}") if re.fullmatch(r"\d+\.\d\d", bare) else key(bare)
 
 
 def _why(star: str | None, host: str | None, signals: int) -> str:

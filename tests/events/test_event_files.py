@@ -65,3 +65,21 @@ def test_repeated_nameless_and_empty_rows_come_back(raw: pl.DataFrame, events: p
     with pytest.raises(ValueError, match="'verdict'"):
         score_events_frame(once, trained.vetter)
     assert score_events_frame(raw.clear(), trained.vetter, events).height == 0
+
+
+@pytest.mark.parametrize("kepid", ["1e30", "-5", "12.5", "KOI 5"])
+def test_what_is_no_number_of_a_star_is_told(raw: pl.DataFrame, trained: Trained, kepid: str) -> None:
+    told = score_events_frame(raw.head(1).with_columns(kepid=pl.lit(kepid)), trained.vetter)
+    assert told.select("event", "verdict").row(0) == (None, None)
+    assert told["problems"][0] == f"{NAMELESS}; unreadable: kepid"
+
+
+def test_impossible_and_unreadable_values_are_told_and_count_as_unknown(raw: pl.DataFrame, trained: Trained) -> None:
+    row = raw.head(1).with_columns(pl.format("KIC {}", "kepid").alias("kepid"))
+    wrong = row.with_columns(tce_period=pl.lit("-3.5"), tce_depth=pl.lit("deep"), tce_model_snr=pl.lit("-1"))
+    told = score_events_frame(wrong, trained.vetter)
+    assert told["problems"][0] == "unreadable: tce_depth; taken as unknown: tce_period below 0"
+    unknown = row.with_columns(tce_period=None, tce_depth=None, tce_model_snr=None).cast(pl.String)
+    same = ["event", "verdict", "prediction_set", "reasons"]
+    assert told.select(same).row(0) == score_events_frame(unknown, trained.vetter).select(same).row(0)
+    assert told["verdict"][0] is not None

@@ -252,6 +252,33 @@ def test_a_signal_is_found_by_any_name_of_it_or_of_its_star(world: World) -> Non
     assert mixed["known_as"] is None, "a name on another star is another signal"
 
 
+def test_names_are_known_however_they_are_spelt(world: World) -> None:
+    named = world.lake.read("core_signals").filter(
+        pl.col("planet_name").is_not_null() & (pl.len().over("mission_star_id") > 1), mission="kepler"
+    )
+    first = named.row(0, named=True)
+    values = {"mission": "kepler", "period_days": first["period_days"], "depth_ppm": first["depth_ppm"]}
+    name, planet, kic = first["signal_id"], first["planet_name"], first["kic_id"]
+    koi = f"{float(name[1:]):.2f}"
+    signals = [name, name.lower(), f" {name} ", f"KOI-{koi}", f"koi {koi}", koi, planet, planet.upper()]
+    signals += [planet.replace(" ", ""), f"KOI-{koi[:-3]} b"]
+    stars = [f"KIC {kic}", f"kic{kic}", f"KIC-{kic:09d}", f"{kic}", f"KOI-{koi[:-3]}", planet[:-2].lower()]
+    ways = [{"signal_id": one} for one in signals] + [{"mission_star_id": one} for one in stars]
+    replies = [world.one({**values, **way}) for way in ways]
+    assert [reply["known_as"] for reply in replies] == [name] * len(ways)
+    assert len({(reply["n_signals_known"], reply["probability_planet"]) for reply in replies}) == 1
+    other = world.one({**values, "signal_id": f"KOI-{koi[:-3]}.77", "period_days": first["period_days"] * 1.37})
+    assert other["known_as"] is None and other["n_signals_known"] == replies[0]["n_signals_known"] + 1
+    tess = {"mission": "tess", "period_days": 2.171, "depth_ppm": 656.0}
+    for way in ({"signal_id": "toi 1000.01"}, {"signal_id": "1000.01"}, {"mission_star_id": "TOI-1000"}):
+        assert world.one({**tess, **way})["known_as"] == "TOI-1000.01"
+    row = world.raw.filter(kepoi_name=name)
+    written = world.cli(row.with_columns(kepid=pl.format("KIC {}", "kepid"), kepoi_name=pl.lit(f"KOI-{koi}")))
+    assert _close(written.row(0, named=True), world.cli(row).row(0, named=True)) and written["problems"][0] is None
+    alone = world.cli(row.drop("kepid").with_columns(kepoi_name=pl.lit(f"koi-{koi}")))
+    assert alone["known_as"].to_list() == [name]
+
+
 def test_a_found_signal_is_judged_as_a_row_of_a_file_is(world: World) -> None:
     """Of each star one signal is found, at a catalogued period or at another."""
     catalogue = world.lake.read("core_signals").filter(mission="kepler").unique("kic_id", maintain_order=True).head(60)
