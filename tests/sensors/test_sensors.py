@@ -154,7 +154,7 @@ def test_buckets_of_what_there_is_are_registered_and_nothing_is_run(
     assert sorted(request.partition_keys) == sorted({bucket_of(one.file.star_id) for one in shipped_files()})
     register(instance, request.partition_keys)
     assert "are registered" in ticks.tick().skip_message
-    time, flux = 2_457_000 + np.arange(200.0) / 50, 1 + np.arange(200.0) % 7 / 1e5
+    time, flux = 2_459_000 + np.arange(200.0) / 50, 1 + np.arange(200.0) % 7 / 1e5
     table = pl.DataFrame({"time": time, "flux": flux}).write_csv().encode()
     import_curve(lake, table, "mine.csv", Told("TIC 41"))
     (request,) = ticks.tick().dynamic_partitions_requests
