@@ -30,6 +30,9 @@ LEFTOVER_LONGER = 2.0
 UNLIKE_SIGMA, UNLIKE_SHARE = 5.0, 0.5
 """Odd and even transits are of two kinds when their depths differ by so much and one has less than this share of the
 other's depth,"""
+MISSING_SHARE, MISSING_TRANSITS = 0.2, 2
+"""or when of every third or fourth, so many of them, less than this share of the depth is there: the eclipses of a
+binary may be equal and lie a third or a quarter of the orbit apart."""
 UNEQUAL_SIGMA, UNEQUAL_SHARE, UNEQUAL_TRANSITS = 7.0, 0.97, 3
 """or when they differ so much by the scatter that each kind shows, of at least so many transits each."""
 UNSEEN_SIGMA = 3.0
@@ -86,21 +89,36 @@ def _is_leftover(place: Ephemeris, orbit: Ephemeris, time: Array) -> bool:
 
 
 def own_period(time: Array, flux: Array, flux_err: Array, transit: Trapezoid) -> Ephemeris | None:
-    """Twice the period (or three times), with the epoch of the deeper transits, when odd and even ones are unlike or
-    one kind is missing; None when the period is the signal's own, or the deeper kind has less than two transits."""
+    """Twice the period (or three or four times), with the epoch of the deeper transits, when odd and even ones are
+    unlike or one kind is missing; None when the period is the signal's own, or the deeper kind has less than two."""
     depths, place = single_depths(time, flux, flux_err, transit), transit.ephemeris
-    for times in (2, 3):
+    for times in (2, 3, 4):
         kinds = [depths.where(depths.number % times == kind) for kind in range(times)]
         means = np.array([average_depth(kind)[0] for kind in kinds])
         if np.isnan(means).any():
             continue
         deepest = int(means.argmax())
         rest = depths.where(depths.number % times != deepest)
-        if kinds[deepest].number.size < 2 or not _are_unlike(kinds[deepest], rest, missing=times > 2):
+        if kinds[deepest].number.size < 2:
+            continue
+        unlike = times < 4 and _are_unlike(kinds[deepest], rest, missing=times > 2)
+        if not unlike and not any(_is_missing(kind, kinds[deepest]) for kind in kinds):
             continue
         epoch = place.t0 + place.period_days * float(kinds[deepest].number[0])
-        return Ephemeris(times * place.period_days, epoch, place.duration_days)
+        # Where every second one is there, what lies between them is another's.
+        half = times == 4 and means[(deepest + 2) % 4] > UNLIKE_SHARE * means[deepest]
+        return Ephemeris((2 if half else times) * place.period_days, epoch, place.duration_days)
     return None
+
+
+def _is_missing(kind: SingleDepths, deepest: SingleDepths) -> bool:
+    """Whether nothing is where transits of one kind would be, of the depth of the deepest kind."""
+    (high, high_err), (low, low_err) = average_depth(deepest), average_depth(kind)
+    return bool(
+        kind.number.size >= MISSING_TRANSITS
+        and low < MISSING_SHARE * high
+        and high - low > UNLIKE_SIGMA * _error(deepest, kind, high_err, low_err)
+    )
 
 
 def _are_unlike(deeper: SingleDepths, other: SingleDepths, *, missing: bool) -> bool:

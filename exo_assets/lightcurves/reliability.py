@@ -16,7 +16,7 @@ from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.orbits import FEW_TRANSITS
 from exo_assets.lightcurves.periods import central_duration_days
-from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Secondary, Signal
+from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Secondary, Signal, happens_once
 from exo_assets.lightcurves.single_events import SingleEvents, single_events
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
@@ -109,15 +109,19 @@ def _secondary(
     others: list[Ephemeris],
     second: Trapezoid | None,
 ) -> Secondary | None:
-    """The second dip: the one that the search found on this orbit, or the strongest at any phase; fitted if it can."""
+    """The second dip: the one that the search found on this orbit, or the strongest at any phase that does not happen
+    once alone; fitted if it can."""
     place = transit.ephemeris
     if second is None:
         if not measured.secondary_sigma >= SECONDARY_SIGMA:
             return None
         start = replace(place, t0=place.t0 + measured.secondary_phase * place.period_days)
         keep = ~in_transit(curve.time_bjd, others)
+        points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
+        if happens_once(*points, start):
+            return None
         try:
-            second = fit(curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep], start)
+            second = fit(*points, start)
         except FitError:
             return Secondary(measured.secondary_phase, measured.secondary_depth_ppm * 1e-6, measured.secondary_sigma)
     return second_dip(transit, second)

@@ -323,6 +323,14 @@ def lone_event(time: Array, flux: Array, flux_err: Array, place: Ephemeris) -> E
     return Ephemeris(10 * span, float(place.t0 + numbers[first] * place.period_days), place.duration_days)
 
 
+def happens_once(time: Array, flux: Array, flux_err: Array, place: Ephemeris) -> bool:
+    """Whether one of the transits that have data holds the whole signal, so that the others show that it does not
+    repeat."""
+    inside = np.abs(phase_days(time, place.period_days, place.t0)) < place.duration_days / 2
+    numbers = transit_number(time[inside], place.period_days, place.t0)
+    return np.unique(numbers).size > 1 and lone_event(time, flux, flux_err, place) is not None
+
+
 def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSettings) -> Signal | None:
     """The most significant signal, or None when it is below the thresholds."""
     found = spectrum(time, flux, flux_err, settings)

@@ -14,7 +14,7 @@ from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
 from exo_assets.lightcurves.orbits import longest_period
 from exo_assets.lightcurves.search import SearchError, SearchSettings
-from exo_assets.lightcurves.single_transits import allowed_periods, single_transits
+from exo_assets.lightcurves.single_transits import allowed_periods, dips_of_signals, single_transits
 from exo_assets.lightcurves.trapezoid import profile
 
 Array = NDArray[np.float64]
@@ -205,3 +205,34 @@ def test_periods_of_a_single_transit_are_those_that_show_no_other() -> None:
     low, _ = allowed_periods(time, place, 1.0)
     others = place.t0 + np.arange(-3, 5) * low
     assert low > 11 and all(np.abs(time - other).min() > 0.03 for other in others if abs(other - place.t0) > 0.1)
+
+
+def test_a_single_transit_beside_a_planet_is_no_second_dip_of_it() -> None:
+    time, once = sector(cadence_s=600), START + 7.0
+    flux = dips(time, 5.1, START + 1.0, 2.4, 0.002) * dips(time, 1e3, once, 7.2, 0.006)
+    star = searched(time, flux, 6e-4, 1)
+    (planet,) = star.signals
+    assert planet.transit.ephemeris.period_days == pytest.approx(5.1, abs=0.003) and planet.secondary is None
+    (event,) = single_transits(star.curve, dips_of_signals(star.signals))
+    assert event.time_bjd == pytest.approx(once, abs=0.01) and event.transit.depth == pytest.approx(0.006, rel=0.05)
+
+
+@pytest.mark.parametrize(("period", "parts"), [(8.0, 4), (5.4, 3)])
+def test_equal_eclipses_a_part_of_the_orbit_apart_are_one_binary(period: float, parts: int) -> None:
+    """Half of the transits at the fourth of its period, and a third of those at the third, are not there."""
+    time, t0 = sector(cadence_s=600), START + 1.0
+    flux = dips(time, period, t0, 3.84, 0.06) * dips(time, period, t0 + period / parts, 3.84, 0.06)
+    (signal,) = searched(time, flux, 6e-4, 1).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(period, rel=1e-4)
+    assert signal.transit.depth == pytest.approx(0.06, rel=0.02) and signal.secondary is not None
+    assert min(signal.secondary.phase, 1 - signal.secondary.phase) == pytest.approx(1 / parts, abs=0.005)
+    assert signal.secondary.depth == pytest.approx(0.06, rel=0.02)
+
+
+def test_a_planet_whose_outer_neighbour_transits_between_keeps_its_period() -> None:
+    """Of 6 and 12 d, three of four transits fit half the inner period."""
+    time = sector(days=90.0, cadence_s=1765)
+    flux = dips(time, 6.0, START + 1.0, 3.1, 0.001) * dips(time, 12.0, START + 4.0, 4.1, 0.0008)
+    inner = searched(time, flux, 1.5e-4, 2).signals[0]
+    assert inner.transit.ephemeris.period_days == pytest.approx(6.0, rel=1e-4)
+    assert inner.transit.depth == pytest.approx(0.001, rel=0.05)
