@@ -106,9 +106,8 @@ def test_one_block_has_no_other_order() -> None:
 def test_a_planet_is_gone_when_the_curve_is_upside_down_and_torn_apart_when_it_is_out_of_order() -> None:
     segments = inject(quiet(), replace(PLANET, radius_ratio=0.03, period_days=7.3))
     rows = [false_alarm_trial(segments, kind, 0, seed=1, settings=QUICK) for kind in ("inverted", "scrambled")]
-    assert rows[0]["n_alarms"] == 0
-    # Its dips are still there: such stars must not be among the quiet ones.
-    assert abs(float(str(rows[1]["period_days"])) / 7.3 - 1) > 0.02
+    # Its dips are still there when the curve is out of order; at random times they are no signal to be ranked.
+    assert [row["n_alarms"] for row in rows] == [0, 0]
 
 
 def test_a_quiet_star_raises_no_alarm() -> None:
