@@ -29,6 +29,7 @@ from deployments.serve.view_request import (
 from exo_assets.catalogs.contracts import MISSIONS
 from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.contracts import Column
+from exo_assets.corpus.designators import key
 from exo_assets.features.from_light_curves import CURVE_COLUMNS
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.measured import MEASURED, TELLING
@@ -79,7 +80,7 @@ Signal: type[BaseModel] = create_model(
             None,
             max_length=LONGEST_ID,
             description="Name of the signal, given back as it is; a name of the catalogue (K00752.01, TOI-1000.01, "
-            "K2-3 b) joins the request with what the catalogue knows of it",
+            "K2-3 b; in any spelling) joins the request with what the catalogue knows of it",
         ),
     ),
     mission_star_id=(
@@ -158,7 +159,7 @@ def _star(values: Mapping[str, Any]) -> str | None:
     if values["kepid"] is None:
         return star
     by_number = f"KIC {values['kepid']}"
-    if star not in (None, by_number) or values["mission"] != "kepler":
+    if (star is not None and key(star) != key(by_number)) or values["mission"] != "kepler":
         other = f"mission_star_id is {star!r}" if star else f"the mission is {values['mission']!r}"
         raise InvalidRequestError(
             [{"field": "kepid", "problem": f"is a star of Kepler, but {other}", "remedy": "give one of them"}]

@@ -263,7 +263,8 @@ def test_names_are_known_however_they_are_spelt(world: World) -> None:
     signals = [name, name.lower(), f" {name} ", f"KOI-{koi}", f"koi {koi}", koi, planet, planet.upper()]
     signals += [planet.replace(" ", ""), f"KOI-{koi[:-3]} b"]
     stars = [f"KIC {kic}", f"kic{kic}", f"KIC-{kic:09d}", f"{kic}", f"KOI-{koi[:-3]}", planet[:-2].lower()]
-    ways = [{"signal_id": one} for one in signals] + [{"mission_star_id": one} for one in stars]
+    ways: list[dict[str, Any]] = [{"signal_id": one} for one in signals] + [{"mission_star_id": one} for one in stars]
+    ways.append({"kepid": kic, "mission_star_id": f"kic {kic:09d}"})
     replies = [world.one({**values, **way}) for way in ways]
     assert [reply["known_as"] for reply in replies] == [name] * len(ways)
     assert len({(reply["n_signals_known"], reply["probability_planet"]) for reply in replies}) == 1
