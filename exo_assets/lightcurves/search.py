@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days, transit_number
-from exo_assets.lightcurves.orbits import orbit_of
+from exo_assets.lightcurves.orbits import orbit_of, own_period
 from exo_assets.lightcurves.periods import (
     POINTS_PER_PERIOD,
     central_duration_days,
@@ -339,10 +339,17 @@ def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSetting
 
 def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:
     """The signal at the spectrum's highest peak, or None when it is too weak or too short of data. It may have one
-    transit: a deep dip outweighs what lies behind it, and the search goes on without it."""
+    transit: a deep dip outweighs what lies behind it, and the search goes on without it.
+
+    The transits of two planets in resonance may lie on one comb. The signal is then the deeper one's, at its own
+    period, so that the other's transits are there still when these are hidden.
+    """
     gain, place = locate(time, flux, flux_err, _own_period(found), settings)
     try:
         transit = fit(time, flux, flux_err, place)
+        longer = own_period(time, flux, flux_err, transit)
+        if longer and longer.period_days <= limits(time, settings)[1]:
+            transit = fit(time, flux, flux_err, longer)
     except FitError:
         return None
     signal = replace(judged(time, flux, flux_err, transit), sde=found.sde, snr=float(np.sqrt(gain)))

@@ -71,3 +71,25 @@ def test_a_planet_of_a_star_that_turns_fast_is_found_alone() -> None:
     star = search_star([light_curve(time, flux + 0.01 * np.sin(2 * np.pi * time / 1.1))])
     assert [round(s.transit.ephemeris.period_days, 2) for s in star.signals] == [3.7]
     assert star.signals[0].transit.depth == pytest.approx(1e-3, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [
+        ((6.0, 101.0), (12.0, 104.0)),
+        ((4.0, 101.0), (12.0, 102.2)),
+        ((5.0, 101.0), (10.0, 103.5)),
+        ((7.0, 102.0), (14.0, 112.5)),
+    ],
+)
+@pytest.mark.parametrize("depths", [(1e-3, 8e-4), (8e-4, 1.2e-3)])
+def test_planets_whose_transits_lie_on_one_comb_are_told_apart(
+    inner: tuple[float, float], outer: tuple[float, float], depths: tuple[float, float]
+) -> None:
+    """In an exact resonance a shorter period has the transits of both."""
+    places = [Ephemeris(period, t0, 0.12) for period, t0 in (inner, outer)]
+    time, flux, _ = simulated(*zip(places, depths, strict=True), span_days=120.0)
+    star = search_star([light_curve(time, flux)])
+    found = sorted((s.transit.ephemeris.period_days, s.transit.depth) for s in star.signals)
+    assert [round(period, 2) for period, _ in found] == [inner[0], outer[0]]
+    assert [depth for _, depth in found] == pytest.approx(depths, rel=0.1)
