@@ -32,6 +32,10 @@ STILL_THERE_FEW = 0.97
 TOI-237 b (five transits in one sector, 0.99) and the strongest leftover of Kepler-90's planets (five, 0.95)."""
 LEAST_LEFT = 0.25
 """A star is searched no further when the dips found cover all but this share of its points."""
+NEARLY, CLEARLY = 0.01, 3.0
+"""Periods nearer than this are of no two planets: circular orbits of bodies that have 0.007 Earth masses together are
+stable from there on, of heavier ones farther apart (Gladman 1993, Icarus 106, 247: 2.4 of the cube root of the masses
+over the star's). A signal of so many times the SNR is no such companion: the other is what is left of it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def _searched(
             kept[number] = again
             if again.doubt is None:
                 secure += [again.transit.ephemeris, *second_dips(again)]
-    return Star(curve, _one_each([kept[number] for number in sorted(kept)], curve.time_bjd))
+    return Star(curve, _apart(_one_each([kept[number] for number in sorted(kept)], curve.time_bjd)))
 
 
 def _one_each(signals: Sequence[Signal], time: Array) -> tuple[Signal, ...]:
@@ -138,6 +142,21 @@ def _one_each(signals: Sequence[Signal], time: Array) -> tuple[Signal, ...]:
         deeper, other = sorted((kept[same], signal), key=lambda one: -one.transit.depth)
         kept[same] = replace(deeper, secondary=deeper.secondary or second_dip(deeper.transit, other.transit))
     return tuple(kept)
+
+
+def _apart(signals: Sequence[Signal]) -> tuple[Signal, ...]:
+    """The signals; of those with nearly one period the weaker are doubted, and the strongest where it is hardly more.
+
+    Orbits so near to each other are not stable. Spots that turn with the star, each at its own latitude, do this.
+    """
+    out = []
+    for signal in signals:
+        period = signal.transit.ephemeris.period_days
+        beside = [s for s in signals if s is not signal and abs(s.transit.ephemeris.period_days / period - 1) < NEARLY]
+        is_beside = signal.doubt is None and any(signal.snr < CLEARLY * other.snr for other in beside)
+        words = "another signal of the star has nearly its period, as spots have"
+        out.append(replace(signal, doubt=words) if is_beside else signal)
+    return tuple(out)
 
 
 def _or_last(

@@ -73,6 +73,18 @@ def test_a_planet_of_a_star_that_turns_fast_is_found_alone() -> None:
     assert star.signals[0].transit.depth == pytest.approx(1e-3, rel=0.08)
 
 
+def test_spots_that_turn_at_their_own_latitudes_are_no_planets() -> None:
+    """Two dips of nearly one period are doubted; beside a planet of many times the SNR only what is left of it is."""
+    weak, near = Ephemeris(3.21, 101.5, 0.13), Ephemeris(3.23, 103.0, 0.13)
+    far = Ephemeris(11.87, 105.0, 0.21)
+    time, flux, _ = simulated((weak, 6e-4), (near, 7e-4), (far, 8e-4), span_days=60.0)
+    said = {round(s.transit.ephemeris.period_days, 1): s.doubt for s in search_star([light_curve(time, flux)]).signals}
+    assert said[11.9] is None and "nearly its period" in (said[3.2] or "")
+    time, flux, _ = simulated((weak, 6e-3), (near, 7e-4), span_days=60.0)
+    signals = sorted(search_star([light_curve(time, flux)]).signals, key=lambda s: -s.snr)
+    assert signals[0].doubt is None and all(s.doubt for s in signals[1:])
+
+
 @pytest.mark.parametrize(
     ("inner", "outer"),
     [
