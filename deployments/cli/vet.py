@@ -28,6 +28,7 @@ from deployments.cli.vet_output import draw_singles, picture_stem, print_signals
 if TYPE_CHECKING:
     from deployments.cli.vet_judge import Found
     from exo_assets.lightcurves.chain import Star
+    from exo_assets.lightcurves.clean import CleanCurve
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.planning import KnownStar
@@ -99,7 +100,7 @@ def vet(
             known = replace(known, density_sun=density)
         search = replace(plain, density_sun=known.density_sun) if isfinite(known.density_sun) else plain
         try:
-            tried = _tried(read.curves, search, place)
+            tried = _tried(read.curves, known, search) if place is None else _fitted(read.curves, place)
         except ValueError as error:
             lost.append(str(error) if str(error).startswith(name) else f"{name}: {error}")
             continue
@@ -175,18 +176,16 @@ def _check_limits(place: Ephemeris | None, limits: dict[str, float | None]) -> N
         )
 
 
-def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Star:
-    from exo_assets.lightcurves.chain import search_star, star_with
+def _searched(curve: CleanCurve, search: SearchSettings) -> Star:
+    from exo_assets.lightcurves.chain import search_curve
 
-    if place is not None:
-        return star_with(segments, place)
     told: list[Signal] = []
 
     def tell(signal: Signal) -> None:
         told.append(signal)
         _told(signal)
 
-    star = search_star(segments, search, on_signal=tell)
+    star = search_curve(curve, search, on_signal=tell)
     if gone := len(told) - len(star.signals):
         err().print(
             f"  {gone} of {len(told)} left out: nothing remains in the light curve as cleaned last", markup=False
@@ -197,21 +196,34 @@ def _searched(segments: list[LightCurve], search: SearchSettings, place: Ephemer
     return star
 
 
-def _tried(segments: list[LightCurve], search: SearchSettings, place: Ephemeris | None) -> Tried:
-    """The star, searched once more without points flagged for scattered light where there are such."""
-    from exo_assets.lightcurves.scattered_light import with_and_without, without_scattered
+def _tried(segments: list[LightCurve], known: KnownStar, search: SearchSettings) -> Tried:
+    """The star as the night searches it: cleaned with the catalogued transits masked, and searched once more without
+    points flagged for scattered light where there are such."""
+    from exo_assets.lightcurves.clean import cleaned
+    from exo_assets.lightcurves.scattered_light import with_and_without
 
-    calm = without_scattered(segments)
+    curve = cleaned(segments, [signal.place for signal in known.signals if signal.is_placed])
+    calm = curve.without_scattered()
 
-    def searched(curves: list[LightCurve]) -> Star:
-        if curves is calm:
+    def searched(one: CleanCurve) -> Star:
+        if one is calm:
             err().print("  once more, without the points flagged for scattered light", markup=False)
-        return _searched(curves, search, place)
+        return _searched(one, search)
 
-    tried = with_and_without(segments, calm, searched)
+    tried = with_and_without(curve, calm, searched)
     if tried.problem:
         err().print(f"  nothing can be found without them: {tried.problem}", markup=False)
-    return tried if place is None else replace(tried, calm=None)
+    return tried
+
+
+def _fitted(segments: list[LightCurve], place: Ephemeris) -> Tried:
+    """The star with the signal at `place`, fitted and not searched for, with the points flagged for scattered light and
+    without them."""
+    from exo_assets.lightcurves.chain import star_with
+    from exo_assets.lightcurves.scattered_light import with_and_without, without_scattered
+
+    tried = with_and_without(segments, without_scattered(segments), lambda curves: star_with(curves, place))
+    return replace(tried, calm=None)
 
 
 def _told(signal: Signal) -> None:

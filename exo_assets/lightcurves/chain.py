@@ -60,12 +60,14 @@ def search_star(
     return _searched(lambda hidden: cleaned(segments, hidden), settings, known, on_signal)
 
 
-def search_curve(curve: CleanCurve, settings: SearchSettings | None = None) -> Star:
+def search_curve(
+    curve: CleanCurve, settings: SearchSettings | None = None, on_signal: Callable[[Signal], None] = lambda _: None
+) -> Star:
     """As `search_star`, from a curve that was cleaned before: whatever was masked then is not masked now.
 
     Raises CleanError and SearchError.
     """
-    return _searched(lambda hidden: recleaned(curve, hidden), settings, (), lambda _: None)
+    return _searched(lambda hidden: recleaned(curve, hidden), settings, (), on_signal)
 
 
 def star_with(segments: Sequence[LightCurve], place: Ephemeris) -> Star:
