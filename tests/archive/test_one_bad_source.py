@@ -191,10 +191,10 @@ def test_without_any_catalogue_only_what_is_made_of_it_is_not_made(source: MakeS
 
 def test_events_without_a_number_or_there_twice_are_set_aside() -> None:
     row = pl.col("row")
-    kepid = pl.when(row == 3).then(None).when(row == 4).then(1).otherwise("row")
+    kepid = pl.when(row == 3).then(None).when(row == 4).then(2).otherwise(row + 1)
     raw = _filled(DR25_TCE, 6, kepid=kepid, tce_plnt_num=pl.lit("1"))
     events, notes = core_events(raw, RAW_CONTRACTS["q1_q17_dr25_koi"].empty(), CUMULATIVE.empty())
-    assert events["star_id"].to_list() == ["KIC 0", "KIC 1", "KIC 2", "KIC 5"]
+    assert events["star_id"].to_list() == ["KIC 1", "KIC 2", "KIC 3", "KIC 6"]
     assert (notes["rows_without_number"], notes["rows_repeated"]) == (1, 1)
 
 

@@ -27,6 +27,8 @@ def test_tries_that_failed_leave_no_process_behind(tmp_path: Path, monkeypatch: 
         raise RuntimeError("the node timed out during startup")
 
     monkeypatch.setattr(ray, "init", init)
+    # Another test of this process may have started one.
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
     try:
         with pytest.raises(RayStartError, match="timed out"):
             runtime.ensure()
