@@ -26,13 +26,15 @@ from deployments.cli.output import (
 from deployments.cli.vet_output import draw_singles, picture_stem, print_signals, single_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deployments.cli.vet_judge import Found
     from exo_assets.lightcurves.chain import Star
     from exo_assets.lightcurves.clean import CleanCurve
     from exo_assets.lightcurves.curve import LightCurve
     from exo_assets.lightcurves.ephemeris import Ephemeris
     from exo_assets.lightcurves.planning import KnownStar
-    from exo_assets.lightcurves.scattered_light import Tried
+    from exo_assets.lightcurves.scattered_light import Curves, Tried
     from exo_assets.lightcurves.search import SearchSettings, Signal
 
 
@@ -200,30 +202,34 @@ def _tried(segments: list[LightCurve], known: KnownStar, search: SearchSettings)
     """The star as the night searches it: cleaned with the catalogued transits masked, and searched once more without
     points flagged for scattered light where there are such."""
     from exo_assets.lightcurves.clean import cleaned
-    from exo_assets.lightcurves.scattered_light import with_and_without
 
     curve = cleaned(segments, [signal.place for signal in known.signals if signal.is_placed])
-    calm = curve.without_scattered()
-
-    def searched(one: CleanCurve) -> Star:
-        if one is calm:
-            err().print("  once more, without the points flagged for scattered light", markup=False)
-        return _searched(one, search)
-
-    tried = with_and_without(curve, calm, searched)
-    if tried.problem:
-        err().print(f"  nothing can be found without them: {tried.problem}", markup=False)
-    return tried
+    return _both_ways(curve, curve.without_scattered(), lambda one: _searched(one, search))
 
 
 def _fitted(segments: list[LightCurve], place: Ephemeris) -> Tried:
     """The star with the signal at `place`, fitted and not searched for, with the points flagged for scattered light and
     without them."""
     from exo_assets.lightcurves.chain import star_with
-    from exo_assets.lightcurves.scattered_light import with_and_without, without_scattered
+    from exo_assets.lightcurves.scattered_light import without_scattered
 
-    tried = with_and_without(segments, without_scattered(segments), lambda curves: star_with(curves, place))
+    tried = _both_ways(segments, without_scattered(segments), lambda curves: star_with(curves, place))
     return replace(tried, calm=None)
+
+
+def _both_ways(whole: Curves, calm: Curves | None, search: Callable[[Curves], Star]) -> Tried:
+    """`with_and_without`, and what it does is told."""
+    from exo_assets.lightcurves.scattered_light import with_and_without
+
+    def told(curves: Curves) -> Star:
+        if curves is calm:
+            err().print("  once more, without the points flagged for scattered light", markup=False)
+        return search(curves)
+
+    tried = with_and_without(whole, calm, told)
+    if tried.problem:
+        err().print(f"  nothing can be found without them: {tried.problem}", markup=False)
+    return tried
 
 
 def _told(signal: Signal) -> None:
