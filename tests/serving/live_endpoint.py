@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -41,22 +41,14 @@ class Live:
         return httpx.Client(base_url=self.client.url, trust_env=False, timeout=60)
 
 
-class Load:
-    """Two clients that ask for one judgement without a pause; of every reply the status and who answered is kept."""
+class Clients:
+    """Threads that ask without a pause until `stop` is set, which leaving the context does."""
 
-    def __init__(self, live: Live, body: Mapping[str, Any]) -> None:
-        self.live, self.body, self.stop = live, body, threading.Event()
-        self.replies: list[tuple[int, str]] = []
-        self.threads = [threading.Thread(target=self._ask) for _ in range(2)]
+    def __init__(self, *asks: Callable[[], None]) -> None:
+        self.stop = threading.Event()
+        self.threads = [threading.Thread(target=ask) for ask in asks]
 
-    def _ask(self) -> None:
-        with self.live.http() as http:
-            while not self.stop.is_set() and len(self.replies) < 20_000:
-                reply = http.post("/v1/predict", json=self.body)
-                digest = reply.json()["model"]["digest"] if reply.status_code == 200 else reply.text
-                self.replies.append((reply.status_code, digest))
-
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self.threads:
             thread.start()
         return self
@@ -64,4 +56,20 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(90)
+
+
+class Load(Clients):
+    """Two clients that ask for one judgement without a pause; of every reply the status and who answered is kept."""
+
+    def __init__(self, live: Live, body: Mapping[str, Any]) -> None:
+        super().__init__(self._ask, self._ask)
+        self.live, self.body = live, body
+        self.replies: list[tuple[int, str]] = []
+
+    def _ask(self) -> None:
+        with self.live.http() as http:
+            while not self.stop.is_set() and len(self.replies) < 20_000:
+                reply = http.post("/v1/predict", json=self.body)
+                digest = reply.json()["model"]["digest"] if reply.status_code == 200 else reply.text
+                self.replies.append((reply.status_code, digest))

@@ -4,7 +4,6 @@ pause, and a replica to kill."""
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import polars as pl
 from indexed_corpus import DOCUMENTS, content
 from library_parts import dossiers
-from live_endpoint import Live
+from live_endpoint import Clients, Live
 
 from exo_assets.corpus.document import Document
 from exo_assets.corpus.own_documents import own_documents
@@ -63,15 +62,14 @@ class Versions:
             self.lake.put(key, whole)
 
 
-class Asking:
+class Asking(Clients):
     """Clients that ask without a pause; every reply is kept: of searches (status, version, documents)."""
 
     def __init__(self, live: Live, *, predict: bool = True, search: bool = True) -> None:
-        self.live, self.stop = live, threading.Event()
+        super().__init__(*[self._search] * search, *[self._predict] * predict)
+        self.live = live
         self.searches: list[tuple[int, str, list[str]]] = []
         self.predictions: list[int] = []
-        asks = [self._search] * search + [self._predict] * predict
-        self.threads = [threading.Thread(target=ask) for ask in asks]
 
     def _search(self) -> None:
         with self.live.http() as http:
@@ -88,16 +86,6 @@ class Asking:
         with self.live.http() as http:
             while not self.stop.is_set() and len(self.predictions) < 20_000:
                 self.predictions.append(http.post("/v1/predict", json=signal).status_code)
-
-    def __enter__(self) -> Asking:
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop.set()
-        for thread in self.threads:
-            thread.join(90)
 
 
 def replica_processes(live: Live, deployment: str) -> list[int]:
