@@ -143,6 +143,7 @@ class Library:
         self.manifest, self.chunks, self.documents, self.aliases = manifest, chunks, documents, aliases
         self.store, self.words, self.embed, self._rerank = store, words, embed, rerank
         self.same = lru_cache(maxsize=4096)(self._same)
+        self.allowed = lru_cache(maxsize=64)(self._allowed)
         self._stars_of_key: dict[str, set[str]] = {}
         for alias_key, star in aliases.select("alias_key", "star_id").iter_rows():
             self._stars_of_key.setdefault(alias_key, set()).add(star)
@@ -174,7 +175,7 @@ class Library:
         that name a document that is not there, or what is no name of a star.
         """
         query = " ".join(query.split())
-        _checked_text(query, request.filters)
+        _checked_text("the query", query)
         if not query or not any(map(str.isalnum, query)):
             raise QueryError("there is nothing to search for: the query has no letter or digit")
         if len(query) > LONGEST_QUERY:
@@ -184,7 +185,7 @@ class Library:
         asked = self._asked(query)
         wanted = self._stars_asked(asked)
         named = self._naming(wanted) if asked else None
-        allowed = self._allowed(request.filters, wanted if asked and _only_names(query, asked) else None)
+        allowed = self.allowed(request.filters, wanted if asked and _only_names(query, asked) else None)
         legs = self._legs(query, asked, request.fusion, allowed)
         scores = fuse(legs, request.fusion)
         rows = self._best(scores, request)
@@ -256,6 +257,9 @@ class Library:
         return out
 
     def _allowed(self, filters: Filters, only: frozenset[str] | None) -> Allowed | None:
+        """What passes `filters` and names one of the stars `only`; None: everything does."""
+        for text in (*filters.documents, *filters.targets):
+            _checked_text("a filter", text)
         if unknown := [name for name in filters.documents if not self.has_document(name)]:
             raise QueryError(f"there is no document {unknown[0]!r} in the index {self.version}")
         d = self.documents
@@ -294,23 +298,26 @@ class Library:
         self, rows: Rows, scores: Floats, legs: Mapping[str, Floats], reranked: Mapping[int, float], named: Mask | None
     ) -> list[Hit]:
         # Rows are read together: one at a time they cost more than the search.
-        chunks = self.chunks[rows].select("chunk_id", "document_id", "section", "page", "start", "end", "text")
-        documents = self.documents[self._document_of_chunk[rows]].select("source", "title", "year", "url")
-        found = {name: [None if np.isnan(score) else float(score) for score in leg[rows]] for name, leg in legs.items()}
+        shown = self._shown[rows].to_dicts()
+        found = {name: np.where(np.isnan(leg[rows]), None, leg[rows]).tolist() for name, leg in legs.items()}
         return [
             Hit(
-                **chunk,
-                **document,
+                **passage,
                 score=reranked.get(row, float(scores[row])),
                 dense=found["dense"][at],
                 keyword=found["keyword"][at],
                 reranked=reranked.get(row),
                 names_target=bool(named is not None and named[row]),
             )
-            for at, (row, chunk, document) in enumerate(
-                zip(rows.tolist(), chunks.to_dicts(), documents.to_dicts(), strict=True)
-            )
+            for at, (row, passage) in enumerate(zip(rows.tolist(), shown, strict=True))
         ]
+
+    @cached_property
+    def _shown(self) -> pl.DataFrame:
+        """What a hit says of each passage and its document (passages,)."""
+        documents = self.documents.select("source", "title", "year", "url")[self._document_of_chunk]
+        chunks = self.chunks.select("chunk_id", "document_id", "section", "page", "start", "end", "text")
+        return chunks.hstack(documents.get_columns())
 
     @cached_property
     def _document_of_chunk(self) -> Rows:
@@ -343,13 +350,12 @@ class Library:
         return {chunk: row for row, chunk in enumerate(self.chunks["chunk_id"])}
 
 
-def _checked_text(query: str, filters: Filters) -> None:
+def _checked_text(what: str, text: str) -> None:
     """QueryError for what came in as bytes that are no UTF-8: neither tokenizer nor index can read that."""
-    for what, text in (("the query", query), *(("a filter", v) for v in (*filters.documents, *filters.targets))):
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise QueryError(f"{what} is not UTF-8 text: {text[:60]!a}") from None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"{what} is not UTF-8 text: {text[:60]!a}") from None
 
 
 def _only_names(query: str, asked: Sequence[Designator]) -> bool:
