@@ -5,11 +5,11 @@ catalogued, and others; catalogued signals that were found. Inverted and scrambl
 ranked there is spurious. From both the dips that were found and the catalogued transits are left out first, with half a
 duration on each side: eclipses out of order pair up by chance, and nearly all flat curves are of stars that have a
 catalogued signal, so that quiet ones alone would be too few (Thompson et al. 2018, section 2.3, leave such stars out).
-Dips that are neither found nor catalogued, an eclipse that the real curve has once, stay and count as spurious. The
-share of spurious signals, by SNR and pooled over the sets, is what those curves rank for each real one searched, over
-what real ones rank, with Wilson's 95 % interval of their number. Ranked signals that no catalogue has are counted
-apart: planets, eclipses of a binary, or spurious. Single transits are counted in the same curves. Tests of signals are
-chosen on the stars with even numbers; those with odd ones are held out.
+Dips that are neither found nor catalogued stay and count as spurious. The share of spurious signals, by SNR and pooled
+over the sets, is what those curves rank for each real one searched, over what real ones rank, with Wilson's 95 %
+interval of their number. Ranked signals that no catalogue has are counted apart: planets, eclipses of a binary, or
+spurious. Single transits are counted in the same curves: those of inverted and scrambled ones are false alarms. Tests
+of signals are chosen on the stars with even numbers; those with odd ones are held out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from exo_assets.lightcurves.intervals import wilson
 from exo_assets.lightcurves.matching import matches
 from exo_assets.lightcurves.search import SearchError, SearchSettings
 from exo_assets.lightcurves.search_rows import place_of
-from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
+from exo_assets.lightcurves.single_transits import dips_of_signals, dips_that_repeat, single_transits
 
 SETS = {
     "kepler_flat_binned": ("KIC", "kepid", "flux", as_flat("flux"), 1.0),
@@ -106,9 +106,10 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
-    def add(self, star: Star, rows: list[dict[str, Any]]) -> None:
-        """Take up a searched curve; `rows` are the star's catalogued signals."""
+    def add(self, star: Star, rows: list[dict[str, Any]], n_single: int) -> None:
+        """Take up a searched curve with its number of single transits; `rows` are the star's catalogued signals."""
         self.stars += 1
+        self.single += n_single
         pairs = list(zip(star.signals, catalogued(star, rows), strict=True))
         self.catalogued += len(rows)
         self.found += len({hit for signal, hit in pairs if hit is not None and signal.snr >= SearchSettings.snr_min})
@@ -120,7 +121,6 @@ class Tally:
             at = int(np.searchsorted(SNR_BINS, signal.snr, side="right")) - 1
             self.ranked[at] += 1
             self.known[at] += hit is not None
-        self.single += len(single_transits(star.curve, dips_of_signals(star.signals)))
 
 
 def catalogued(star: Star, rows: list[dict[str, Any]]) -> list[int | None]:
@@ -174,9 +174,11 @@ def of_curve(number: int, curve: LightCurve, rows: list[dict[str, Any]]) -> Tall
         star = searched(curve, kind, hidden, number)
         if star is None:
             continue
-        tallies[kind].add(star, rows if kind == "real" else [])
+        once = single_transits(star.curve, dips_that_repeat(star.signals))
+        tallies[kind].add(star, rows if kind == "real" else [], len(once))
         if kind == "real":
-            hidden = [*dips_of_signals(star.signals), *map(place_of, rows)]
+            seen_once = [event.transit.ephemeris for event in once]
+            hidden = [*dips_of_signals(star.signals), *seen_once, *map(place_of, rows)]
     return tallies
 
 
@@ -227,6 +229,13 @@ def pooled(name: str, sets: list[Tallies]) -> str:
     )
 
 
+def singles(sets: list[Tallies]) -> str:
+    """Single transits of the real curves of all sets, and those of inverted and of scrambled ones, which are none."""
+    counts = {kind: (sum(t[kind].single for t in sets), sum(t[kind].stars for t in sets)) for kind in KINDS}
+    alarms = ", ".join(f"{kind} {some} in {of} curves: {_share(some, of)}" for kind, (some, of) in counts.items())
+    return f"SINGLE TRANSITS: {alarms}"
+
+
 def main() -> None:
     """Print the figures of every set, those of all, and those of each half of the stars."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -245,6 +254,7 @@ def main() -> None:
     print(pooled("EVEN STARS", halves[0]))
     print(pooled("ODD STARS, HELD OUT", halves[1]))
     print(pooled("POOLED", [*halves[0], *halves[1]]))
+    print(singles([*halves[0], *halves[1]]))
 
 
 if __name__ == "__main__":

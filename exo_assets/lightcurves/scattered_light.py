@@ -18,7 +18,7 @@ from exo_assets.lightcurves.clean import CleanCurve, CleanError
 from exo_assets.lightcurves.curve import LightCurve, scattered, usable
 from exo_assets.lightcurves.matching import match
 from exo_assets.lightcurves.search import SearchError, SearchSettings, Signal
-from exo_assets.lightcurves.single_transits import SingleTransit, dips_of_signals, single_transits
+from exo_assets.lightcurves.single_transits import SingleTransit, dips_that_repeat, single_transits
 from exo_assets.lightcurves.star_contracts import WITH_SCATTERED, WITHOUT_SCATTERED
 from exo_assets.lightcurves.trapezoid import FitError
 
@@ -83,12 +83,12 @@ def singles_told(
 
     Those of `signals` (with what is told of each) are left out; without flagged points those that hang on them are not.
     """
-    found = single_transits(curve, dips_of_signals([signal for signal, _ in signals]), density_sun)
+    found = single_transits(curve, dips_that_repeat([signal for signal, _ in signals]), density_sun)
     calm = curve.without_scattered()
     if calm is None:
         return tuple((event, None) for event in found)
     standing = [signal for signal, told in signals if told != WITH_SCATTERED]
-    again = single_transits(calm, dips_of_signals(standing), density_sun)
+    again = single_transits(calm, dips_that_repeat(standing), density_sun)
     both = [(event, None if _is_then(event, again) else WITH_SCATTERED) for event in found]
     only = [(event, WITHOUT_SCATTERED) for event in again if not _is_then(event, found)]
     return tuple(sorted([*both, *only], key=lambda pair: -pair[0].snr))

@@ -100,4 +100,5 @@ def signal_of(row: Mapping[str, object]) -> Signal:
         secondary=None
         if row.get("secondary_phase") is None
         else Secondary(value["secondary_phase"], value["secondary_depth_ppm"] / 1e6, value["secondary_sigma"]),
+        doubt=None if (doubt := row.get("below_threshold_reason")) is None else str(doubt),
     )

@@ -39,12 +39,19 @@ LEAST_POINTS, LEAST_COVER = 4, 0.7
 """Points in a dip, and share of it and of what lies within one duration on each side, that must be there."""
 HALVES_SIGMA, HALVES_SHARE = 4.0, 0.25
 """The depths of both halves of a dip may differ by so many errors, or by this share of the depth."""
+BESIDE_DURATIONS = 1.5
+"""Boxes so near to each other are on one dip."""
 STEP_DURATIONS = 1.5
 """Half-width of the data in which a dip is compared with a step, in durations."""
+REFITS_MAX, GROWN = 4, 1.1
+"""A dip is fitted again while it comes out longer than it was taken for, so many times at most."""
 EVENTS_MAX = 3
-"""Most dips of a star that are looked at."""
-ALIKE = 0.5
-"""A dip with another of at least this share of its significance is none that happens once."""
+"""Most dips of a star that are looked at, and that may happen once: a star with more varies."""
+ALIKE, APART_DAYS = 0.5, 2.0
+"""Dips stand out when the next has less than this share of the weakest one's significance, and lie so far from each
+other: what is nearer is one dip, or one of many. Both eclipses of a binary, each seen once, are two that stand out."""
+PAIR = 2
+"""Transits of a signal that any two dips make."""
 DENSITIES_SUN = (0.1, 3.0)
 """Densities that a star of unknown density may have."""
 IMPACT_MAX = 0.9
@@ -79,6 +86,12 @@ def dips_of_signals(signals: Sequence[Signal]) -> list[Ephemeris]:
     return out
 
 
+def dips_that_repeat(signals: Sequence[Signal]) -> list[Ephemeris]:
+    """`dips_of_signals` without the pairs that are below the thresholds: between any two dips lies a time, and each may
+    happen once."""
+    return dips_of_signals([one for one in signals if one.doubt is None or one.n_transits > PAIR])
+
+
 def single_transits(
     curve: CleanCurve, places: Sequence[Ephemeris], density_sun: float = float("nan")
 ) -> tuple[SingleTransit, ...]:
@@ -88,21 +101,38 @@ def single_transits(
     """
     found: list[SingleTransit] = []
     hidden = list(places)
-    for _ in range(EVENTS_MAX):
-        event = _deepest(curve, hidden)
+    for others in reversed(range(EVENTS_MAX)):
+        event = _deepest(curve, hidden, others)
         if event is None:
             break
         hidden.append(event)
         try:
-            again = recleaned(curve, hidden)
-            transit = fit(*_points(again, [p for p in hidden if p is not event]), event)
+            again, transit = _fitted(curve, hidden)
         except (CleanError, FitError):
             continue
+        hidden[-1] = transit.ephemeris
         snr = _snr(again, transit, hidden)
         if snr >= SNR_MIN and _is_whole(again, transit.ephemeris) and _is_no_step(again, transit):
             periods = allowed_periods(again.time_bjd, transit.ephemeris, density_sun)
             found.append(SingleTransit(transit, snr, periods))
     return tuple(sorted(found, key=lambda one: -one.snr))
+
+
+def _fitted(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> tuple[CleanCurve, Trapezoid]:
+    """The curve cleaned with the dips of `hidden` masked, and the last of these fitted in it.
+
+    A box is as long as the bottom of a dip with long flanks: what is masked and fitted grows to the dip's own length.
+    Raises CleanError and FitError.
+    """
+    *others, place = hidden
+    for _ in range(REFITS_MAX):
+        again = recleaned(curve, [*others, place])
+        transit = fit(*_points(again, others), place)
+        growth = transit.ephemeris.duration_days / place.duration_days
+        place = transit.ephemeris
+        if growth < GROWN:
+            break
+    return again, transit
 
 
 def allowed_periods(time: Array, place: Ephemeris, density_sun: float = float("nan")) -> tuple[float, float]:
@@ -144,9 +174,9 @@ def _points(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> tuple[Array, Arra
     return curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
 
 
-def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> Ephemeris | None:
-    """The most significant dip of any duration that is seen whole and stands alone, as an ephemeris without a second
-    transit in the data."""
+def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris], others: int) -> Ephemeris | None:
+    """The most significant dip of any duration that is seen whole and stands out, alone or with at most so many
+    `others`, as an ephemeris without a second transit in the data."""
     time, flux, flux_err = _points(curve, hidden)
     if time.size < 10 * LEAST_POINTS:
         return None
@@ -160,14 +190,25 @@ def _deepest(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> Ephemeris | None
             continue
         sigma = ses / scatter
         top = int(sigma.argmax())
-        apart = np.abs(start - start[top]) > 1.5 * duration
-        rival = float(sigma[apart].max(initial=0.0))
-        bump = float(-sigma[apart].min(initial=0.0))
-        alone = sigma[top] > OVER_BUMPS * bump and rival < ALIKE * sigma[top]
-        if alone and sigma[top] > max(best, SNR_MIN * LEAST_COVER):
+        bump = float(-sigma[np.abs(start - start[top]) > BESIDE_DURATIONS * duration].min(initial=0.0))
+        significant = sigma[top] > max(best, SNR_MIN * LEAST_COVER, OVER_BUMPS * bump)
+        if significant and _stand_out(start, sigma, duration, others + 1):
             best = float(sigma[top])
             found = Ephemeris(10 * float(time[-1] - time[0]), float(start[top] + duration / 2), float(duration))
     return found
+
+
+def _stand_out(start: Array, sigma: Array, duration: float, most: int) -> bool:
+    """Whether the most significant boxes, at most so many, are dips apart that the others are well below."""
+    left, dips = sigma.copy(), list[int]()
+    while True:
+        top = int(left.argmax())
+        if dips and left[top] < ALIKE * sigma[dips[-1]]:
+            return True
+        if len(dips) == most or any(abs(start[top] - start[dip]) < APART_DAYS for dip in dips):
+            return False
+        dips.append(top)
+        left[np.abs(start - start[top]) <= BESIDE_DURATIONS * duration] = 0.0
 
 
 def _boxes(time: Array, flux: Array, flux_err: Array, duration: float, cadence: float) -> tuple[Array, Array, float]:
