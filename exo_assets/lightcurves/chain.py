@@ -20,7 +20,16 @@ from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
 from exo_assets.lightcurves.reliability import described, second_dip, second_dips
-from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Dip, SearchSettings, Signal, dips_of, judged, limits
+from exo_assets.lightcurves.search import (
+    HIDDEN_DURATIONS,
+    Dip,
+    SearchSettings,
+    Signal,
+    dips_of,
+    is_asked,
+    judged,
+    limits,
+)
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit
 
 Array = NDArray[np.float64]
@@ -199,7 +208,7 @@ def _finished(
         keep = ~in_transit(curve.time_bjd, masked)
         points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
         try:
-            transit = _at_own_period(points, fit(*points, signal.transit.ephemeris))
+            transit = _at_own_period(points, fit(*points, signal.transit.ephemeris), settings)
         except FitError:
             continue
         others = list(masked)
@@ -214,10 +223,12 @@ def _finished(
     return described(curve, again, others, settings, second=found, secure=secure)
 
 
-def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid) -> Trapezoid:
+def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid, settings: SearchSettings) -> Trapezoid:
     """The transit refitted at the double period when odd and even ones are unlike, and at the time between those that
-    are seen when the others fall into gaps."""
-    if double := own_period(*points, transit):
+    are seen when the others fall into gaps; not at a period longer than what is searched."""
+    double = own_period(*points, transit)
+    if double and is_asked(double, points[0], settings):
         transit = fit(*points, double)
     whole = longest_period(points[0], points[2], transit)
-    return transit if whole.period_days == transit.ephemeris.period_days else fit(*points, whole)
+    is_longer = whole.period_days != transit.ephemeris.period_days and is_asked(whole, points[0], settings)
+    return fit(*points, whole) if is_longer else transit

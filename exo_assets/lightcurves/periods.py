@@ -65,12 +65,14 @@ def optimal_periods(
     density_sun: float = 1.0,
     oversampling: float = 3.0,
     transits_min: int = 2,
+    beyond: int = 0,
 ) -> NDArray[np.float64]:
     """Trial periods, days, ascending: the optimal frequency sampling of Ofir (2014, A&A 561, A138), equations 5 to 7.
 
     Neighbours differ so that over `span_days` a transit drifts by its duration over `oversampling`: the grid is even
     in the cube root of frequency. Periods of which fewer than `transits_min` transits fit into the span are not in it:
-    two fit when the period is shorter than the span. ValueError when nothing is left, or for more than `MOST_PERIODS`.
+    two fit when the period is shorter than the span. `beyond`: so many more on each side of the limits, of those that
+    fit into the span. ValueError when nothing is left, or for more than `MOST_PERIODS`.
     """
     span = span_days * DAY_S
     star = SOLAR_DENSITY_CGS * density_sun * 4 * math.pi / 3  # M / R^3
@@ -91,5 +93,6 @@ def optimal_periods(
             f"a span of {span_days:g} d needs {high - low:,} trial periods, more than {MOST_PERIODS:,}: leave out "
             "points far from the others, or limit the periods"
         )
-    periods = (step / 3 * np.arange(high - 1, low - 1, -1) + first) ** -3 / DAY_S
+    numbers = np.arange(high - 1 + beyond, max(low - beyond, 1) - 1, -1)
+    periods = (step / 3 * numbers + first) ** -3 / DAY_S
     return np.asarray(periods)

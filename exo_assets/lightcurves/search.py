@@ -141,6 +141,7 @@ def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings
     checked(time, flux, flux_err)
     shortest, longest = limits(time, settings)
     try:
+        # A peak at a limit stands out from what lies on both sides of it.
         periods = optimal_periods(
             float(time[-1] - time[0]),
             shortest,
@@ -148,13 +149,15 @@ def spectrum(time: Array, flux: Array, flux_err: Array, settings: SearchSettings
             density_sun=settings.density_sun,
             oversampling=settings.oversampling,
             transits_min=settings.transits_min,
+            beyond=int(TREND_WIDTH * settings.oversampling) // 2,
         )
     except ValueError as error:
         raise SearchError(str(error)) from error
     gain = gains(time, flux, flux_err, periods, settings.density_sun)
     weight = flux_err**-2
     mean = (weight * flux).sum() / weight.sum()
-    return Spectrum(periods, gain, power(gain, float((weight * (flux - mean) ** 2).sum()), settings.oversampling))
+    chi2, asked = float((weight * (flux - mean) ** 2).sum()), (periods >= shortest) & (periods <= longest)
+    return Spectrum(periods[asked], gain[asked], power(gain, chi2, settings.oversampling, asked))
 
 
 def limits(time: Array, settings: SearchSettings) -> tuple[float, float]:
@@ -169,6 +172,13 @@ def limits(time: Array, settings: SearchSettings) -> tuple[float, float]:
             f"that is, is {POINTS_PER_PERIOD * cadence:.3g} d"
         )
     return shortest, longest
+
+
+def is_asked(place: Ephemeris, time: Array, settings: SearchSettings) -> bool:
+    """Whether a period is no longer than the longest that is searched, but for what the data do not tell apart: a drift
+    of a duration over their span."""
+    longest = limits(time, settings)[1]
+    return (place.period_days - longest) * float(time[-1] - time[0]) <= place.duration_days * place.period_days
 
 
 def checked(time: Array, flux: Array, flux_err: Array) -> None:
@@ -218,18 +228,19 @@ def _ranges(periods: Array) -> Iterator[tuple[int, int]]:
         low = high
 
 
-def power(gain: Array, chi2: float, oversampling: float = 3.0) -> Array:
+def power(gain: Array, chi2: float, oversampling: float = 3.0, asked: NDArray[np.bool_] | slice = slice(None)) -> Array:
     """The spectrum in units of SDE: SR = min(chi2) / chi2, less its running median, over its standard deviation.
 
-    `chi2` is that of a flat curve. Nothing but zeros when no period improves it.
+    `chi2` is that of a flat curve; the periods not `asked` for lend the median what lies beyond the limits, and are
+    left out. Nothing but zeros when no period improves chi-square.
     """
     from scipy.ndimage import median_filter
 
-    if not gain.max() > 0:
-        return np.zeros_like(gain)
-    ratio = (chi2 - gain.max()) / (chi2 - gain)
+    if not gain[asked].max() > 0:
+        return np.zeros_like(gain[asked])
+    ratio = (chi2 - gain[asked].max()) / (chi2 - gain)
     width = int(TREND_WIDTH * oversampling) | 1
-    flat = ratio - median_filter(ratio, size=min(width, ratio.size | 1), mode="nearest")
+    flat = (ratio - median_filter(ratio, size=min(width, ratio.size | 1), mode="nearest"))[asked]
     flat -= flat.mean()
     spread = float(flat.std())
     return np.asarray(flat / spread if spread > 0 else np.zeros_like(flat))
@@ -348,7 +359,7 @@ def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings
     try:
         transit = fit(time, flux, flux_err, place)
         longer = own_period(time, flux, flux_err, transit)
-        if longer and longer.period_days <= limits(time, settings)[1]:
+        if longer and is_asked(longer, time, settings):
             transit = fit(time, flux, flux_err, longer)
     except FitError:
         return None

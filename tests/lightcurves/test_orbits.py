@@ -156,6 +156,31 @@ def test_limits_of_the_period_are_obeyed_or_refused() -> None:
         searched(time, flux, 6e-4, 1, replace(TEN, period_min_days=30.0))
 
 
+@pytest.mark.parametrize(
+    ("period", "limits"),
+    [(0.18, (None, None)), (0.3, (0.3, None)), (2.0, (2.0, None)), (5.0, (5.0, None)), (7.0, (None, 7.0))],
+)
+def test_a_period_at_a_limit_is_found_as_it_is(period: float, limits: tuple[float | None, float | None]) -> None:
+    """The peak lies at the end of the spectrum; its double would be taken instead."""
+    time = sector()
+    flux = dips(time, period, START + 0.7, min(2.0, 3 * period), 0.002)
+    asked = replace(TEN, period_min_days=limits[0], period_max_days=limits[1])
+    (signal,) = searched(time, flux, 6e-4, 3, asked).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(period, rel=2e-4)
+    assert signal.doubt is None and signal.secondary is None
+
+
+def test_a_gap_makes_no_period_longer_than_what_is_asked() -> None:
+    """The second of three transits falls into the gap."""
+    time, period = sector(), 13.0
+    flux = dips(time, period, START + 0.7, 2.5, 0.002)
+    (signal,) = searched(time, flux, 6e-4, 3).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(2 * period, abs=0.01)
+    assert signal.period_alternatives_days[0] == pytest.approx(period, abs=0.005)
+    (signal,) = searched(time, flux, 6e-4, 3, replace(TEN, period_max_days=period)).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(period, abs=0.005)
+
+
 def test_two_transits_years_apart_have_their_possible_periods_listed() -> None:
     time = np.concatenate([sector(), sector(START + 730.0)])
     first, period = START + 5.0, 39.1
