@@ -52,9 +52,13 @@ def may_pass(error: BaseException) -> bool:
     return False
 
 
+OUTDATED = "exo_resources.lake.OutdatedTableError"
+
+
 @contextmanager
 def tried_again(wait_s: Callable[[], float] = lambda: WAIT_S) -> Iterator[None]:
-    """Around what an asset does: a hiccup is tried again after `wait_s`; anything else ends it at once, as it is."""
+    """Around what an asset does: a hiccup is tried again after `wait_s`; anything else ends it at once, as it is, but
+    for a table of before an upgrade: that fails with its remedy alone, as the asset is not at fault."""
     try:
         yield
     except (dg.Failure, dg.RetryRequested):
@@ -62,6 +66,8 @@ def tried_again(wait_s: Callable[[], float] = lambda: WAIT_S) -> Iterator[None]:
     except Exception as error:
         if may_pass(error):
             raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=wait_s()) from error
+        if OUTDATED in _names(type(error)):
+            raise dg.Failure(str(error), allow_retries=False) from None
         raise
 
 

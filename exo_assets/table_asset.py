@@ -110,7 +110,7 @@ def table_asset(
                 uri, before = lake.path(lake.table_key(contract.name)), shown.kept(lake, present)
                 return _result(present, contract, recomputed=False, uri=uri, extra=before)
             started = time.perf_counter()
-            arguments: dict[str, Any] = {name: lake.read(name) for name in inputs}
+            arguments: dict[str, Any] = {name: read_input(context, name) for name in inputs}
             arguments |= {name: getattr(context.resources, name) for name in resources}
             arguments |= dict.fromkeys(configured, config)
             if takes_context:
@@ -178,6 +178,16 @@ def column_schema(contract: TableContract) -> dg.TableSchema:
 def _shown(value: Any) -> Any:
     """A note as Dagster metadata: JSON for lists and mappings, plain otherwise."""
     return dg.MetadataValue.json(value) if isinstance(value, dict | list | tuple) else value
+
+
+def read_input(context: dg.AssetExecutionContext, table: str) -> pl.DataFrame:
+    """The stored `table`, which has all columns that its asset declares; OutdatedTableError when it lacks one: it was
+    written before an upgrade, and the run does not make it anew."""
+    graph, key = context.op_execution_context.job_def.asset_layer.asset_graph, dg.AssetKey(table)
+    declared = graph.get(key).metadata.get("dagster/column_schema") if graph.has(key) else None
+    needed = [column.name for column in declared.columns] if isinstance(declared, dg.TableSchema) else []
+    frame: pl.DataFrame = context.resources.lake.read(table, needed)
+    return frame
 
 
 def input_versions(lake: "Lake", tables: Iterable[str]) -> dict[str, str]:

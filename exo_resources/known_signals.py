@@ -13,12 +13,14 @@ from pathlib import Path
 
 import polars as pl
 
-from exo_assets.scoring.known import KNOWN, NOTHING, Known
+from exo_assets.events.contracts import CORE_EVENTS
+from exo_assets.features.signal_contracts import FEAT_VIEW_INDEX
+from exo_assets.scoring.known import KNOWN, NOTHING, READ_OF_DIAGNOSTICS, READ_OF_IDENTITY, READ_OF_SIGNALS, Known
 from exo_resources.lake import Lake
 from exo_resources.signal_views import SignalViews
 
-SIGNALS, DIAGNOSTICS, VIEWS = "core_signals", "feat_signal_diagnostics", "feat_view_index"
-EVENTS = "core_events"
+IDENTITY = "core_planet_identity"
+SIGNALS, DIAGNOSTICS, VIEWS = "core_signals", "feat_signal_diagnostics", FEAT_VIEW_INDEX.name
 FILES_KEPT = 3
 """Files that stay beside the newest: one that an endpoint may still have, or go back to."""
 
@@ -31,19 +33,27 @@ class KnownSignals:
 
     def version(self) -> str:
         """A digest of all that is read: another version, and something may be known differently."""
-        versions = [self._lake.version(table) for table in (SIGNALS, DIAGNOSTICS, VIEWS)]
+        versions = [self._lake.version(table) for table in (SIGNALS, DIAGNOSTICS, VIEWS, IDENTITY)]
         parts = [*(version.digest if version else "absent" for version in versions), *KNOWN]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def read(self, about: pl.DataFrame | None = None) -> Known:
-        """All that is known, with views; or only what is known of the stars and signals that `about` names."""
-        signals = self._lake.stored(SIGNALS)
+        """All that is known, with views; or only what is known of the stars and signals that `about` names.
+
+        OutdatedTableError for a table that was written before it had the columns that are read: no others are asked
+        for, so that a champion can be put back before the night after an upgrade.
+        """
+        signals = self._lake.stored(SIGNALS, READ_OF_SIGNALS)
         if signals is None:
             return NOTHING
-        known = Known.of(signals, self._lake.stored(DIAGNOSTICS))
+        known = Known.of(
+            signals,
+            self._lake.stored(DIAGNOSTICS, READ_OF_DIAGNOSTICS),
+            self._lake.stored(IDENTITY, READ_OF_IDENTITY),
+        )
         if about is not None:
             known = known.about(about)
-        index = self._lake.stored(VIEWS)
+        index = self._lake.stored(VIEWS, FEAT_VIEW_INDEX.schema)
         return known if index is None else Known(self._views.beside(known.signals, index))
 
     def put(self, folder: Path) -> Path | None:
@@ -55,8 +65,10 @@ class KnownSignals:
 
 def put_events(lake: Lake, folder: Path) -> Path | None:
     """The file of the archive's events as the lake has them now in `folder`; None when it has none."""
-    version = lake.version(EVENTS)
-    return _put(folder, version.digest[:16], lambda: lake.read(EVENTS)) if version and version.rows else None
+    version = lake.version(CORE_EVENTS.name)
+    if version is None or not version.rows:
+        return None
+    return _put(folder, version.digest[:16], lambda: lake.read(CORE_EVENTS.name, CORE_EVENTS.schema))
 
 
 def _put(folder: Path, version: str, read: Callable[[], pl.DataFrame]) -> Path:

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -47,6 +47,24 @@ class DamagedTableError(ValueError):
         super().__init__(
             f"table {table!r} cannot be read: {path} is damaged ({why}); move that file away and run `exo run`, which "
             "makes it again from its inputs"
+        )
+        self.table = table
+
+
+NAMED = 6
+"""Columns that an error names."""
+
+
+class OutdatedTableError(LookupError):
+    """A table was written before it had all the columns that are read."""
+
+    def __init__(self, table: str, missing: Iterable[str]) -> None:
+        names = [*missing]
+        what = "columns" if len(names) > 1 else "the column"
+        names = names if len(names) <= NAMED else [*names[:NAMED], f"and {len(names) - NAMED} more"]
+        super().__init__(
+            f"table {table!r} lacks {what} {', '.join(names)}: an older version of Exo wrote it; "
+            "`exo run` makes it again, and what follows from it"
         )
         self.table = table
 
@@ -176,17 +194,21 @@ class Lake:
         """Names of the tables present."""
         return [k.removeprefix("tables/").removesuffix(".parquet") for k in self.keys("tables")]
 
-    def read(self, table: str) -> pl.DataFrame:
-        """All rows of `table`; TableMissingError or DamagedTableError when they cannot be had as they were written."""
+    def read(self, table: str, needed: Iterable[str] = ()) -> pl.DataFrame:
+        """All rows of `table`; TableMissingError or DamagedTableError when they cannot be had as they were written,
+        OutdatedTableError when it lacks a column of `needed`: of its contract, or those that are used."""
         data = self.table_bytes(table)
         try:
-            return pl.read_parquet(io.BytesIO(data))
+            frame = pl.read_parquet(io.BytesIO(data))
         except (pl.exceptions.PolarsError, OSError) as error:
             raise DamagedTableError(table, self.path(self.table_key(table)), error) from error
+        if missing := [name for name in needed if name not in frame.columns]:
+            raise OutdatedTableError(table, missing)
+        return frame
 
-    def stored(self, table: str) -> pl.DataFrame | None:
-        """All rows of `table`, or None when it was never written; DamagedTableError when it is unreadable."""
-        return self.read(table) if self.version(table) else None
+    def stored(self, table: str, needed: Iterable[str] = ()) -> pl.DataFrame | None:
+        """As `read`, or None when `table` was never written."""
+        return self.read(table, needed) if self.version(table) else None
 
     def table_bytes(self, table: str) -> bytes:
         """The Parquet file of `table`, bit by bit as it was written; errors as for `read`."""

@@ -79,17 +79,14 @@ def dossier(
 
 def _found(lake: Lake, name: str) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Rows of the dossiers that `name` means, by rank, and how many candidates each list has; CliError when none is."""
+    from exo_assets.catalogs.contracts import CORE_SIGNALS
     from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
     from exo_assets.corpus.dossier_lookup import find, near
-    from exo_assets.corpus.identifiers import aliases
-    from exo_resources.lake import DamagedTableError, TableMissingError
+    from exo_assets.corpus.identifiers import NAMED_IN, aliases
 
-    try:
-        signals = lake.read("core_signals")
-        names = aliases(signals, lake.read("core_stars"), lake.read("core_planet_identity"))
-        table = lake.read(OUT_DOSSIERS.name)
-    except (TableMissingError, DamagedTableError) as unreadable:
-        raise CliError(str(unreadable)) from unreadable
+    signals = lake.read(CORE_SIGNALS.name, CORE_SIGNALS.schema)
+    names = aliases(*(lake.read(name, columns) for name, columns in NAMED_IN.items()))
+    table = lake.read(OUT_DOSSIERS.name, OUT_DOSSIERS.schema)
     having = table["signal_id"].to_list()
     meant = find(name, names, having)
     if meant.signals:
@@ -112,9 +109,10 @@ def _write_page(lake: Lake, signals: list[str], target: Path) -> None:
     import polars as pl
 
     from exo_assets.lightcurves.buckets import bucket_of
+    from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS
     from exo_resources.star_tables import StarTables
 
-    found = lake.stored("core_found_signals")
+    found = lake.stored(CORE_FOUND_SIGNALS.name, CORE_FOUND_SIGNALS.schema)
     same = pl.col("tce_id").is_in(signals) | (pl.col("signal_id").is_in(signals) & (pl.col("match") == "same"))
     rows = [] if found is None else found.filter(same).select("tce_id", "star_id").rows()
     if len(rows) != 1:
@@ -147,10 +145,12 @@ def _why_no_dossier_of_found(lake: Lake, name: str) -> tuple[str, str] | None:
     import polars as pl
 
     from exo_assets.corpus.designators import key, key_column
+    from exo_assets.scoring.contracts import OUT_FOUND_SCORES
 
-    if lake.version("out_found_scores") is None:
+    scores = lake.stored(OUT_FOUND_SCORES.name, OUT_FOUND_SCORES.schema)
+    if scores is None:
         return None
-    rows = lake.read("out_found_scores").filter(key_column(pl.col("tce_id")) == key(name))
+    rows = scores.filter(key_column(pl.col("tce_id")) == key(name))
     for row in rows.iter_rows(named=True):
         if row["signal_id"] is not None:
             remedy = f"exo dossier {row['signal_id']}; mart_found_signals has both judgements"

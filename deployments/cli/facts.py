@@ -26,9 +26,9 @@ TOP = 10
 def gather(settings: Settings) -> dict[str, Any]:
     """Everything that the closing summary of a run and `exo status` show, but the runs.
 
-    A damaged table costs what is read from it and is named under `problems`.
+    A table that is damaged, or of before an upgrade, costs what is read from it and is named under `problems`.
     """
-    from exo_resources.lake import DamagedTableError, Lake
+    from exo_resources.lake import DamagedTableError, Lake, OutdatedTableError
 
     lake = Lake(settings.lake)
     problems: list[str] = []
@@ -36,9 +36,9 @@ def gather(settings: Settings) -> dict[str, Any]:
     def sound(part: Callable[[], T]) -> T | None:
         try:
             return part()
-        except DamagedTableError as damaged:
-            if str(damaged) not in problems:
-                problems.append(str(damaged))
+        except (DamagedTableError, OutdatedTableError) as unusable:
+            if str(unusable) not in problems:
+                problems.append(str(unusable))
             return None
 
     versions = [v for v in [sound(partial(lake.version, table)) for table in lake.tables()] if v is not None]
@@ -257,7 +257,7 @@ def candidates(lake: Lake, top: int = TOP) -> list[dict[str, Any]]:
     """The best unconfirmed candidates, the most probable planet first."""
     if lake.version("mart_candidates") is None:
         return []
-    found = lake.read("mart_candidates")
+    found = lake.read("mart_candidates", CANDIDATE_COLUMNS)
     shown: list[dict[str, Any]] = finite(found.sort("rank").head(top).select(CANDIDATE_COLUMNS).to_dicts())
     return shown
 
@@ -266,6 +266,7 @@ FOUND_COLUMNS = (
     *("rank", "tce_id", "mission", "probability_planet", "verdict", "period_days", "depth_ppm", "snr"),
     *("flags", "reasons"),
 )
+FOUND_READ = (*FOUND_COLUMNS, "is_in_catalogue", "below_threshold", "not_judged")
 
 
 def found(lake: Lake, top: int = TOP) -> dict[str, Any] | None:
@@ -274,7 +275,7 @@ def found(lake: Lake, top: int = TOP) -> dict[str, Any] | None:
 
     if lake.version("mart_found_signals") is None:
         return None
-    rows = lake.read("mart_found_signals").sort("rank", nulls_last=True)
+    rows = lake.read("mart_found_signals", FOUND_READ).sort("rank", nulls_last=True)
     new = rows.filter(~pl.col("is_in_catalogue"))
     ranked = new.filter(pl.col("rank").is_not_null())
     scored = lake.version("out_found_scores")

@@ -32,6 +32,9 @@ from deployments.cli import (
 )
 from deployments.cli.output import FAILED, INTERRUPTED, CliError
 
+LAKE = "exo_resources.lake"
+"""Where the errors of stored tables are from."""
+
 
 class _Boundary(TyperGroup):
     """Runs commands; errors end as one line on stderr."""
@@ -54,6 +57,8 @@ class _Boundary(TyperGroup):
             if _is_usage(error) or isinstance(error, SystemExit | GeneratorExit):
                 raise
             text = " ".join(str(error).split()) or "no message"
+            if type(error).__module__ == LAKE:  # names the table and the remedy
+                _end(ctx, error, text, "", FAILED)
             _end(ctx, error, f"{type(error).__name__}: {text}", "exo --debug shows where", FAILED)
 
 

@@ -108,11 +108,12 @@ def _score_signals(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[M
 
 def _score_events(file: Path, raw: pl.DataFrame, settings: Settings) -> tuple[ModelRef, str, pl.DataFrame]:
     """As `_score_signals`, of a table of threshold-crossing events."""
+    from exo_assets.events.contracts import CORE_EVENTS
     from exo_assets.scoring.event_files import score_events_frame
     from exo_resources.lake import Lake
 
     champion, vetter = load_event_champion(settings)
-    known = Lake(settings.lake).stored("core_events")
+    known = Lake(settings.lake).stored(CORE_EVENTS.name, CORE_EVENTS.schema)
     try:
         return champion, vetter.version, score_events_frame(raw, vetter, known)
     except ValueError as error:
@@ -153,9 +154,10 @@ def _champion_files(settings: Settings, kind: ModelKind, table: str, use: str) -
 
 def known_signals(settings: Settings) -> pl.DataFrame | None:
     """The catalogue's signals; None before there is a catalogue."""
+    from exo_assets.catalogs.contracts import CORE_SIGNALS
     from exo_resources.lake import Lake
 
-    return Lake(settings.lake).stored("core_signals")
+    return Lake(settings.lake).stored(CORE_SIGNALS.name, CORE_SIGNALS.schema)
 
 
 def _writer(output: Path) -> Callable[[pl.DataFrame, Path], None]:

@@ -90,7 +90,7 @@ def _vetter(pin: Pin) -> Vetter:
 def _known(pin: Pin) -> Known:
     """What the catalogue knows, read once; ModelRejectedError when the file cannot be read."""
     try:
-        return Known(pl.read_parquet(pin.known)) if pin.known else NOTHING
+        return Known.of_file(pl.read_parquet(pin.known)) if pin.known else NOTHING
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ModelRejectedError(f"what the catalogue knows cannot be read from {pin.known}: {error}") from error
 

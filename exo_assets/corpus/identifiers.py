@@ -45,14 +45,21 @@ _LETTER = r"\s[b-z]$"
 _COMPONENT = r"\s\(?[AB]+\)?$"
 
 
+NAMED_IN = {
+    "core_signals": ("signal_id", "mission_star_id", "planet_name", "star_id", *_IDS),
+    "core_stars": ("star_id", "k2_host", *_IDS),
+    "core_planet_identity": ("signal_id", "star_id", "planet_name"),
+}
+"""Tables that have the names, and the columns that are read, in the order of the parameters of `aliases`."""
+
+
 def aliases(
     core_signals: pl.DataFrame, core_stars: pl.DataFrame, core_planet_identity: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """Every name of every host and signal of the catalogue: ALIAS_SCHEMA, sorted, each once.
 
-    Of `core_signals`: signal_id, mission_star_id, planet_name, kic_id, epic_id, tic_id, star_id; of `core_stars`:
-    star_id, the three ids, k2_host; of `core_planet_identity`: signal_id, star_id, planet_name (names of confirmed
-    planets that the signal's own catalogue does not give). The star's name in a planet's or signal's name
+    The tables have the columns of NAMED_IN; `core_planet_identity` names confirmed planets that the signal's own
+    catalogue does not name. The star's name in a planet's or signal's name
     (Kepler-90, KOI-351, TOI-700) is an alias of the star, with and without its component (HATS-48 A).
     """
     planets = [core_signals] if core_planet_identity is None else [core_signals, core_planet_identity]

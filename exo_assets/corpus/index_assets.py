@@ -111,13 +111,13 @@ def corpus_index(
 
 def _aliases(context: dg.AssetExecutionContext, lake: Any) -> pl.DataFrame:
     """Names of stars and signals; none, and a warning, before there is a catalogue."""
-    from exo_assets.corpus.identifiers import ALIAS_SCHEMA, aliases
+    from exo_assets.corpus.identifiers import ALIAS_SCHEMA, NAMED_IN, aliases
 
     absent = [table for table in CATALOGUE if lake.version(table) is None]
     if absent:
         context.log.warning("no names of stars: %s not in the lake yet; `exo run` makes them", ", ".join(absent))
         return pl.DataFrame(schema=ALIAS_SCHEMA)
-    return aliases(*(lake.read(table) for table in CATALOGUE))
+    return aliases(*(lake.read(table, columns) for table, columns in NAMED_IN.items()))
 
 
 def _moved(resources: Any) -> str:

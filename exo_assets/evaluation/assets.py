@@ -371,7 +371,8 @@ def _unlearned(registry: Any, lake: Any, rival: ModelRef, signals: pl.DataFrame)
     if isinstance(judged, str) or not lake.has(record):
         return judged
     learned = pl.read_parquet(io.BytesIO(lake.get(record)), columns=["signal_id"])["signal_id"]
-    history = lake.read(_NAMES) if lake.version(_NAMES) else CORE_DISPOSITION_HISTORY.empty()
+    stored = lake.stored(_NAMES, CORE_DISPOSITION_HISTORY.schema)
+    history = CORE_DISPOSITION_HISTORY.empty() if stored is None else stored
     return unlearned(judged, signals, by_present_name(learned, history))
 
 

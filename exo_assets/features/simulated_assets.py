@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.assets import GROUP
 from exo_assets.features.from_light_curves import with_diagnostics
 from exo_assets.features.plans import by_star
@@ -29,7 +30,7 @@ from exo_assets.table_asset import Table, table_asset
 def _plan(resources: Any) -> Callable[[str], Iterable[Quantum]]:
     if not resources.settings.simulated_weight:
         return lambda _bucket: ()
-    tables, core = resources.star_tables, resources.lake.read("core_signals")
+    tables, core = resources.star_tables, resources.lake.read("core_signals", CORE_SIGNALS.schema)
     diagnosed = tables.read(FEAT_DIAGNOSTICS.name, empty=FEAT_DIAGNOSTICS.empty())
     chosen, own = hosts(core, seen_missions(with_diagnostics(core, diagnosed))), by_star(diagnosed)
 

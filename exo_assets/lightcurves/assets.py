@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars, unused_files
 from exo_assets.lightcurves.buckets import BUCKET
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
@@ -75,7 +76,7 @@ def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeR
     """Fetch what is new or changed; what is whole is kept, what is not goes to quarantine with the reason."""
     source, tables = context.resources.light_curves, context.resources.star_tables
     table, tally, buckets = RAW_MAST__LIGHT_CURVES, Tally(RAW_MAST__LIGHT_CURVES.name), buckets_of(context)
-    signals = context.resources.lake.read("core_signals")
+    signals = context.resources.lake.read("core_signals", CORE_SIGNALS.schema)
     before = {bucket: tables.partition(table.name, bucket, table.empty()) for bucket in buckets}
     trouble: list[Attempt] = []
     records = list(nightly_records(source, signals, before, context.log, trouble))
@@ -117,7 +118,7 @@ Planned = Callable[[str], Iterable[Quantum]]
 
 def known_of(resources: Any) -> Callable[[str], dict[str, KnownStar]]:
     """What the catalogue says of the stars in a bucket; it is read once."""
-    return partial(known_stars, resources.lake.read("core_signals"))
+    return partial(known_stars, resources.lake.read("core_signals", CORE_SIGNALS.schema))
 
 
 def curves_of(resources: Any, bucket: str) -> dict[str, str]:
@@ -128,7 +129,7 @@ def curves_of(resources: Any, bucket: str) -> dict[str, str]:
 
 def _clean_plan(resources: Any) -> Planned:
     known, table = known_of(resources), RAW_MAST__LIGHT_CURVES
-    own = resources.lake.read(RAW_USER__LIGHT_CURVES.name)
+    own = resources.lake.read(RAW_USER__LIGHT_CURVES.name, RAW_USER__LIGHT_CURVES.schema)
     own = own.with_columns(bucket=BUCKET)
 
     def plan(bucket: str) -> Iterable[Quantum]:

@@ -43,8 +43,9 @@ def curve_sources(lake: Any, star_tables: Any) -> pl.DataFrame:
     """Where each star's light curves are from: `star_id`, `curve_source`, several joined by '+'."""
     columns = ["star_id", "source", "status"]
     empty = RAW_MAST__LIGHT_CURVES.empty().select(columns)
-    own = lake.read("raw_user__light_curves").select(columns) if lake.version("raw_user__light_curves") else empty
-    files = pl.concat([star_tables.read(RAW_MAST__LIGHT_CURVES.name, columns, empty), own]).filter(status="kept")
+    own = lake.stored("raw_user__light_curves", columns)
+    user = empty if own is None else own.select(columns)
+    files = pl.concat([star_tables.read(RAW_MAST__LIGHT_CURVES.name, columns, empty), user]).filter(status="kept")
     return files.group_by("star_id").agg(curve_source=pl.col("source").unique().sort().str.join("+")).sort("star_id")
 
 
@@ -56,7 +57,7 @@ def _sources(resources: Any) -> str:
     OUT_FOUND_SCORES,
     group=GROUP,
     kinds=("ray", "lightgbm", "parquet"),
-    also_after=(RAW_MAST__LIGHT_CURVES.name, "raw_user__light_curves"),
+    also_after=(RAW_MAST__LIGHT_CURVES.name, "raw_user__light_curves", "core_planet_identity"),
     salt=_sources,
 )
 def out_found_scores(

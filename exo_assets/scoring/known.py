@@ -4,11 +4,13 @@ Belongs here: the join that every door makes (`exo score`, the endpoint), as a p
 Does not belong here: where the catalogue is read from (`exo_resources.known_signals`), or judging (`score.py`).
 
 A row is a signal of the catalogue when it names it, and its star if it names one; or when it names its star and has the
-period of one of the star's signals. Names are compared as people write them (`corpus.designators.key`: 'koi-41.01' is
-K00041.01), a bare number is one of the mission's own catalogue, and a planet's or signal's name names its star. What
-the release knows of that signal then counts for the row too: of a KOI what the DR25 table supplies
-(`harmonise.DR25_SUPPLIES`), of any signal what was measured in its light curve. Values of the row always win, and
-nothing is taken where the periods differ: the two then describe different signals.
+period of one of the star's signals. A confirmed planet's name means the signal that `core_planet_identity` knows it by:
+one of the row's own mission, else another's. Of another mission's only the star's signals count. Names are compared as
+people write them (`corpus.designators.key`: 'koi-41.01' is K00041.01), a bare number is one of the mission's own
+catalogue, and a planet's or signal's name names its star. What the release knows of that signal then counts for the row
+too: of a KOI what the DR25 table supplies (`harmonise.DR25_SUPPLIES`), of any signal what was measured in its light
+curve. Values of the row always win, and nothing is taken where the periods differ: the two then describe different
+signals.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import polars as pl
 
 from exo_assets.catalogs.harmonise import DR25_SUPPLIES, SAME_PERIOD
 from exo_assets.corpus.designators import key, key_column
-from exo_assets.features.from_light_curves import CURVE_NAMES, with_diagnostics
+from exo_assets.features.from_light_curves import CURVE_NAMES, PREFIX, with_diagnostics
 from exo_assets.features.seen_views import VIEWS
 from exo_assets.scoring.measured import TELLING
 
@@ -34,17 +36,28 @@ DR25, LIGHT_CURVE = "DR25", "light curve"
 
 _NUMBERS = {"kic_id": "KIC", "epic_id": "EPIC", "tic_id": "TIC"}
 """Columns of numbers in the input catalogues, and what the catalogue is called: a star goes by each of them."""
-IDENTITY = ("signal_id", "mission", "mission_star_id", "planet_name", *_NUMBERS)
+CONFIRMED = "confirmed_name"
+"""Column of the planet of the archive's composite table that a signal is, however its own catalogue names it."""
+IDENTITY = ("signal_id", "mission", "mission_star_id", "planet_name", CONFIRMED, *_NUMBERS)
 _FAMILY = ("period_days", "depth_ppm")
 """What a signal is judged by beside the others of its star: their periods and depths."""
 
 KNOWN = (*IDENTITY, *_FAMILY, *DR25_SUPPLIES, *CURVE_NAMES)
 """Columns of what is known, and VIEWS where there are some."""
 
+READ_OF_SIGNALS = (*(name for name in IDENTITY if name != CONFIRMED), *_FAMILY, *DR25_SUPPLIES, *TELLING)
+READ_OF_IDENTITY = ("signal_id", "planet_name")
+READ_OF_DIAGNOSTICS = ("signal_id", *(name.removeprefix(PREFIX) for name in CURVE_NAMES))
+"""Columns of the tables that `Known.of` reads."""
+
 _CATALOGUES = {"kepler": ("KIC", "KOI"), "tess": ("TIC", "TOI"), "k2": ("EPIC", "EPIC")}
 """What a bare number means, of a star and of a signal."""
 _OF_STAR = r"(?:\.\d+|([0-9])[b-z])$"
 """The end of a signal's or planet's key, after which the star's is left."""
+_NUMBER_ON_STAR = r"(?:\.\d+|\s+[b-z])$"
+"""The same of a name as catalogues write it: 'Kepler-410 A b' is on Kepler-410 A."""
+_COMPONENT = r"\s+[A-Z]$"
+"""The letter of a star in a multiple, with which the archive names some hosts."""
 NAMELESS = "it names no star and no signal of the catalogue: judged alone"
 
 
@@ -55,15 +68,27 @@ class Known:
     signals: pl.DataFrame
 
     @classmethod
-    def of(cls, core_signals: pl.DataFrame, diagnostics: pl.DataFrame | None = None) -> Known:
-        """What `core_signals` and rows of `feat_signal_diagnostics` say."""
+    def of(
+        cls, core_signals: pl.DataFrame, diagnostics: pl.DataFrame | None = None, identity: pl.DataFrame | None = None
+    ) -> Known:
+        """What `core_signals` and rows of `feat_signal_diagnostics` and `core_planet_identity` say."""
         if diagnostics is None:
             signals = core_signals.with_columns(pl.lit(None, pl.Float64).alias(name) for name in CURVE_NAMES)
         else:
             signals = with_diagnostics(core_signals, diagnostics)
         # A signal of which nothing is measured is not judged, nor does it count for others.
         measured = pl.any_horizontal(pl.col(name).is_not_null() for name in TELLING)
-        return cls(signals.filter(measured).select(KNOWN).sort("signal_id"))
+        planets = identity if identity is not None else core_signals.clear()
+        names = planets.select("signal_id", pl.col("planet_name").alias(CONFIRMED))
+        signals = signals.filter(measured).join(names, on="signal_id", how="left", validate="m:1")
+        return cls(signals.select(KNOWN).sort("signal_id"))
+
+    @classmethod
+    def of_file(cls, signals: pl.DataFrame) -> Known:
+        """What was kept of `signals`, by an older version of Exo perhaps: a column that it lacks says nothing."""
+        absent = [name for name in KNOWN if name not in signals.columns]
+        kinds = NOTHING.signals.schema
+        return cls(signals.with_columns(pl.lit(None, kinds[name]).alias(name) for name in absent))
 
     def about(self, rows: pl.DataFrame) -> Known:
         """What is known of the stars and signals that `rows` name (columns as for `places`)."""
@@ -81,6 +106,17 @@ class Known:
         return self.signals[at].select("signal_id", "mission", "mission_star_id", *_FAMILY)
 
     def _place(self, mission: str, name: str | None, star: str | None, period: float | None) -> Place:
+        """Where a row belongs: in its own mission's catalogue, or else in that of another that knows the planet."""
+        own = self._in_mission(mission, name, star, period)
+        at = self._planets.get(key(name)) if mission and name and own.star is None else None
+        if at is None:
+            return own
+        other, host = self._missions[at], self._hosts[at]
+        if star and host not in (_meant(self._stars, other, one) for one in (star, re.sub(_COMPONENT, "", star))):
+            return own
+        return self._found(mission, at, period)
+
+    def _in_mission(self, mission: str, name: str | None, star: str | None, period: float | None) -> Place:
         host = _meant(self._stars, mission, star)
         at = _meant(self._named, mission, name)
         if star is None:
@@ -88,10 +124,15 @@ class Known:
         if at is None or self._hosts[at] != host:
             at = self._near(mission, host, period)
         if at is not None:
-            own, theirs = period, self._periods[at]
-            same = own == theirs or bool(own and theirs and abs(own / theirs - 1) < SAME_PERIOD)
-            return Place(mission, host, at, self._names[at], same, theirs)
+            return self._found(mission, at, period)
         return Place(mission, host, why=_why(star or host, host, len(self._on_star.get((mission, host or ""), ()))))
+
+    def _found(self, mission: str, at: int, period: float | None) -> Place:
+        """A row of `mission` that is the signal at `at`."""
+        theirs, other = self._periods[at], self._missions[at]
+        same = period == theirs or bool(period and theirs and abs(period / theirs - 1) < SAME_PERIOD)
+        foreign = other != mission
+        return Place(other, self._hosts[at], at, self._names[at], same and not foreign, theirs, of_another=foreign)
 
     def _star_in(self, mission: str, name: str | None) -> str | None:
         """The star in the name of a signal or planet that the catalogue does not know."""
@@ -111,6 +152,17 @@ class Known:
         return self.signals["signal_id"].to_list()
 
     @cached_property
+    def _missions(self) -> list[str]:
+        return self.signals["mission"].to_list()
+
+    @cached_property
+    def _planets(self) -> dict[str, int]:
+        """Where the signal of each planet stands, by the planet's name as key; of several the first by name."""
+        columns = [key_column(pl.col(column)).alias(column) for column in ("planet_name", CONFIRMED)]
+        rows = [*enumerate(self.signals.select(columns).iter_rows())]
+        return {name: at for at, names in reversed(rows) for name in names if name}
+
+    @cached_property
     def _hosts(self) -> list[str]:
         return self.signals["mission_star_id"].to_list()
 
@@ -122,7 +174,7 @@ class Known:
     def _named(self) -> dict[tuple[str, str], int]:
         """Where each signal stands, by mission and name: the catalogue's or the planet's, as it is and as key."""
         found: dict[tuple[str, str], int] = {}
-        for column in ("planet_name", "signal_id"):
+        for column in (CONFIRMED, "planet_name", "signal_id"):
             names = self.signals.select("mission", column, key_column(pl.col(column)).alias("key"))
             rows = list(enumerate(names.iter_rows()))
             found |= {(mission, spelt): at for at, (mission, _, spelt) in rows if spelt}
@@ -133,7 +185,8 @@ class Known:
     def _stars(self) -> dict[tuple[str, str], str]:
         """The catalogue's name of each star, by mission and any name that it goes by, as key; its own as it is too."""
         own = pl.col("mission_star_id")
-        of_star = [key_column(pl.col(name)).str.replace(_OF_STAR, "${1}") for name in ("planet_name", "signal_id")]
+        named = (CONFIRMED, "planet_name", "signal_id")
+        of_star = [key_column(pl.col(name).str.replace(_NUMBER_ON_STAR, "")) for name in named]
         numbers = [key_column(pl.format(f"{name} {{}}", column)) for column, name in _NUMBERS.items()]
         found: dict[tuple[str, str], str] = {}
         for alias in (*of_star, *numbers, key_column(own), own):
@@ -151,8 +204,8 @@ class Known:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a row belongs in the catalogue. `at`: which signal it is, None when it is none, and then `why`; `same`: its
-    period is that of the catalogue."""
+    """Where a row belongs in the catalogue. `at`: which signal it is, None when it is none, and then `why`; `same`: it
+    has the catalogue's period; `of_another`: the signal is another mission's than the row, and nothing is taken."""
 
     mission: str
     star: str | None
@@ -161,6 +214,7 @@ class Place:
     same: bool = False
     period: float | None = None
     why: str | None = None
+    of_another: bool = False
 
     @property
     def star_key(self) -> tuple[str, str]:
@@ -169,7 +223,9 @@ class Place:
 
     @property
     def remark(self) -> str | None:
-        """What is to be told of a signal whose period is another than the catalogue's."""
+        """What is to be told of a signal from which nothing is taken: its period, or its mission, is another."""
+        if self.of_another:
+            return f"{self.name} is a signal of {self.mission}: its star's signals count, nothing is taken from there"
         if self.at is None or self.same or self.period is None:
             return None
         return f"{self.name} has a period of {self.period:.6g} d in the catalogue: nothing is taken from there"
@@ -183,7 +239,8 @@ def placed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     """`rows` [row, signal_id, mission, mission_star_id, unusable, what is measured], as the catalogue knows them.
 
     Signal and star go by the catalogue's names where it has them, and what it knows of the signal fills what the row
-    lacks. Added: `known_as`, `unknown_because`, `completed_from` and `remark`.
+    lacks. Added: `known_as`, `unknown_because`, `completed_from`, `remark` and `star_mission`, in whose catalogue the
+    star is.
     """
     places = known.places(rows.with_columns(period_days=_or_null("period_days", rows.columns)))
     frame = rows.with_columns(
@@ -192,13 +249,15 @@ def placed(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
         known_as=_texts([p.name for p in places]),
         unknown_because=pl.when(pl.col("unusable").is_null()).then(_texts([p.why for p in places])),
         remark=_texts([p.remark for p in places]),
+        star_mission=_texts([p.mission for p in places]),
     )
     return _completed(frame, known, {n: p.at for n, p in enumerate(places) if p.at is not None and p.same})
 
 
 def family(rows: pl.DataFrame, known: Known) -> pl.DataFrame:
     """The catalogue's signals on the stars of `placed` rows, in the columns of `rows` that they have."""
-    stars = set(rows.filter(pl.col("mission_star_id").is_not_null()).select("mission", "mission_star_id").iter_rows())
+    named = rows.filter(pl.col("mission_star_id").is_not_null())
+    stars = set(named.select("star_mission", "mission_star_id").iter_rows())
     found = known.of_stars(stars)
     return found.select(name for name in found.columns if name in rows.columns)
 

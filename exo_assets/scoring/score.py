@@ -108,8 +108,10 @@ def prepare(
     already (the endpoint's requests): it is not done twice. Raises ValueError on an unknown mission.
     """
     rows = with_contradictions(placed(_passed_on(signals, checked), known))
-    usable = rows.filter(pl.col("unusable").is_null()).drop(*REMARKS, "known_as", "unknown_because", "completed_from")
-    together, counts = _kept_apart(usable, family(usable, known), apart)
+    usable = rows.filter(pl.col("unusable").is_null())
+    others = family(usable, known)
+    usable = usable.drop(*REMARKS, "known_as", "unknown_because", "completed_from", "star_mission")
+    together, counts = _kept_apart(usable, others, apart)
     features = vetter.features(together.with_columns(signal_id="row").drop("row", "companion", STATED_COUNT), counts)
     features = features.filter(~together["companion"])
     counted = _counted(together, counts)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION
+from exo_assets.events.contracts import ML_EVENT_CHAMPION
 from exo_assets.retries import tried_again
 from exo_assets.training.model_ref import ModelRef
 
@@ -29,7 +31,7 @@ GROUP = "serving"
         "the registry's model does, is replaced by the one before and the asset fails. What the catalogue knows goes "
         "with the champion: a signal is joined with it as in the release."
     ),
-    deps=["ml_vetter_champion", "core_signals", "feat_signal_diagnostics", "feat_view_index"],
+    deps=["ml_vetter_champion", "core_signals", "core_planet_identity", "feat_signal_diagnostics", "feat_view_index"],
     # Before the scoring of the whole catalogue: a champion, above all one that was rolled back to, answers at once.
     op_tags={"dagster/priority": "10"},
     kinds={"ray", "fastapi"},
@@ -51,7 +53,7 @@ def serve_vetter(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
 
     resources: Any = context.resources
     known = KnownSignals(resources.lake).put(resources.serve.known_folder)
-    champion = resources.lake.read("ml_vetter_champion").row(0, named=True)
+    champion = resources.lake.read("ml_vetter_champion", ML_VETTER_CHAMPION.schema).row(0, named=True)
     ref, good = ModelRef.from_row(champion), resources.serve.last_good()
     events = good.events if good else None
     if events is not None and not events.path.is_dir():
@@ -128,7 +130,7 @@ def serve_events(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # 
     from exo_resources.serve_last_good import Deployed
 
     resources: Any = context.resources
-    good, table = resources.serve.last_good(), resources.lake.stored("ml_event_champion")
+    good, table = resources.serve.last_good(), resources.lake.stored("ml_event_champion", ML_EVENT_CHAMPION.schema)
     if good is None:
         raise dg.Failure("there is no endpoint: serve_vetter deploys the model of signals first", allow_retries=False)
     ref = ModelRef.from_row(table.row(0, named=True)) if table is not None and table.height else None

@@ -237,7 +237,8 @@ class _Today:
         if not self.lake.has(record):
             return 0
         learned = pl.read_parquet(io.BytesIO(self.lake.get(record)), columns=["signal_id", "fold"])
-        history = self.lake.read(names) if self.lake.version(names) else CORE_DISPOSITION_HISTORY.empty()
+        stored = self.lake.stored(names, CORE_DISPOSITION_HISTORY.schema)
+        history = CORE_DISPOSITION_HISTORY.empty() if stored is None else stored
         learned = learned.with_columns(by_present_name(learned["signal_id"], history))
         return moved(learned, self.splits.select("signal_id", "split", "fold")).height
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import polars as pl
 
-from exo_assets.table_asset import TableConfig, fingerprint_of, input_versions, table_asset
+from exo_assets.table_asset import TableConfig, fingerprint_of, input_versions, read_input, table_asset
 from exo_assets.warehouse import contracts as own
 from exo_assets.warehouse.catalogue import (
     column_lineage,
@@ -205,6 +205,7 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
     )
     def asset(context: dg.AssetExecutionContext, config: TableConfig) -> Iterator[Any]:
         from exo_resources.duckdb_sql import SqlError, Workbench
+        from exo_resources.lake import OutdatedTableError
 
         lake: Lake = context.resources.lake
         versions = input_versions(lake, model.depends_on)
@@ -212,9 +213,8 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
         present: Any = lake.version(model.name)
         kept = present is not None and present.fingerprint == fingerprint and not config.force
         try:
-            with Workbench(
-                {name: lake.read(name) for name in (model.tested_against if kept else model.must_exist)}
-            ) as bench:
+            read = model.tested_against if kept else model.must_exist
+            with Workbench({name: read_input(context, name) for name in read}) as bench:
                 if kept:
                     bench.add(model.name, lake.read(model.name))
                 types = bench.types(f"FROM {model.name}" if kept else model.sql)
@@ -226,6 +226,8 @@ def model_asset(model: Model) -> dg.AssetsDefinition:
                 results = [examine(bench.select, test) for test in model.tests]
         except SqlError as refused:
             raise dg.Failure(f"{model.path}: {refused}", allow_retries=False) from refused
+        except OutdatedTableError as outdated:
+            raise dg.Failure(str(outdated), allow_retries=False) from None
         yield from results
         failed = [result.check_name for result in results if not result.passed]
         if failed:

@@ -21,6 +21,7 @@ from polars.testing import assert_frame_equal
 from deployments.serve.answers import judge_requests, judge_table
 from deployments.serve.model import Loaded, Pin, load
 from deployments.serve.request import parse_signal
+from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY
 from exo_assets.catalogs.harmonise import DR25_SUPPLIES, harmonise_koi
 from exo_assets.catalogs.layouts import LAYOUTS
 from exo_assets.catalogs.signals import accepted, harmonised_signals
@@ -31,7 +32,7 @@ from exo_assets.features.view_arrays import array_key, npy_bytes
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.files import file_signals, with_judgement
 from exo_assets.scoring.found import as_signals, named_stars
-from exo_assets.scoring.known import DR25, LIGHT_CURVE, NAMELESS
+from exo_assets.scoring.known import CONFIRMED, DR25, LIGHT_CURVE, NAMELESS, Known
 from exo_assets.scoring.measured import MEASURED, TELLING
 from exo_assets.scoring.read_file import read_catalogue_bytes
 from exo_assets.scoring.score import JOINED, judge, prepare
@@ -62,6 +63,32 @@ def _toi() -> pl.DataFrame:
     """Three signals of one star, the last with one transit alone."""
     rows = [("1000.01", "2.171", "656"), ("1000.02", "7.3", "900"), ("1000.03", None, "4000")]
     return pl.DataFrame([{"toi": n, "pl_orbper": p, "pl_trandep": d, **TOI} for n, p, d in rows])
+
+
+TESS, KEPLER, K2 = "Transiting Exoplanet Survey Satellite (TESS)", "Kepler", "K2"
+PLANETS = {"HD 1 b": "TOI-1000.01", "HD 1 c": "TOI-1000.02", "Exo-7 A b": None}
+"""Planets that their own catalogue does not name, and the signals that they are: the last is the first KOI of two."""
+
+
+def _identity(signals: pl.DataFrame) -> pl.DataFrame:
+    """Of PLANETS, and of what the KOI table itself calls a planet."""
+    of_two = signals.filter(pl.col("mission") == "kepler", pl.len().over("mission_star_id") == 2)
+    unnamed = of_two.filter(pl.col("planet_name").is_null())["signal_id"][0]
+    names = {signal or unnamed: planet for planet, signal in PLANETS.items()}
+    own = signals.with_columns(
+        planet_name=pl.coalesce(pl.col("signal_id").replace_strict(names, default=None), "planet_name")
+    )
+    rows = own.filter(pl.col("planet_name").is_not_null()).with_columns(
+        planet_group_id="planet_name", match_kind=pl.lit("period"), counterparts="planet_name"
+    )
+    return CORE_PLANET_IDENTITY.conform(rows)
+
+
+def _planet(name: str | None, facility: str, period: str | None, depth: str | None, host: str | None) -> dict[str, Any]:
+    """A row of the archive's table of planets, with the star and the duration of TOI-1000."""
+    said = {"pl_name": name, "hostname": host, "disc_facility": facility, "pl_orbper": period, "pl_trandep": depth}
+    star = {"pl_trandur": "2.0", "st_teff": "6100", "st_rad": "1.2", "discoverymethod": "Transit"}
+    return {**said, **star}
 
 
 @dataclass(frozen=True)
@@ -114,6 +141,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         views = rng.normal(0, 0.4, (index.height, bins)).astype(np.float32)
         lake.put(array_key("d", name), npy_bytes(views))
     lake.write("core_signals", signals)
+    lake.write("core_planet_identity", _identity(signals))
     lake.write("feat_signal_diagnostics", FEAT_SIGNAL_DIAGNOSTICS.conform(diagnostics))
     lake.write("feat_view_index", FEAT_VIEW_INDEX.conform(index.with_columns(digest=pl.lit("d"))))
     vetter, folder = seeing_vetter(), tmp_path_factory.mktemp("model")
@@ -179,7 +207,35 @@ def changed_rows(draw: st.DrawFn) -> list[tuple[int, dict[str, str | None]]]:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=changed_rows())
 def test_any_rows_are_answered_alike_at_every_door(world: World, rows: list[tuple[int, dict[str, str | None]]]) -> None:
-    raw = pl.concat([world.raw[at].with_columns(**{n: pl.lit(v, pl.String) for n, v in c.items()}) for at, c in rows])
+    _is_answered_alike(
+        world,
+        pl.concat([world.raw[at].with_columns(**{n: pl.lit(v, pl.String) for n, v in c.items()}) for at, c in rows]),
+    )
+
+
+PERIODS = ("2.171", "7.3", "7.302", "3.65", None)
+DEPTHS = ("0.09", "0.0656", None)
+planets = st.builds(
+    _planet,
+    st.sampled_from([*PLANETS, "hd1c", "HD 1 d", "Kepler-227 b", "HD 2 b", None]),
+    st.sampled_from([TESS, KEPLER, K2]),
+    *(
+        st.sampled_from(PERIODS),
+        st.sampled_from(DEPTHS),
+        st.sampled_from([None, "HD 1", "Exo-7 A", "Kepler-227", "HD 9"]),
+    ),
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.lists(planets, min_size=1, max_size=8))
+def test_any_planets_are_answered_alike_at_every_door(world: World, rows: list[dict[str, Any]]) -> None:
+    _is_answered_alike(
+        world, pl.DataFrame(rows, schema=dict.fromkeys(_planet(None, TESS, None, None, None), pl.String))
+    )
+
+
+def _is_answered_alike(world: World, raw: pl.DataFrame) -> None:
     by_file = world.cli(raw)
     assert by_file.write_csv().encode() == world.table(raw)
     asked: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -250,6 +306,36 @@ def test_a_signal_is_found_by_any_name_of_it_or_of_its_star(world: World) -> Non
     assert stranger["unknown_because"] == "the catalogue has no signals of KIC 1" and stranger["n_signals_known"] == 4
     mixed = world.one({**values, "signal_id": name, "mission_star_id": "KIC 1"})
     assert mixed["known_as"] is None, "a name on another star is another signal"
+
+
+def test_a_planet_is_the_signal_that_the_catalogue_knows_it_by(world: World) -> None:
+    raw = pl.DataFrame(
+        [_planet("HD 1 c", TESS, "7.3", "0.09", "HD 1"), _planet("HD 1 b", TESS, "2.171", "0.0656", None)]
+    )
+    said = world.cli(raw).with_columns(signal_id="known_as")
+    assert said["known_as"].to_list() == ["TOI-1000.02", "TOI-1000.01"] and said["n_signals_known"].to_list() == [3, 3]
+    both = said.join(world.release, on="signal_id", suffix="_r").to_dicts()
+    for one in both:
+        assert _close(one, {name: one[f"{name}_r"] for name in (*NUMBERS, "verdict", "prediction_set")})
+    # At another facility it is the same planet on the same star, measured by another mission: nothing is taken.
+    rows = [_planet("HD 1 c", KEPLER, "7.3", "0.09", "HD 1"), _planet("Exo-7 A b", K2, "9.9", "0.09", "Exo-7 A")]
+    other = world.cli(pl.DataFrame(rows))
+    koi = world.lake.read("core_planet_identity").filter(planet_name="Exo-7 A b")["signal_id"][0]
+    assert other["known_as"].to_list() == ["TOI-1000.02", koi] and other["n_signals_known"].to_list() == [3, 2]
+    assert other["completed_from"].to_list() == [None, None]
+    assert "TOI-1000.02 is a signal of tess: its star's signals count, nothing is taken" in other["problems"][0]
+    elsewhere = world.cli(pl.DataFrame([_planet("HD 1 c", KEPLER, "7.3", "0.09", "HD 9")]))
+    assert elsewhere["known_as"][0] is None, "a planet of that name on another star is another planet"
+    new = world.cli(pl.DataFrame([_planet("HD 1 d", TESS, "31.1", "0.09", "HD 1")]))
+    assert new["known_as"][0] is None and new["n_signals_known"][0] == 4
+
+
+def test_a_file_of_an_older_version_says_what_it_has(world: World) -> None:
+    old = Known.of_file(world.loaded.known.signals.drop(CONFIRMED))
+    asked = pl.DataFrame({"mission": ["tess"] * 2, "signal_id": ["TOI-1000.02", "HD 1 c"]}).with_columns(
+        mission_star_id=pl.lit(None, pl.String), period_days=7.3
+    )
+    assert [place.name for place in old.places(asked)] == ["TOI-1000.02", None]
 
 
 def test_names_are_known_however_they_are_spelt(world: World) -> None:
