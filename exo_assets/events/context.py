@@ -11,6 +11,9 @@ one at its period ("same period", "is secondary"). The same questions are asked 
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -44,6 +47,9 @@ MATCHES_COMPARED = 400
 RARE_TRANSITS = 20
 """Events with at most so many transits count where transits pile up."""
 PILE_DAYS = 1.0
+SHARES = float(math.lcm(*range(1, RARE_TRANSITS + 1)))
+"""What an event counts where transits pile up: a number of which each share of its transits is a whole one, so that
+sums do not depend on their order."""
 
 
 def star_context(frame: pl.DataFrame) -> pl.DataFrame:
@@ -53,7 +59,9 @@ def star_context(frame: pl.DataFrame) -> pl.DataFrame:
     """
     own = frame.with_row_index("row")
     other = own.select("star_id", "row", "period_days", "t0_bkjd", *SIBLING).rename(lambda c: f"{c}_o")
-    pairs = own.join(other, left_on="star_id", right_on="star_id_o").filter(pl.col("row") != pl.col("row_o"))
+    pairs = own.join(other, left_on="star_id", right_on="star_id_o", maintain_order="left_right").filter(
+        pl.col("row") != pl.col("row_o")
+    )
     ratio = pl.col("period_days_o") / pl.col("period_days")
     distances = [(ratio / r - 1).abs() for r in RATIOS]
     same = (ratio - 1).abs() < 0.005
@@ -179,45 +187,92 @@ def _unit_vectors(ra: Array, dec: Array) -> Array:
     return np.column_stack([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
 
 
-def crowding(frame: pl.DataFrame) -> pl.DataFrame:
-    """One row per event: how many others have its period, and how its transits pile up with others'.
-
-    `frame` [event, star_id, period_days, t0_bkjd, duration_hours, n_transits]. The density of periods is that of
-    events within 1 % and 5 % of this one's, over that within 20 %, as logarithms: artefacts stand out as peaks.
+@dataclass(frozen=True)
+class Crowd:
+    """Counts over events: their log-periods in order, and for each day of the mission how many transits of events of
+    few transits fall there, each event counting once, in units of 1/SHARES. They do not depend on the order of events.
     """
-    log_period = np.log(frame["period_days"].to_numpy().astype(float))
-    sorted_period = np.sort(log_period)
 
-    def within(share: float) -> Array:
-        low, high = (np.searchsorted(sorted_period, log_period + s * share) for s in (-1, 1))
-        return (high - low).astype(float)
+    log_periods: Array
+    piled: Array
 
-    wide = within(0.2)
-    with np.errstate(invalid="ignore"):  # an event without a period has no neighbours either
-        near, around = np.log10(within(0.01) * 20 / wide), np.log10(within(0.05) * 4 / wide)
-    piled = _pile(frame)
-    return pl.DataFrame(
-        {"event": frame["event"], "period_crowding": near, "period_crowding_wide": around, **piled}
-    ).with_columns(pl.exclude("event").fill_nan(None))
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> Crowd:
+        """The counts over `frame` [period_days, t0_bkjd]."""
+        log_periods = _log_periods(frame)
+        return cls(np.sort(log_periods[np.isfinite(log_periods)]), _piled(frame))
+
+    def exchanged(self, gone: pl.DataFrame, come: pl.DataFrame) -> Crowd:
+        """The counts without the events `gone`, which were counted, and with those that have `come`."""
+        left = self.log_periods
+        if gone.height:
+            out = Crowd.of(gone).log_periods
+            # Of equal ones the first, the second, ...: where each stands among those that are gone.
+            left = np.delete(left, np.searchsorted(left, out) + np.arange(len(out)) - np.searchsorted(out, out))
+        more = Crowd.of(come)
+        piled = np.zeros(max(len(self.piled), len(more.piled)))
+        piled[: len(self.piled)] += self.piled
+        piled[: len(more.piled)] += more.piled
+        less = _piled(gone)
+        piled[: len(less)] -= less
+        return Crowd(np.sort(np.concatenate([left, more.log_periods])), piled)
+
+    def crowding(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """One row per event of `frame` [event, period_days, t0_bkjd], which are among those counted: how many others
+        have its period, and how its transits pile up with others'.
+
+        The density of periods is that of events within 1 % and 5 % of this one's, over that within 20 %, as
+        logarithms: artefacts stand out as peaks.
+        """
+        own = _log_periods(frame)
+
+        def within(share: float) -> Array:
+            low, high = (np.searchsorted(self.log_periods, own + s * share) for s in (-1, 1))
+            return (high - low).astype(float)
+
+        wide = within(0.2)
+        with np.errstate(divide="ignore", invalid="ignore"):  # an event without a period has no neighbours either
+            near, around = np.log10(within(0.01) * 20 / wide), np.log10(within(0.05) * 4 / wide)
+        told = {"event": frame["event"], "period_crowding": near, "period_crowding_wide": around, **self._excess(frame)}
+        return pl.DataFrame(told).with_columns(pl.exclude("event").fill_nan(None))
+
+    def _excess(self, frame: pl.DataFrame) -> dict[str, Array]:
+        """Mean and largest excess of other events' transits where an event of few transits has its own."""
+        rows, days, share = _rare_transits(frame)
+        mean, most = np.full(frame.height, np.nan), np.full(frame.height, np.nan)
+        if len(rows):
+            # What an event adds itself does not count.
+            excess = (self.piled[days] - share) / max(float(np.median(self.piled[self.piled > 0])), 1e-9)
+            n = np.bincount(rows, minlength=frame.height)
+            rare = n > 0
+            mean[rare] = np.log10(np.bincount(rows, excess, frame.height)[rare] / n[rare] + 0.01)
+            top = np.full(frame.height, -np.inf)
+            np.maximum.at(top, rows, excess)
+            most[rare] = np.log10(top[rare] + 0.01)
+        return {"pile_mean": mean, "pile_most": most}
 
 
-def _pile(frame: pl.DataFrame) -> dict[str, Array]:
-    """Mean and largest excess of other events' transits in the bins where an event of few transits has its own."""
-    period, epoch = (frame[c].to_numpy().astype(float) for c in ("period_days", "t0_bkjd"))
-    n = np.clip(np.floor((SPAN_DAYS + 131.5 - epoch) / period) + 1, 0, None)
+def _log_periods(frame: pl.DataFrame) -> Array:
+    return np.log(frame["period_days"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+
+
+def _piled(frame: pl.DataFrame) -> Array:
+    """How many transits fall on each day, each event of few counting SHARES in all."""
+    _, days, share = _rare_transits(frame)
+    return np.bincount(days, share).astype(float)
+
+
+def _rare_transits(frame: pl.DataFrame) -> tuple[Ints, Ints, Array]:
+    """The transits of events with few: the event's row, the day, and the event's share in it (SHARES over their number,
+    a whole number)."""
+    columns = (frame[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("period_days", "t0_bkjd"))
+    period, epoch = columns
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = np.clip(np.floor((SPAN_DAYS + 131.5 - epoch) / period) + 1, 0, None)
     rare = np.flatnonzero((n <= RARE_TRANSITS) & (n >= 1))
-    row = np.repeat(rare, n[rare].astype(int))
-    which = np.concatenate([np.arange(k) for k in n[rare].astype(int)]) if len(rare) else np.zeros(0)
-    where = ((epoch[row] + which * period[row]) / PILE_DAYS).astype(int)
-    mean, most = np.full(len(period), np.nan), np.full(len(period), np.nan)
-    if len(row):
-        share = 1.0 / n[row]
-        piled = np.bincount(where, share)
-        # What an event adds itself does not count.
-        excess = (piled[where] - share) / max(float(np.median(piled[piled > 0])), 1e-9)
-        total = np.bincount(row, excess, len(period))
-        mean[rare] = np.log10(total[rare] / n[rare] + 0.01)
-        top = np.full(len(period), -np.inf)
-        np.maximum.at(top, row, excess)
-        most[rare] = np.log10(top[rare] + 0.01)
-    return {"pile_mean": mean, "pile_most": most}
+    many = n[rare].astype(np.int64)
+    row = np.repeat(rare, many)
+    which = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
+    day = np.floor((epoch[row] + which * period[row]) / PILE_DAYS).astype(np.int64)
+    seen = day >= 0  # an epoch before the mission's zero has transits that nobody saw
+    return row[seen], day[seen], SHARES / n[row[seen]]

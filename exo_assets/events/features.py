@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from exo_assets.events.columns import MEASURED, SPAN_DAYS
-from exo_assets.events.context import SIBLING, crowding, ephemeris_matches, star_context
+from exo_assets.events.context import SIBLING, Crowd, ephemeris_matches, star_context
 
 BANNED = (
     "tce_nkoi", "koi_", "kepoi_name", "kepler_name", "fpwg_", "label", "tce_rogue_flag", "tceid", "cv_fold", "datalink",
@@ -51,14 +51,15 @@ CONTEXT_COLUMNS = (
 """Columns of an event that the features of other events are computed from."""
 
 
-def build_features(events: pl.DataFrame) -> pl.DataFrame:
+def build_features(events: pl.DataFrame, crowd: Crowd | None = None) -> pl.DataFrame:
     """Features of each event, rows in order: `event`, then numbers (Float64, null for unknown).
 
-    `events` has the columns of `core_events`; all events known are to be given, because they are compared.
+    `events` has the columns of `core_events`; all events known are to be given, because they are compared; or those
+    that are near (`Neighbourhood.near`) with the counts over all (`crowd`).
     """
     own = events.select("event", "star_id", "ra_deg", "dec_deg", *(c.name for c in MEASURED)).with_columns(_logs())
     own = own.with_columns(_ratios()).with_columns(_ratios_of_ratios())
-    context = [star_context(own), ephemeris_matches(own), crowding(own)]
+    context = [star_context(own), ephemeris_matches(own), (crowd or Crowd.of(own)).crowding(own)]
     frame = own
     for told in context:
         frame = pl.concat([frame, told.drop("event")], how="horizontal")

@@ -23,6 +23,7 @@ import polars as pl
 
 from exo_assets.events.features import CONTEXT_COLUMNS, build_features
 from exo_assets.events.labels import LABELS
+from exo_assets.events.neighbourhood import Neighbourhood
 from exo_assets.events.sets import EventLimits
 from exo_assets.training.calibration import Calibrator, softmax
 from exo_assets.training.forest import Forest
@@ -74,6 +75,10 @@ class EventVetter:
     def _forest(self) -> Forest:
         return Forest(self.members)
 
+    @cached_property
+    def _neighbourhood(self) -> Neighbourhood:
+        return Neighbourhood(self.context)
+
     def judge(self, events: pl.DataFrame) -> pl.DataFrame:
         """JUDGED of each event, rows in order. `events` has the columns of `core_events` that are measured, `event` (no
         name twice), `star_id`, `ra_deg` and `dec_deg`; labels are never read. ValueError when a name is there twice."""
@@ -83,9 +88,10 @@ class EventVetter:
         """`build_features` of `events` among the vetter's own context, rows in order."""
         if events["event"].n_unique() != events.height:
             raise ValueError("an event is there twice; give each a name of its own")
-        others = self.context.join(events.select("event"), on="event", how="anti")
+        others = self._neighbourhood
         # In one order, whatever the order of `events`: of equals the first counts.
-        together = build_features(pl.concat([events, others], how="diagonal_relaxed").sort("event"))
+        together = pl.concat([events, others.near(events)], how="diagonal_relaxed").sort("event")
+        together = build_features(together, others.crowd(events))
         return events.select("event").join(together, on="event", how="left", maintain_order="left")
 
     def score(self, features: pl.DataFrame) -> pl.DataFrame:
@@ -154,7 +160,7 @@ class EventVetter:
         described = json.dumps(content, sort_keys=True, indent=1, allow_nan=False).encode()
         return texts | {FILE: described, CONTEXT_FILE: context.getvalue()}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the files: same data, code and seed, same digest."""
         return digest_of(self.files)

@@ -115,10 +115,14 @@ def _completed(events: pl.DataFrame, known: pl.DataFrame | None) -> pl.DataFrame
         return events.with_columns(completed_from=pl.lit(None, pl.String))
     names = [c.name for c in MEASURED]
     places = ["ra_deg", "dec_deg"]
-    beside = known.select("event", *(pl.col(name).alias(f"_{name}") for name in (*names, *places)))
+    here = known.join(events.select("event"), on="event", how="semi")
+    beside = here.select("event", *(pl.col(name).alias(f"_{name}") for name in (*names, *places)))
     joined = events.join(beside, on="event", how="left", maintain_order="left")
     same = ((pl.col("period_days") / pl.col("_period_days") - 1).abs() < SAME_PERIOD).fill_null(False)
-    fills = {name: same & pl.col(name).is_null() & pl.col(f"_{name}").is_not_null() for name in (*names, *places)}
+    joined = joined.with_columns(_same=same)
+    fills = {
+        name: pl.col("_same") & pl.col(name).is_null() & pl.col(f"_{name}").is_not_null() for name in (*names, *places)
+    }
     filled = [pl.when(fill).then(f"_{name}").otherwise(name).alias(name) for name, fill in fills.items()]
     taken = pl.when(pl.any_horizontal(*fills.values())).then(pl.lit(EVENTS))
     return joined.with_columns(*filled, completed_from=taken).select(*events.columns, "completed_from")

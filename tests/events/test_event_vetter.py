@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from exo_assets.archive.contracts import CUMULATIVE
 from exo_assets.evaluation.metrics import binary_metrics, point
@@ -134,6 +135,23 @@ def test_an_event_is_judged_alike_alone_and_with_others(trained: Trained, events
         assert alone.equals(same)
     with pytest.raises(ValueError, match="twice"):
         trained.vetter.judge(pl.concat([events.head(1), events.head(1)]))
+
+
+def test_features_made_among_the_few_that_are_near_are_those_made_among_all(
+    trained: Trained, events: pl.DataFrame
+) -> None:
+    """One that is known, new ones on known and on new stars, one without a period, and one before the mission."""
+    vetter, known = trained.vetter, events.head(40)
+    moved = known.slice(3, 8).with_columns(event=pl.format("{}-77", "event"), t0_bkjd=pl.col("t0_bkjd") + 0.7)
+    alien = known.slice(20, 5).with_columns(event=pl.format("{}-78", "event"), star_id=pl.lit("KIC 5"))
+    blank = known.slice(30, 1).with_columns(event=pl.lit("blank"), period_days=pl.lit(None, pl.Float64))
+    early = known.slice(31, 1).with_columns(event=pl.lit("early"), t0_bkjd=-100.0, period_days=100.0)
+    for asked in (known[:1], moved[:1], alien[:1], blank, early, known, pl.concat([moved, alien, blank, early])):
+        others = vetter.context.join(asked, on="event", how="anti")
+        among_all = build_features(pl.concat([asked, others], how="diagonal_relaxed").sort("event"))
+        expected = asked.select("event").join(among_all, on="event", how="left", maintain_order="left")
+        assert_frame_equal(vetter.features_of(asked), expected, check_exact=True)
+    assert vetter.features_of(moved)["star_events"].min() > 1, "they stand beside their stars' own"  # type: ignore[operator]
 
 
 def test_sets_hold_each_class_as_often_as_promised(trained: Trained) -> None:
