@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, recleaned
+from exo_assets.lightcurves.combs import period_beside
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
@@ -125,6 +126,7 @@ def _searched(
     orbits = [dip for dip in dips if dip.orbit is None and not dip.is_lone]
     seconds = [[dip.signal for dip in dips if dip.orbit == number] for number in range(len(orbits))]
     objects = [_object(orbit.signal, found) for orbit, found in zip(orbits, seconds, strict=True)]
+    objects = _beside_each_other(curve, objects, settings)
     kept: dict[int, Signal] = {}
     secure = list(known)
     # Signals of many transits are judged first: those of few are held against the dips that no such signal explains.
@@ -139,6 +141,23 @@ def _searched(
             if again.doubt is None:
                 secure += [again.transit.ephemeris, *second_dips(again)]
     return Star(curve, _apart(_one_each([kept[number] for number in sorted(kept)], curve.time_bjd)))
+
+
+_Object = tuple[Signal, Signal | None]
+"""The deepest dip of an orbit, and the next."""
+
+
+def _beside_each_other(curve: CleanCurve, objects: Sequence[_Object], settings: SearchSettings) -> list[_Object]:
+    """The objects, each at the period that the transits of the others leave it; its second dip is then no dip of its
+    own any more."""
+    out, points = list(objects), (curve.time_bjd, curve.flux, curve.flux_err)
+    for number in sorted(range(len(out)), key=lambda i: -out[i][0].n_transits):
+        signal, _ = out[number]
+        others = [one.transit for i, (one, _) in enumerate(out) if i != number]
+        place = period_beside(points, signal.transit, others)
+        if place.period_days != signal.transit.ephemeris.period_days and is_asked(place, points[0], settings):
+            out[number] = replace(signal, transit=replace(signal.transit, ephemeris=place)), None
+    return out
 
 
 def _one_each(signals: Sequence[Signal], time: Array) -> tuple[Signal, ...]:

@@ -105,3 +105,22 @@ def test_planets_whose_transits_lie_on_one_comb_are_told_apart(
     found = sorted((s.transit.ephemeris.period_days, s.transit.depth) for s in star.signals)
     assert [round(period, 2) for period, _ in found] == [inner[0], outer[0]]
     assert [depth for _, depth in found] == pytest.approx(depths, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer"),
+    [((4.0, 101.0), (12.0, 103.0)), ((4.0, 101.0), (6.0, 103.0)), ((2.7, 101.0), (6.75, 102.35))],
+)
+@pytest.mark.parametrize("depths", [(1e-3, 8e-4), (8e-4, 1.2e-3), (4e-4, 2e-3)])
+def test_a_transit_that_another_planet_hides_is_neither_present_nor_missing(
+    inner: tuple[float, float], outer: tuple[float, float], depths: tuple[float, float]
+) -> None:
+    """Of 6 d each second transit would lie on one of the planet of 4 d: there when 6 d is the outer period, not when
+    it is 12 d. Of 6.75 d each second one is hidden."""
+    places = [Ephemeris(period, t0, 0.12) for period, t0 in (inner, outer)]
+    time, flux, _ = simulated(*zip(places, depths, strict=True), span_days=120.0)
+    star = search_star([light_curve(time, flux)])
+    found = sorted((s.transit.ephemeris.period_days, s.transit.depth) for s in star.signals)
+    assert [period for period, _ in found] == pytest.approx([inner[0], outer[0]], rel=2e-4)
+    assert [depth for _, depth in found] == pytest.approx(depths, rel=0.15)
+    assert all(signal.doubt is None and signal.secondary is None for signal in star.signals)
