@@ -23,7 +23,7 @@ from deployments.cli.output import (
     read_settings,
     write_whole,
 )
-from deployments.cli.vet_output import draw_singles, picture_stem, print_signals, single_rows
+from deployments.cli.vet_output import draw_singles, notes, picture_stem, print_signals, single_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -269,7 +269,7 @@ def _draw(
     tried: Tried, rows: list[dict[str, Any]], search: SearchSettings, folder: Path, *, searched: bool
 ) -> list[str]:
     """Write a picture of each signal; what could not be written, in words."""
-    from exo_assets.lightcurves.page_tasks import page_alone
+    from exo_assets.lightcurves.page_tasks import above_page, page_alone
 
     lost = []
     signals = [signal for signal, _, _ in tried.signals]
@@ -278,7 +278,8 @@ def _draw(
         target = folder / f"{picture_stem(name)}_{number}.png"
         title = f"{name}  P = {row['period_days']:.5f} d, {row['depth_ppm']:.0f} ppm, SNR {row['snr']:.1f}"
         try:
-            picture = page_alone(curve, signal, signals, search if searched else None, title)
+            titled = above_page(title, notes(row))
+            picture = page_alone(curve, signal, signals, search if searched else None, titled)
             write_whole(target, lambda temporary, picture=picture: temporary.write_bytes(picture))  # type: ignore[misc]
             row["picture"] = str(target)
         except OSError as error:

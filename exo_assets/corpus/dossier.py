@@ -14,6 +14,8 @@ A dossier is JSON (`SCHEMA_VERSION` 1):
     verdict          verdict, probability_planet, prediction_set, dispositions {confirmed, candidate, false_positive},
                      statement, reasons [{feature, value, contribution, text}], model_version
     diagnostics      light_curve (bool), statement, notable [{column, value, unit, label, why}]
+    as_found         tce_id, flags [sentences], period_alternatives_days: what the search has of the signal and what is
+                     to be known of that, as the release says it; null where it found none
     neighbours       {"confirmed": [...], "false_positives": [...]}, the nearest first: signal_id, planet_name, mission,
                      disposition, distance, shared, facts {column: value}, differences [{column, candidate, neighbour,
                      sigmas}]; distances are robust standard deviations (neighbours.py)
@@ -63,8 +65,9 @@ class Found:
 class Inputs:
     """Everything that one dossier is made from, as plain values.
 
-    `signal`: its row of `core_signals`; `score`: of `out_scores`; `diagnosed`: what `dossier_verdict.diagnostics` says;
-    `neighbours`: label -> what `shown` makes of each; `phrase`: what is searched for where nothing names the star.
+    `signal`: its row of `core_signals`; `score`: of `out_scores`; `diagnosed`: what `dossier_verdict.diagnostics`
+    says; `as_found`: what `dossier_found.as_found` has of the signal; `neighbours`: label -> what `shown` makes of
+    each; `phrase`: what is searched for where nothing names the star.
     """
 
     signal: Row
@@ -73,6 +76,7 @@ class Inputs:
     signal_names: Sequence[str]
     star_names: Sequence[str]
     diagnosed: Mapping[str, Any]
+    as_found: Mapping[str, Any] | None
     neighbours: Mapping[str, Sequence[Mapping[str, Any]]]
     phrase: str
     found: Found
@@ -102,6 +106,7 @@ def dossier(inputs: Inputs) -> dict[str, Any]:
         "facts": facts(signal),
         "verdict": verdict(inputs.score),
         "diagnostics": dict(inputs.diagnosed),
+        "as_found": dict(inputs.as_found) if inputs.as_found else None,
         "neighbours": {
             "confirmed": list(inputs.neighbours.get("CONFIRMED", ())),
             "false_positives": list(inputs.neighbours.get("FALSE POSITIVE", ())),

@@ -7,6 +7,7 @@ Belongs here: their rows in the catalogue's columns, their ranks and scores. Doe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -56,6 +57,17 @@ def found(core_found_signals: pl.DataFrame, out_found_scores: pl.DataFrame, core
     ranked = rows.with_columns(signal_id="tce_id", ranked_in=pl.lit(BY_SEARCH)).select(RANKED)
     said = scores.with_columns(signal_id="tce_id", star_id=pl.coalesce("host_id", "star_id"))
     return Candidates(ranked, CORE_SIGNALS.conform(signals), OUT_SCORES.conform(said))
+
+
+def as_found(core_found_signals: pl.DataFrame, out_found_scores: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """What the search has of a signal, by the catalogue's name if it has that signal, else by its own: `tce_id`, and
+    what the release says is to be known of it (`flags`, `period_alternatives_days`)."""
+    periods = core_found_signals.select("tce_id", "snr", "period_alternatives_days")
+    rows = out_found_scores.filter(pl.col("match") != "harmonic").join(periods, on="tce_id")
+    rows = rows.sort("snr", "tce_id", nulls_last=True, descending=[True, False])
+    rows = rows.with_columns(name=pl.coalesce("signal_id", "tce_id")).unique("name", keep="first", maintain_order=True)
+    shown = rows.select("name", "tce_id", "flags", "period_alternatives_days").iter_rows(named=True)
+    return {row.pop("name"): row for row in shown}
 
 
 def together(lists: list[Candidates]) -> Candidates:

@@ -14,6 +14,7 @@ from typing import Any
 
 from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.dossier_facts import LABELS, MISSION_NAMES, measured, number
+from exo_assets.lightcurves.flags import OTHER_PERIODS
 
 _SPECIAL = re.compile(r"[\\`*{}\[\]<>#|~$&!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINE_START = re.compile(r"^(\s*(?:\d+(?=[.)](?:\s|$))|(?=[-+=](?:\s|[-+=]|$))))", re.MULTILINE)
@@ -44,6 +45,7 @@ def as_markdown(
         *_catalogue(dossier),
         f"{sub} Light curve",
         *_diagnostics(dossier["diagnostics"]),
+        *_as_found(dossier["as_found"]),
         f"{sub} Nearest confirmed planets",
         _neighbours(dossier["neighbours"]["confirmed"]),
         f"{sub} Nearest false positives",
@@ -112,6 +114,18 @@ def _diagnostics(diagnostics: Mapping[str, Any]) -> list[str]:
         for n in diagnostics["notable"]
     )
     return [plain(diagnostics["statement"]), *([notable] if notable else [])]
+
+
+def _as_found(found: Mapping[str, Any] | None) -> list[str]:
+    """What the search has of the signal, and what is to be known of that."""
+    if found is None:
+        return []
+    others = ", ".join(number(period) for period in found["period_alternatives_days"] or ())
+    flags = [f"{flag} ({others} d)" if flag == OTHER_PERIODS else flag for flag in found["flags"]]
+    name = f"Exo's search found it as {plain(found['tce_id'])}."
+    if not flags:
+        return [f"{name} There is nothing to beware of."]
+    return [f"{name} To be known of that:", "\n".join(f"- {plain(flag)}" for flag in flags)]
 
 
 def _neighbours(neighbours: Sequence[Mapping[str, Any]]) -> str:

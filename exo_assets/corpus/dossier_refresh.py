@@ -24,7 +24,7 @@ from exo_assets.corpus.designators import key
 from exo_assets.corpus.dossier import Found, Inputs, dossier, shown
 from exo_assets.corpus.dossier_contracts import OUT_DOSSIERS
 from exo_assets.corpus.dossier_facts import Row, like_phrase, names_of_signals, names_of_stars
-from exo_assets.corpus.dossier_found import Candidates, catalogued, found, together
+from exo_assets.corpus.dossier_found import Candidates, as_found, catalogued, found, together
 from exo_assets.corpus.dossier_passages import Literature, Quotation, Star, like_all
 from exo_assets.corpus.dossier_verdict import Planets, diagnostics
 from exo_assets.corpus.identifiers import aliases
@@ -208,6 +208,7 @@ class _Known:
         self._planets = Planets(
             tables.feat_signal_diagnostics, resolved.filter(pl.col("disposition") == RESOLVED[0])["signal_id"].to_list()
         )
+        self._found = as_found(tables.core_found_signals, tables.out_found_scores)
         measured = tables.feat_signal_diagnostics.join(of.ranked, on="signal_id", how="semi")
         self._measured = {row["signal_id"]: row for row in measured.iter_rows(named=True)}
 
@@ -220,6 +221,7 @@ class _Known:
             signal_names=candidate.names,
             star_names=candidate.star_names,
             diagnosed=diagnostics(self._measured.get(name), self._planets),
+            as_found=self._found.get(name),
             neighbours={
                 label: [shown(n, self._rows[n.signal_id]) for n in near] for label, near in self._nearest[name].items()
             },

@@ -16,8 +16,8 @@ import polars as pl
 from exo_assets.catalogs.contracts import STAR_COLUMNS
 from exo_assets.features.from_light_curves import has_curve, with_diagnostics
 from exo_assets.features.seen_views import VIEWS
+from exo_assets.lightcurves.flags import FLAGS, in_words
 from exo_assets.lightcurves.mast_names import CATALOGUES
-from exo_assets.lightcurves.star_contracts import WITH_SCATTERED, WITHOUT_SCATTERED
 from exo_assets.scoring.contracts import OUT_FOUND_SCORES
 from exo_assets.scoring.measured import MEASURED
 
@@ -118,18 +118,14 @@ def _has_views(signals: pl.DataFrame) -> pl.Series:
 def _flags() -> pl.Expr:
     """What is to be known beside a judgement, in words, each only where it holds."""
     said: dict[str, pl.Expr] = {
-        "below the thresholds of the search: not ranked": pl.col("below_threshold"),
-        "the star varies at this period by more than the signal's depth": pl.col("is_variable"),
-        "the data allow other periods": pl.col("period_alternatives_days").list.len() > 0,
-        "found at a harmonic of the catalogued period": pl.col("match") == "harmonic",
-        **{words: pl.col("scattered_light") == words for words in (WITH_SCATTERED, WITHOUT_SCATTERED)},
+        **FLAGS,
         "the catalogue does not know the star": pl.col("host_id").is_null(),
         "no diagnostics of its light curve": ~pl.col("has_diagnostics"),
         "the light curve ships with the package": pl.col("curve_source") == SHIPPED,
         "the light curve was imported by a user": pl.col("curve_source") == OWN,
         "SIMULATED: a transit was put into the light curve": pl.col("flux_kind").str.contains(SIMULATED, literal=True),
     }
-    return pl.concat_list(pl.when(holds).then(pl.lit(words)) for words, holds in said.items()).list.drop_nulls()
+    return in_words(said)
 
 
 def first_found(found: pl.DataFrame, before: pl.DataFrame) -> pl.Series:

@@ -11,6 +11,7 @@ from exo_assets.catalogs.contracts import CORE_PLANET_IDENTITY, CORE_SIGNALS, CO
 from exo_assets.corpus.dossier_refresh import Tables
 from exo_assets.features.diagnostics import COLUMNS
 from exo_assets.features.signal_contracts import FEAT_SIGNAL_DIAGNOSTICS
+from exo_assets.lightcurves.flags import OTHER_PERIODS
 from exo_assets.lightcurves.star_contracts import CORE_FOUND_SIGNALS
 from exo_assets.scoring.contracts import OUT_FOUND_SCORES, OUT_SCORES
 from exo_resources.lake import Lake
@@ -161,12 +162,18 @@ def diagnosed(signals: pl.DataFrame) -> pl.DataFrame:
     return FEAT_SIGNAL_DIAGNOSTICS.conform(rows.with_columns(*nothing, reason))
 
 
+VARIES = "the star varies at this period by more than the signal's depth"
+
+
 def with_found(of: Tables) -> Tables:
     """`of` with what the search found: another signal of Kepler-90's star, one of a star that no catalogue has, one
     that the catalogue has, and one below the thresholds."""
     names = {
         "KIC 11442793-01": {"signal_id": "K00351.09", "match": "same", "rank": 1},
-        "KIC 11442793-02": {"rank": 2, "probability_planet": 0.8, "period_days": 14.4},
+        "KIC 11442793-02": {
+            **{"rank": 2, "probability_planet": 0.8, "period_days": 14.4, "is_variable": True},
+            **{"period_alternatives_days": [7.2, 28.8], "flags": [VARIES, OTHER_PERIODS]},
+        },
         "KIC 5-01": {"rank": 3, "star_id": "KIC 5", "host_id": None, "probability_planet": 0.3},
         "KIC 5-02": {"star_id": "KIC 5", "host_id": None, "below_threshold": True},
     }

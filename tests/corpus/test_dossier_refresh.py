@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from dossier_tables import CANDIDATES, catalogue, tables, with_found
+from dossier_tables import CANDIDATES, VARIES, catalogue, tables, with_found
 from indexed_corpus import DOCUMENTS, content, embedder
 from polars.testing import assert_frame_equal
 
@@ -21,6 +21,7 @@ from exo_assets.corpus.dossier_passages import QUOTED, Literature, PassageSettin
 from exo_assets.corpus.dossier_refresh import Refreshed, Tables, refresh
 from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.library import Library, SearchRequest
+from exo_assets.lightcurves.flags import OTHER_PERIODS
 from exo_resources.passage_store import EmbeddedStore
 
 TEXTS = {d.document_id: d.text for d in DOCUMENTS}
@@ -275,6 +276,19 @@ def test_what_only_the_search_found_has_a_dossier_too() -> None:
     near = [n["signal_id"] for n in on_known["neighbours"]["confirmed"]]
     assert len(near) == 5 and "K00351.01" not in near, "never the star's own planet"
     assert on_unknown["star_id"] == "KIC 5" and on_unknown["catalogue"]["table"] == "core_found_signals"
+    assert on_known["as_found"] == {
+        "tce_id": "KIC 11442793-02",
+        "flags": [VARIES, OTHER_PERIODS],
+        "period_alternatives_days": [7.2, 28.8],
+    }
+    shown = as_markdown(on_known)
+    assert f"found it as KIC 11442793-02. To be known of that:\n\n- {VARIES}\n- {OTHER_PERIODS} (7.2, 28.8 d)" in shown
+    also = dossiers(done)["K00351.09"]["as_found"]
+    assert also == {"tce_id": "KIC 11442793-01", "flags": [], "period_alternatives_days": []}, (
+        "the catalogue has it too"
+    )
+    unseen = dossiers(done)["K09001.01"]
+    assert unseen["as_found"] is None and "search found it" not in as_markdown(unseen)
     text = as_markdown(on_unknown, rank=3, of=2)
     assert "no catalogue has the signal" in text and "among the signals that the search found" in text
     assert made(None, with_found(tables()), made(None, with_found(tables()))).made == 0

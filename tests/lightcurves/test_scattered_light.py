@@ -20,10 +20,12 @@ from exo_assets.features.diagnostics import COLUMNS
 from exo_assets.features.plans import view_quanta
 from exo_assets.features.seen_views import SEEN_VIEWS, stacked_views
 from exo_assets.features.signal_tasks import SignalWork, diagnose_star, places, view_star
+from exo_assets.lightcurves import page_tasks
 from exo_assets.lightcurves.chain import Star
 from exo_assets.lightcurves.clean import CleanCurve, CleanError
 from exo_assets.lightcurves.curve_rows import of_rows, to_rows
-from exo_assets.lightcurves.page_tasks import PageWork, draw_star
+from exo_assets.lightcurves.flags import FLAGS, OTHER_PERIODS, in_words
+from exo_assets.lightcurves.page_tasks import PageWork, draw_star, with_flags
 from exo_assets.lightcurves.scattered_light import with_and_without
 from exo_assets.lightcurves.star_contracts import CORE_SEARCH, CORE_SINGLE_SEARCH, WITH_SCATTERED, WITHOUT_SCATTERED
 from exo_assets.lightcurves.star_tasks import CleanWork, SearchWork, clean_star, search_one, single_one
@@ -121,7 +123,9 @@ def test_a_transit_that_happens_once_tells_it_too(kind: str, told: str | None, t
         assert row["scattered_light"] == told
 
 
-def test_what_is_found_only_without_flagged_points_is_measured_and_drawn_without_them(hidden: Tables) -> None:
+def test_what_is_found_only_without_flagged_points_is_measured_and_drawn_without_them(
+    hidden: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = of_the_planet(hidden["core_search"].to_dicts())
     found = pl.DataFrame([rows], schema=CORE_SEARCH.schema)
     whole = of_rows(hidden["core_light_curves"])
@@ -148,6 +152,10 @@ def test_what_is_found_only_without_flagged_points_is_measured_and_drawn_without
     assert {n: in_hand.diagnostics[n] for n in names[2:]} == diagnosed.select(names[2:]).row(0, named=True)
     views = stacked_views({n: viewed[n].to_numpy() for n in SEEN_VIEWS}, np.zeros(1, dtype=np.int64))[0]
     np.testing.assert_array_equal(in_hand.views, views)
+    (row,) = found.with_columns(flags=in_words(FLAGS), period_alternatives_days=[7.2, 28.8]).to_dicts()
+    below = with_flags("title", row | {"flags": [*row["flags"], OTHER_PERIODS]}).split("\n")[1:]
+    assert " ".join(below) == f"{WITHOUT_SCATTERED}; {OTHER_PERIODS} (7.2, 28.8 d)"
+    monkeypatch.setattr(page_tasks, "with_flags", lambda title, row: title)
     pages = [draw_star(one, PageWork(STAR, BUCKET))["png"].item() for one in (tables, alone)]
     assert pages[0] == pages[1]
 
