@@ -127,7 +127,7 @@ OUT_EVENT_SCORES = TableContract(
         *_PROBABILITIES,
         Column("verdict", S, "The most probable of the three", nullable=False, allowed=LABELS),
         Column("prediction_set", S, f"What it can be at {COVERAGE:.0%} coverage of each class", nullable=False, allowed=SETS),
-        Column("reasons", pl.List(REASON), "Of events that can be PC: what moved the raw score of PC most, less that of the likelier other class"),
+        Column("reasons", pl.List(REASON), "Of events that can be PC (exo score and the endpoint tell them of any): what moved the raw score of PC most, less that of the likelier other class"),
         Column("label", S, "What it is known to be", allowed=LABELS),
         Column("was_learned_from", B, "Whether the vetter was trained on it: then this is no test of it", nullable=False),
     ),

@@ -79,10 +79,10 @@ class EventVetter:
     def _neighbourhood(self) -> Neighbourhood:
         return Neighbourhood(self.context)
 
-    def judge(self, events: pl.DataFrame) -> pl.DataFrame:
+    def judge(self, events: pl.DataFrame, *, every_reason: bool = False) -> pl.DataFrame:
         """JUDGED of each event, rows in order. `events` has the columns of `core_events` that are measured, `event` (no
         name twice), `star_id`, `ra_deg` and `dec_deg`; labels are never read. ValueError when a name is there twice."""
-        return self.score(self.features_of(events))
+        return self.score(self.features_of(events), every_reason=every_reason)
 
     def features_of(self, events: pl.DataFrame) -> pl.DataFrame:
         """`build_features` of `events` among the vetter's own context, rows in order."""
@@ -94,11 +94,12 @@ class EventVetter:
         together = build_features(together, others.crowd(events))
         return events.select("event").join(together, on="event", how="left", maintain_order="left")
 
-    def score(self, features: pl.DataFrame) -> pl.DataFrame:
+    def score(self, features: pl.DataFrame, *, every_reason: bool = False) -> pl.DataFrame:
         """JUDGED from what `features_of` gave: PROBABILITIES, `score` (log-odds of a planet candidate before
         calibration), `verdict` (the most probable), `prediction_set` and `reasons`, rows in order.
 
-        Reasons are told of events that can be a planet candidate (PC is in the set), null of others.
+        Reasons are told of events that can be a planet candidate (PC is in the set), null of others, unless
+        `every_reason` is asked for: they cost more than all else.
         """
         raw = self._forest.raw(matrix(features, self.features))
         p = probabilities(raw, self.calibration)
@@ -109,7 +110,7 @@ class EventVetter:
                 pl.Series("score", planet_log_odds(raw)),
                 pl.Series("verdict", [LABELS[i] for i in p.argmax(axis=1)], pl.String),
                 sets,
-                self._reasons(features, sets.str.contains(LABELS[0]).to_numpy()),
+                self._reasons(features, (sets.str.contains(LABELS[0]) | every_reason).to_numpy()),
             ]
         )
 

@@ -45,7 +45,7 @@ class EventJudge(Protocol):
     def version(self) -> str:
         """Name of the model version."""
 
-    def judge(self, events: pl.DataFrame) -> pl.DataFrame:
+    def judge(self, events: pl.DataFrame, *, every_reason: bool = False) -> pl.DataFrame:
         """Of each event its name, PROBABILITIES, verdict, prediction set and reasons."""
 
 
@@ -57,10 +57,10 @@ def is_events(columns: Collection[str]) -> bool:
 def score_events_frame(raw: pl.DataFrame, vetter: EventJudge, known: pl.DataFrame | None = None) -> pl.DataFrame:
     """`raw` (text columns of the archive's TCE tables) with EVENT_ADDED beside its own columns, rows in order.
 
-    An event that `known` (rows of `core_events`) has, with the same period, is completed from there: it is judged as in
-    `out_event_scores`. A row that names no event, or of which nothing is measured, is told in `problems`, and so is a
-    value that counts as unknown: text that is no number, a number below zero where there is none. ValueError when a
-    column of `raw` has the name of one that is added.
+    An event that `known` (rows of `core_events`) has, with the same period, is completed from there: it is judged
+    as in `out_event_scores`, and its reasons are told whatever it is. A row that names no event, or of which
+    nothing is measured, is told in `problems`, and so is a value that counts as unknown: text that is no number, a
+    number below zero where there is none. ValueError when a column of `raw` has the name of one that is added.
     """
     taken = [name for name in EVENT_ADDED if name in raw.columns]
     if taken:
@@ -104,7 +104,7 @@ def _judged(rows: pl.DataFrame, vetter: EventJudge, known: pl.DataFrame | None) 
     measured = events.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in _FIRST))
     if measured.is_empty():
         return pl.DataFrame(schema=_TOLD)
-    said = vetter.judge(measured.drop("completed_from")).select("event", *_JUDGED)
+    said = vetter.judge(measured.drop("completed_from"), every_reason=True).select("event", *_JUDGED)
     told = said.with_columns(reasons_text()).join(measured.select("event", "completed_from"), on="event")
     return rows.select("_row", "event").join(told, on="event").drop("event")
 

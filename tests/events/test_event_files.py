@@ -32,6 +32,9 @@ def test_the_archive_s_rows_are_answered_as_the_vetter_judges_them(
     judged = trained.vetter.judge(events).join(scored.select("event"), on="event", how="semi")
     assert judged.height == raw.height
     assert_frame_equal(scored.select("event", *SAID).sort("event"), judged.select("event", *SAID).sort("event"))
+    impossible = scored.filter(~pl.col("prediction_set").str.contains("PC"))
+    assert impossible.height and scored["reasons"].null_count() == 0, "whoever asks is told why, planet or not"
+    assert judged["reasons"].null_count() == impossible.height, "the night tells of possible planets"
     assert set(scored["problems"]) == {None} and set(scored["model_version"]) == {trained.vetter.version}
 
 
