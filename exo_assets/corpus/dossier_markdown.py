@@ -45,7 +45,7 @@ def as_markdown(
         *_catalogue(dossier),
         f"{sub} Light curve",
         *_diagnostics(dossier["diagnostics"]),
-        *_as_found(dossier["as_found"]),
+        *_as_found(dossier.get("as_found")),  # dossiers of an older version do not say
         f"{sub} Nearest confirmed planets",
         _neighbours(dossier["neighbours"]["confirmed"]),
         f"{sub} Nearest false positives",

@@ -287,6 +287,9 @@ def test_what_only_the_search_found_has_a_dossier_too() -> None:
     assert also == {"tce_id": "KIC 11442793-01", "flags": [], "period_alternatives_days": []}, (
         "the catalogue has it too"
     )
+    assert "To be known" not in as_markdown({k: v for k, v in on_known.items() if k != "as_found"}), (
+        "of before there were"
+    )
     unseen = dossiers(done)["K09001.01"]
     assert unseen["as_found"] is None and "search found it" not in as_markdown(unseen)
     text = as_markdown(on_unknown, rank=3, of=2)
