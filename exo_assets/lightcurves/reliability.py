@@ -52,6 +52,10 @@ ONE_HOLDS = 0.9
 """Largest single-event over multiple-event statistic; 0.71 for two equal transits (LEO-Vetter: 0.8)."""
 UNLIKE_CHI2, UNLIKE_SHARE = 10.0, 0.7
 """Scatter of the transits' depths over their errors, and the share of the deeper's depth that the other must have."""
+ROLL_DAYS, ROLL_SHARE, ROLL_TIMES, ROLL_LONGEST_DAYS = 0.2452, 0.002, 3, 0.051
+"""K2's telescope rolled, and its thrusters fired about every six hours (Howell et al. 2014, PASP 126, 398), on twelve
+long cadences, or every second or third time. A dip of at most two and a half long cadences at such a period, to this
+share of it, is theirs. No signal below 0.9 d in K2's catalogue has such a period."""
 UNIQUE = 0.8
 """The model-shift test's margin of the transit over dips and bumps elsewhere (LEO-Vetter's)."""
 ASYMMETRIC = 8.0
@@ -85,7 +89,18 @@ def described(
     known = [*secure, second.ephemeris] if second else secure
     masked = in_transit(curve.time_bjd, known, HIDDEN_DURATIONS)
     events = single_events(curve.time_bjd, curve.flux, curve.flux_err, signal.transit, masked)
-    return replace(signal, doubt=doubt(signal, measured, events, cadence, settings))
+    told = doubt(signal, measured, events, cadence, settings)
+    if told is None and curve.mission == "k2" and is_of_roll(signal.transit.ephemeris):
+        told = f"it repeats with the roll of the telescope, every {ROLL_DAYS} d, and is as short as a thruster's firing"
+    return replace(signal, doubt=told)
+
+
+def is_of_roll(place: Ephemeris) -> bool:
+    """Whether K2's telescope makes dips of this period and duration as it rolls."""
+    times = round(place.period_days / ROLL_DAYS)
+    if not 1 <= times <= ROLL_TIMES or place.duration_days > ROLL_LONGEST_DAYS:
+        return False
+    return abs(place.period_days / (times * ROLL_DAYS) - 1) < ROLL_SHARE
 
 
 def _variability_ratio(depth: float, measured: Diagnostics) -> float:

@@ -92,6 +92,27 @@ def test_eclipses_of_a_close_binary_are_ranked_and_pulsations_are_not() -> None:
     assert all(signal.doubt is not None for signal in searched_flat(time, 1 - pulse, 1e-3, 3))
 
 
+@pytest.mark.parametrize(
+    ("mission", "period", "hours", "is_ranked"),
+    [
+        ("k2", 0.2452, 0.6, False),
+        ("k2", 0.4904, 0.6, False),
+        ("kepler", 0.2452, 0.6, True),
+        ("k2", 0.2401, 0.6, True),
+        ("k2", 0.7356, 1.7, True),
+    ],
+)
+def test_dips_of_k2s_thrusters_are_not_ranked(mission: str, period: float, hours: float, is_ranked: bool) -> None:
+    """A point or two, every twelve long cadences; a planet near that period, or one whose transits last, is ranked."""
+    time = np.arange(0.0, 75.0, 1765.46 / 86_400) + 2_457_000.0
+    dip = np.abs(phase_days(time, period, time[0] + 0.03)) < max(hours / 48, 0.01)
+    flux = 1 - 0.002 * dip + np.random.default_rng(1).normal(0, 1e-4, time.size)
+    (signal,) = search_star([replace(light_curve(time, flux), mission=mission)]).signals
+    assert signal.transit.ephemeris.period_days == pytest.approx(period, rel=1e-3)
+    assert (signal.doubt is None) == is_ranked
+    assert is_ranked or "roll of the telescope" in str(signal.doubt)
+
+
 def test_known_transits_are_left_out_of_scrambled_curves_and_shares_are_pooled() -> None:
     """Eclipses of 5 %, torn from their order, would pair up; 100 searches of tests with 2 signals, 50 with 20."""
     time = np.arange(0.0, 90.0, 30 / 1440) + 2_455_000.0
