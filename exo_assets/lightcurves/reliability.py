@@ -15,6 +15,7 @@ from exo_assets.features.diagnostics import Diagnostics, diagnose
 from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.orbits import FEW_TRANSITS
+from exo_assets.lightcurves.pairs import PAIR, are_unlike
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, SearchSettings, Secondary, Signal, happens_once
 from exo_assets.lightcurves.single_events import SingleEvents, single_events
@@ -41,7 +42,8 @@ together 0.76 of their distance (Eggleton 1983, ApJ 268, 368), and asin(0.76) / 
 ACCIDENTAL = 1.0
 """Most signals that dips as strong as the few transits make by chance."""
 RED_SNR = 6.2
-"""Least SNR with red noise (LEO-Vetter's), beside the least SNR after the fit."""
+"""Least SNR with red noise (LEO-Vetter's), beside the least SNR after the fit; that of many transits with their own
+scatter must be as much, for dips that a star's variation makes differ by more than their errors."""
 LEAST_WHOLE = 2
 """Transits that must be seen with data on both sides: fewer give no period, and ramps at gaps have none."""
 LEAST_POINTS = 2.0
@@ -92,6 +94,10 @@ def described(
     told = doubt(signal, measured, events, cadence, settings)
     if told is None and curve.mission == "k2" and is_of_roll(signal.transit.ephemeris):
         told = f"it repeats with the roll of the telescope, every {ROLL_DAYS} d, and is as short as a thruster's firing"
+    if told is None and signal.n_transits == PAIR:
+        alone = ~in_transit(curve.time_bjd, others)
+        if are_unlike(curve.time_bjd[alone], curve.flux[alone], curve.flux_err[alone], signal.transit):
+            told = "its two transits are unlike"
     return replace(signal, doubt=told)
 
 
@@ -166,10 +172,15 @@ def doubt(
     points = place.duration_days / cadence_days
     is_dip = measured.shp < (FEW_DIP_SHP if few else DIP_SHP)
     share = place.duration_days / place.period_days
+    scattered = _snr_of_scatter(measured)
     is_wave = share > (OF_PERIOD if signal.is_variable else LONGEST_ECLIPSE) and length > OF_CENTRAL
     tests = (
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < RED_SNR, f"SNR {measured.snr_red:.1f} with red noise is below {RED_SNR:g}"),
+        (
+            not few and scattered < RED_SNR,
+            f"SNR {scattered:.1f} by the scatter of its transits' depths is below {RED_SNR:g}",
+        ),
         (events.whole < LEAST_WHOLE, "less than two of its transits have data before and after them"),
         (
             few and events.accidental > ACCIDENTAL,
@@ -192,6 +203,13 @@ def doubt(
         (few and abs(measured.asymmetry_sigma) > ASYMMETRIC, "its few transits are lopsided"),
     )
     return next((words for failed, words in tests if failed), None)
+
+
+def _snr_of_scatter(measured: Diagnostics) -> float:
+    """The SNR with red noise, its error enlarged where the transits' depths differ by more than theirs: by the root of
+    chi-square over its degrees of freedom (scale factor of the Particle Data Group, Review of Particle Physics, 5.2.2).
+    nan where the scatter is not known."""
+    return measured.snr_red / float(np.sqrt(np.maximum(measured.depth_scatter_chi2, 1.0)))
 
 
 def _unlike(measured: Diagnostics) -> bool:

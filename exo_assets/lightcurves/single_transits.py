@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from exo_assets.lightcurves.clean import CleanCurve, CleanError, recleaned
 from exo_assets.lightcurves.detrend import robust_sigma
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
-from exo_assets.lightcurves.orbits import LONGEST_OVER_CENTRAL
+from exo_assets.lightcurves.orbits import FEW_TRANSITS, LONGEST_OVER_CENTRAL
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.search import HIDDEN_DURATIONS, Signal
 from exo_assets.lightcurves.trapezoid import FitError, Trapezoid, fit, profile
@@ -32,6 +32,8 @@ Mask = NDArray[np.bool_]
 
 DURATIONS_DAYS = tuple(np.geomspace(0.07, 0.8, 9))
 """Durations of the boxes: those of central transits of a Sun, circular orbits from 2 days to ten years."""
+LONGEST_DAYS = 1.6
+"""What lasts longer is a wave of the star."""
 SNR_MIN, OVER_BUMPS = 10.0, 1.5
 """Least significance with red noise, and how much more than the star's highest bump a dip must be. Among the hundreds
 of boxes of a curve less would be noise."""
@@ -50,8 +52,6 @@ EVENTS_MAX = 3
 ALIKE, APART_DAYS = 0.5, 2.0
 """Dips stand out when the next has less than this share of the weakest one's significance, and lie so far from each
 other: what is nearer is one dip, or one of many. Both eclipses of a binary, each seen once, are two that stand out."""
-PAIR = 2
-"""Transits of a signal that any two dips make."""
 DENSITIES_SUN = (0.1, 3.0)
 """Densities that a star of unknown density may have."""
 IMPACT_MAX = 0.9
@@ -87,9 +87,9 @@ def dips_of_signals(signals: Sequence[Signal]) -> list[Ephemeris]:
 
 
 def dips_that_repeat(signals: Sequence[Signal]) -> list[Ephemeris]:
-    """`dips_of_signals` without the pairs that are below the thresholds: between any two dips lies a time, and each may
-    happen once."""
-    return dips_of_signals([one for one in signals if one.doubt is None or one.n_transits > PAIR])
+    """`dips_of_signals` without the signals of few transits that are below the thresholds: between any two dips lies a
+    time, and each may happen once."""
+    return dips_of_signals([one for one in signals if one.doubt is None or one.n_transits > FEW_TRANSITS])
 
 
 def single_transits(
@@ -112,7 +112,8 @@ def single_transits(
             continue
         hidden[-1] = transit.ephemeris
         snr = _snr(again, transit, hidden)
-        if snr >= SNR_MIN and _is_whole(again, transit.ephemeris) and _is_no_step(again, transit):
+        is_short = transit.ephemeris.duration_days <= LONGEST_DAYS
+        if snr >= SNR_MIN and is_short and _is_whole(again, transit.ephemeris) and _is_no_step(again, transit):
             periods = allowed_periods(again.time_bjd, transit.ephemeris, density_sun)
             found.append(SingleTransit(transit, snr, periods))
     return tuple(sorted(found, key=lambda one: -one.snr))
@@ -232,9 +233,13 @@ def _snr(curve: CleanCurve, transit: Trapezoid, hidden: Sequence[Ephemeris]) -> 
 
 
 def _is_whole(curve: CleanCurve, place: Ephemeris) -> bool:
-    """Whether the dip and a duration on each side of it have data, and both halves of it one depth."""
-    x, duration = curve.time_bjd - place.t0, place.duration_days
+    """Whether the dip and a duration on each side of it have data, of one segment, and both halves of it one depth.
+
+    Where one segment ends and the next begins the star's level jumps, and trends are least certain.
+    """
     cadence = float(np.median(np.diff(curve.time_bjd)))
+    curve = curve.where(curve.segment == curve.segment[np.abs(curve.time_bjd - place.t0).argmin()])
+    x, duration = curve.time_bjd - place.t0, place.duration_days
     borders = np.array([-1.5, -0.5, 0.0, 0.5, 1.5]) * duration
     parts = [(x >= low) & (x < high) for low, high in pairwise(borders)]
     lengths = np.diff(borders) / cadence

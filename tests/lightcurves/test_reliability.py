@@ -12,6 +12,7 @@ from benchmarks.search_reliability import Tally, pooled, searched
 from exo_assets.lightcurves.chain import search_star
 from exo_assets.lightcurves.curve import as_flat
 from exo_assets.lightcurves.ephemeris import Ephemeris, phase_days
+from exo_assets.lightcurves.orbits import FEW_TRANSITS
 from exo_assets.lightcurves.periods import central_duration_days
 from exo_assets.lightcurves.reliability import LONGEST
 from exo_assets.lightcurves.search import Signal
@@ -136,3 +137,19 @@ def test_known_transits_are_left_out_of_scrambled_curves_and_shares_are_pooled()
     assert "spurious 5.0% (1.4% to 17.5%)" in line
     assert "4 of the ranked in no catalogue: 20.0% (8.1% to 41.6%)" in line
     assert "25 found with SNR 7.1 or more, 20 ranked: 80.0%" in line
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_many_transits_whose_depths_scatter_are_held_against_their_scatter(share: float) -> None:
+    """Transits of a planet are equal; a varying star's dips are not, and their mean is as sure as they agree."""
+    time = np.arange(0.0, 90.0, 30 / 1440) + 2_455_000.0
+    number = np.rint((time - time[0] - 2.0) / 6.1).astype(int)
+    depths = 0.002 * np.maximum(1 + share * np.random.default_rng(4).normal(0, 1.3, number.max() + 1), -0.3)
+    flux = 1 - depths[number] * profile(phase_days(time, 6.1, time[0] + 2.0), 0.2, 0.2)
+    found = [one for one in searched_flat(time, flux, 1.5e-4, 9) if one.n_transits > FEW_TRANSITS]
+    if share:
+        assert found and any("by the scatter of its transits" in str(one.doubt) for one in found)
+        assert all(one.doubt for one in found)
+    else:
+        (signal,) = found
+        assert signal.doubt is None and signal.transit.ephemeris.period_days == pytest.approx(6.1, rel=1e-3)

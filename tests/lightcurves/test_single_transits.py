@@ -101,6 +101,8 @@ def assert_told(found: pl.DataFrame, dips: list[Dip]) -> None:
         pytest.param(KEPLER, [Dip(15.3, 0.35, 0.06), Dip(47.0, 0.3, 0.02), Dip(71.8, 0.5, 0.035)], id="three"),
         pytest.param(KEPLER, [Dip(15.3, 0.34, 0.012), Dip(47.0, 0.3, 0.01), Dip(71.8, 0.5, 0.011)], id="three-alike"),
         pytest.param(KEPLER, [Dip(15.3, 0.35, 0.2), Dip(71.8, 0.5, 0.003)], id="a-deep-and-a-shallow-one"),
+        pytest.param(KEPLER, [Dip(15.3, 0.35, 0.1), Dip(71.8, 0.45, 0.08)], id="nearly-of-one-depth"),
+        pytest.param(KEPLER, [Dip(15.3, 0.35, 0.06), Dip(71.8, 0.6, 0.059)], id="of-one-depth-but-longer"),
         pytest.param(KEPLER, [Dip(40.3, 0.35, 0.06), Dip(42.8, 0.35, 0.03)], id="days-apart"),
         pytest.param(K2, [Dip(30.3, 0.4, 0.01)], id="one-in-K2"),
         pytest.param(TESS, [Dip(19.3, 0.4, 0.008)], id="one-in-TESS"),
@@ -146,6 +148,8 @@ def test_bumps_are_no_dips() -> None:
 
 @settings(max_examples=8, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @example(days=(3.0, 36.0), durations=(0.5, 0.25), depth=0.125, share=0.5, deeper_last=False)
+@example(days=(9.0, 87.0), durations=(0.257, 0.5226), depth=0.1116, share=0.54, deeper_last=False)
+@example(days=(3.0, 36.0), durations=(0.226, 0.5), depth=0.125, share=0.5, deeper_last=False)
 @example(days=(3.0, 36.0), durations=(0.2, 0.2), depth=0.05, share=0.2, deeper_last=False)
 @given(
     days=st.tuples(st.floats(3.0, 29.0), st.floats(36.0, 87.0)),
