@@ -33,10 +33,11 @@ from exo_assets.lightcurves.chain import search_curve
 from exo_assets.lightcurves.clean import CleanError, cleaned
 from exo_assets.lightcurves.curve import SCATTERED_LIGHT, LightCurve, usable
 from exo_assets.lightcurves.detrend import pieces
-from exo_assets.lightcurves.ephemeris import in_transit
+from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.false_alarms import ScrambleError, inverted, scrambled
 from exo_assets.lightcurves.file_error import LightCurveFileError
 from exo_assets.lightcurves.intervals import wilson
+from exo_assets.lightcurves.matching import match
 from exo_assets.lightcurves.scattered_light import singles_told, with_and_without
 from exo_assets.lightcurves.search import SearchError, SearchSettings
 from exo_assets.lightcurves.single_transits import dips_of_signals, single_transits
@@ -111,7 +112,7 @@ def trials(curve: LightCurve, number: int) -> Counts:
         random = np.random.default_rng(seed)
         try:
             made = flagged(_of_kind(curve if kind == "real" else quiet, kind, random), random, light)
-            counts.update((what, kind, *one) for one in found(made))
+            counts.update((what, kind, *one) for one in found(made, dips if kind == "real" else []))
         except (CleanError, SearchError, ScrambleError):
             continue
     return counts
@@ -128,13 +129,20 @@ def _of_kind(curve: LightCurve, kind: str, random: np.random.Generator) -> Light
     return replace(blocks[0], **arrays)
 
 
-def found(curve: LightCurve) -> list[tuple[str, str | None]]:
-    """What is ranked of a flagged curve, and its single transits, with what is told of each."""
+def found(curve: LightCurve, dips: list[Ephemeris]) -> list[tuple[str, str | None]]:
+    """What is ranked of a flagged curve, and its single transits, with what is told of each; `the same`: those ranked
+    whose dips are among the star's without flags."""
     clean = cleaned([curve])
     tried = with_and_without(clean, clean.without_scattered(), lambda one: search_curve(one, SETTINGS))
     once = singles_told(tried.star.curve, [(signal, told) for signal, told, _ in tried.signals], 1.0)
     ranked = [("ranked", told) for signal, told, _ in tried.signals if signal.doubt is None]
-    return [("searches", None), *ranked, *(("single", told) for _, told in once)]
+    span = float(clean.time_bjd[0]), float(clean.time_bjd[-1])
+    same = [
+        ("the same", told)
+        for signal, told, _ in tried.signals
+        if signal.doubt is None and match(signal.transit.ephemeris, dips, span)
+    ]
+    return [("searches", None), *ranked, *same, *(("single", told) for _, told in once)]
 
 
 def main() -> None:
@@ -149,10 +157,10 @@ def main() -> None:
         for some in pool.map(trials, chosen, [given.flags] * len(chosen)):
             counts += some
     print(f"{len(chosen)} TESS curves, {given.flags} sets of SIMULATED flags each")
-    for light, kind, what in product(LIGHT, KINDS, ("ranked", "single")):
+    for light, kind, what in product(LIGHT, KINDS, ("ranked", "the same", "single")):
         searches = counts[light, kind, "searches", None]
         shares = ", ".join(f"{way} {_share(counts[light, kind, what, told], searches)}" for way, told in WAYS.items())
-        print(f"{light:<16}{kind:<10}{what:<7} in {searches} searches: {shares}")
+        print(f"{light:<16}{kind:<10}{what:<9} in {searches} searches: {shares}")
 
 
 def _share(some: int, of: int) -> str:

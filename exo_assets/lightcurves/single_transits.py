@@ -45,8 +45,9 @@ BESIDE_DURATIONS = 1.5
 """Boxes so near to each other are on one dip."""
 STEP_DURATIONS = 1.5
 """Half-width of the data in which a dip is compared with a step, in durations."""
-REFITS_MAX, GROWN = 4, 1.1
-"""A dip is fitted again while it comes out longer than it was taken for, so many times at most."""
+REFITS_MAX, GROWN, STARTS = 4, 1.1, (1.0, 1.5)
+"""A dip is fitted again while it comes out longer than it was taken for, so many times at most, each time from so many
+times its duration on."""
 EVENTS_MAX = 3
 """Most dips of a star that are looked at, and that may happen once: a star with more varies."""
 ALIKE, APART_DAYS = 0.5, 2.0
@@ -113,7 +114,7 @@ def single_transits(
         hidden[-1] = transit.ephemeris
         snr = _snr(again, transit, hidden)
         is_short = transit.ephemeris.duration_days <= LONGEST_DAYS
-        if snr >= SNR_MIN and is_short and _is_whole(again, transit.ephemeris) and _is_no_step(again, transit):
+        if snr >= SNR_MIN and is_short and _is_whole(again, transit) and _is_no_step(again, transit):
             periods = allowed_periods(again.time_bjd, transit.ephemeris, density_sun)
             found.append(SingleTransit(transit, snr, periods))
     return tuple(sorted(found, key=lambda one: -one.snr))
@@ -128,7 +129,10 @@ def _fitted(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> tuple[CleanCurve,
     *others, place = hidden
     for _ in range(REFITS_MAX):
         again = recleaned(curve, [*others, place])
-        transit = fit(*_points(again, others), place)
+        points = _points(again, others)
+        # Among few points the sum of squares has several minima; the best fit leaves the depth the smallest error.
+        starts = [replace(place, duration_days=times * place.duration_days) for times in STARTS]
+        transit = max((fit(*points, start) for start in starts), key=lambda found: found.snr)
         growth = transit.ephemeris.duration_days / place.duration_days
         place = transit.ephemeris
         if growth < GROWN:
@@ -232,22 +236,26 @@ def _snr(curve: CleanCurve, transit: Trapezoid, hidden: Sequence[Ephemeris]) -> 
     return transit.snr / scatter
 
 
-def _is_whole(curve: CleanCurve, place: Ephemeris) -> bool:
+def _is_whole(curve: CleanCurve, transit: Trapezoid) -> bool:
     """Whether the dip and a duration on each side of it have data, of one segment, and both halves of it one depth.
 
     Where one segment ends and the next begins the star's level jumps, and trends are least certain.
     """
-    cadence = float(np.median(np.diff(curve.time_bjd)))
+    place, cadence = transit.ephemeris, float(np.median(np.diff(curve.time_bjd)))
     curve = curve.where(curve.segment == curve.segment[np.abs(curve.time_bjd - place.t0).argmin()])
     x, duration = curve.time_bjd - place.t0, place.duration_days
     borders = np.array([-1.5, -0.5, 0.0, 0.5, 1.5]) * duration
     parts = [(x >= low) & (x < high) for low, high in pairwise(borders)]
     lengths = np.diff(borders) / cadence
-    if any(part.sum() < max(LEAST_COVER * n, 1) for part, n in zip(parts, lengths, strict=True)):
+    if any(part.sum() < max(LEAST_COVER * n, LEAST_POINTS / 2) for part, n in zip(parts, lengths, strict=True)):
         return False
-    weight = curve.flux_err**-2
-    depth = [float((weight * (1 - curve.flux))[part].sum() / weight[part].sum()) for part in parts[1:3]]
-    error = float(np.sqrt(sum(1 / weight[part].sum() for part in parts[1:3])))
+    shape = profile(x, duration, transit.ingress_share)
+    halves = [(shape[part], curve.flux_err[part] ** -2, 1 - curve.flux[part]) for part in parts[1:3]]
+    weight = [float((w * p * p).sum()) for p, w, _ in halves]
+    if not min(weight) > 0:
+        return False
+    depth = [float((w * p * missing).sum()) / of for (p, w, missing), of in zip(halves, weight, strict=True)]
+    error = float(np.sqrt(sum(1 / of for of in weight)))
     difference = abs(depth[0] - depth[1])
     return difference < max(HALVES_SIGMA * error, HALVES_SHARE * max(depth)) and min(depth) > 0
 
