@@ -45,9 +45,9 @@ BESIDE_DURATIONS = 1.5
 """Boxes so near to each other are on one dip."""
 STEP_DURATIONS = 1.5
 """Half-width of the data in which a dip is compared with a step, in durations."""
-REFITS_MAX, GROWN, STARTS = 4, 1.1, (1.0, 1.5)
-"""A dip is fitted again while it comes out longer than it was taken for, so many times at most, each time from so many
-times its duration on."""
+STARTS, BETTER = (1.0, 1.5, 2.0), 1.5
+"""A dip is masked and fitted from so many times its box's duration on; a longer one is taken when its SNR is so many
+times higher: a little higher it is where the star varies beside the dip."""
 EVENTS_MAX = 3
 """Most dips of a star that are looked at, and that may happen once: a star with more varies."""
 ALIKE, APART_DAYS = 0.5, 2.0
@@ -123,21 +123,19 @@ def single_transits(
 def _fitted(curve: CleanCurve, hidden: Sequence[Ephemeris]) -> tuple[CleanCurve, Trapezoid]:
     """The curve cleaned with the dips of `hidden` masked, and the last of these fitted in it.
 
-    A box is as long as the bottom of a dip with long flanks: what is masked and fitted grows to the dip's own length.
+    A box is as long as the bottom of a dip with long flanks, and among few points a fit has several minima.
     Raises CleanError and FitError.
     """
     *others, place = hidden
-    for _ in range(REFITS_MAX):
-        again = recleaned(curve, [*others, place])
-        points = _points(again, others)
-        # Among few points the sum of squares has several minima; the best fit leaves the depth the smallest error.
-        starts = [replace(place, duration_days=times * place.duration_days) for times in STARTS]
-        transit = max((fit(*points, start) for start in starts), key=lambda found: found.snr)
-        growth = transit.ephemeris.duration_days / place.duration_days
-        place = transit.ephemeris
-        if growth < GROWN:
-            break
-    return again, transit
+    best: tuple[CleanCurve, Trapezoid] | None = None
+    for times in STARTS:
+        start = replace(place, duration_days=times * place.duration_days)
+        again = recleaned(curve, [*others, start])
+        transit = fit(*_points(again, others), start)
+        if best is None or transit.snr > BETTER * best[1].snr:
+            best = again, transit
+    assert best is not None
+    return best
 
 
 def allowed_periods(time: Array, place: Ephemeris, density_sun: float = float("nan")) -> tuple[float, float]:

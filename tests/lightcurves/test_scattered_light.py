@@ -41,7 +41,7 @@ def flagged_file(kind: str, **place: float) -> bytes:
     """A TESS file of a star with one planet.
 
     Flagged are its dips (`hangs`), a week (`stands`), no point (`bare`), every other point in transit, which scattered
-    light lifts by as much as the planet takes (`hides`), or a dip as deep as the planet's (`rivals`).
+    light lifts by as much as the planet takes (`hides`), or three dips as deep as the planet's (`rivals`).
     """
     time = times(step_s=600.0)
     inside = planet(time, **place) < 1 - DEPTH / 10
@@ -51,7 +51,7 @@ def flagged_file(kind: str, **place: float) -> bytes:
         flux = noisy(planet(time, depth=depth, **place) + np.where(lifted, 2 * depth, 0.0), 1e-3)
         return spoc(time, 1e4 * flux, quality=np.where(lifted, FLAG, 0))
     if kind == "rivals":
-        other = np.abs(time - T0 - 15) < DURATION / 2
+        other = np.abs(time[:, None] - T0 - np.array([10.3, 15.0, 20.9])).min(axis=1) < DURATION / 2
         flux = noisy(planet(time, **place) - np.where(other, DEPTH, 0.0))
         return spoc(time, 1e4 * flux, quality=np.where(other, FLAG, 0))
     flags = {"hangs": inside, "stands": time < time[0] + 7, "bare": np.zeros(time.size, bool)}[kind]
