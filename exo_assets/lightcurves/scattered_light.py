@@ -4,7 +4,8 @@ Belongs here: a star searched with such points and without them, and which signa
 way alone. Does not belong here: the search.
 
 Scattered light of Earth or Moon makes ramps that look like transits; but the flag is raised for many a point that is
-sound, so they are used. A result that hangs on them says so.
+sound, so they are used. A result that hangs on them says so, and a signal that is found in one way alone is below the
+thresholds: false alarms are as frequent among such as planets are (`benchmarks/scattered_light.py`).
 """
 
 from __future__ import annotations
@@ -63,8 +64,13 @@ def with_and_without(whole: Curves, calm: Curves | None, search: Callable[[Curve
     least = SearchSettings().snr_min
     there = [signal for signal in again.signals if signal.snr >= least]
     told = tuple(None if _is_among(signal, there, span) else WITH_SCATTERED for signal in star.signals)
-    only = tuple(signal for signal in again.signals if not _is_among(signal, star.signals, span))
-    return Tried(star, told, replace(again, signals=only))
+    only = tuple(
+        replace(signal, doubt=signal.doubt or WITHOUT_SCATTERED)
+        for signal in again.signals
+        if not _is_among(signal, star.signals, span)
+    )
+    ranked = tuple(replace(one, doubt=one.doubt or why) for one, why in zip(star.signals, told, strict=True))
+    return Tried(replace(star, signals=ranked), told, replace(again, signals=only))
 
 
 def without_scattered(curves: Sequence[LightCurve]) -> list[LightCurve] | None:

@@ -105,6 +105,7 @@ def test_the_night_and_exo_vet_tell_the_same_of_a_signal(
     tables = request.getfixturevalue("hidden") if kind == "hides" else night(data)
     by_night, by_hand = tables["core_search"].to_dicts(), vetted(data, tmp_path)
     assert of_the_planet(by_night)["scattered_light"] == of_the_planet(by_hand)["scattered_light"] == told
+    assert of_the_planet(by_night)["below_threshold_reason"] == of_the_planet(by_hand)["below_threshold_reason"] == told
     for rows in (by_night, by_hand):
         assert [row["number"] for row in rows] == list(range(1, len(rows) + 1))
     night_stored = tables["core_light_curves"]["is_scattered"].item()
@@ -154,7 +155,8 @@ def test_what_is_found_only_without_flagged_points_is_measured_and_drawn_without
     np.testing.assert_array_equal(in_hand.views, views)
     (row,) = found.with_columns(flags=in_words(FLAGS), period_alternatives_days=[7.2, 28.8]).to_dicts()
     below = with_flags("title", row | {"flags": [*row["flags"], OTHER_PERIODS]}).split("\n")[1:]
-    assert " ".join(below) == f"{WITHOUT_SCATTERED}; {OTHER_PERIODS} (7.2, 28.8 d)"
+    not_ranked = "below the thresholds of the search: not ranked"
+    assert " ".join(below) == f"{not_ranked}; {WITHOUT_SCATTERED}; {OTHER_PERIODS} (7.2, 28.8 d)"
     monkeypatch.setattr(page_tasks, "with_flags", lambda title, row: title)
     pages = [draw_star(one, PageWork(STAR, BUCKET))["png"].item() for one in (tables, alone)]
     assert pages[0] == pages[1]
