@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from exo_assets.features.diagnostics import Diagnostics, diagnose
+from exo_assets.features.sinusoid import Sinusoids, sinusoids
 from exo_assets.lightcurves.clean import CleanCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit
 from exo_assets.lightcurves.orbits import FEW_TRANSITS
@@ -85,7 +86,7 @@ def described(
     signal = replace(
         signal,
         secondary=_secondary(curve, signal.transit, measured, others, second),
-        variability_ratio=_variability_ratio(signal.transit.depth, measured),
+        variability_ratio=_variability_ratio(signal.transit.depth, measured, _third(curve, signal, others)),
     )
     cadence = float(np.median(np.diff(curve.time_bjd)))
     known = [*secure, second.ephemeris] if second else secure
@@ -109,15 +110,29 @@ def is_of_roll(place: Ephemeris) -> bool:
     return abs(place.period_days / (times * ROLL_DAYS) - 1) < ROLL_SHARE
 
 
-def _variability_ratio(depth: float, measured: Diagnostics) -> float:
-    """Amplitude of the largest significant sinusoid at P/2, P or 2 P over the depth; 0 where none is.
+def _third(curve: CleanCurve, signal: Signal, others: list[Ephemeris]) -> Sinusoids:
+    """The sinusoid at a third of the signal's period, out of all transits, and those around it: a star that pulsates
+    fast is found at a multiple of its period."""
+    place = signal.transit.ephemeris
+    away = ~in_transit(curve.time_bjd, [place, *others]) & (curve.flux_err > 0)
+    time, flux, weight = curve.time_bjd[away], (curve.flux * curve.trend)[away], curve.flux_err[away] ** -2
+    # A sampling that repeats with the period leaves no sinusoid to be told: nan.
+    with np.errstate(all="ignore"):
+        return sinusoids(time, flux, weight, curve.segment[away], place.period_days / 3)
+
+
+def _variability_ratio(depth: float, measured: Diagnostics, third: Sinusoids) -> float:
+    """Amplitude of the largest significant sinusoid at P/3, P/2, P or 2 P over the depth; 0 where none is.
 
     The sinusoids are those of the SWEET test (Thompson et al. 2018, ApJS 235, 38). nan where it cannot be measured.
     """
-    amplitudes = np.array(
-        [measured.sweet_half_amplitude_ppm, measured.sweet_amplitude_ppm, measured.sweet_double_amplitude_ppm]
+    found = (
+        (measured.sweet_half_sigma, measured.sweet_half_amplitude_ppm),
+        (measured.sweet_sigma, measured.sweet_amplitude_ppm),
+        (measured.sweet_double_sigma, measured.sweet_double_amplitude_ppm),
+        (third.sweet_sigma, third.sweet_amplitude_ppm),
     )
-    sigmas = np.array([measured.sweet_half_sigma, measured.sweet_sigma, measured.sweet_double_sigma])
+    sigmas, amplitudes = np.array(found).T
     if not np.isfinite(sigmas).any() or not depth > 0:
         return float("nan")
     return float(np.where(sigmas > SIGNIFICANT_SIGMA, amplitudes, 0.0).max() * 1e-6 / depth)

@@ -110,8 +110,8 @@ class Signal:
 
     `snr` is that of the matched box, the square root of what it improves chi-square by (a multiple-event statistic).
     `secondary`: the other dip of the same orbit, if one is significant. `variability_ratio`: amplitude of the star's
-    sinusoid at the period, half or twice of it, over the depth. `period_alternatives_days`: the other periods that the
-    gaps in the data allow. `doubt`: what keeps it below the thresholds, in words.
+    sinusoid at a third of the period, half, the whole or twice of it, over the depth. `period_alternatives_days`: the
+    other periods that the gaps in the data allow. `doubt`: what keeps it below the thresholds, in words.
     """
 
     transit: Trapezoid

@@ -133,7 +133,7 @@ CORE_SEARCH = TableContract(
         Column(
             "variability_ratio",
             F,
-            "Amplitude of the star's sinusoid out of transit, at P/2, P or 2 P, over the depth: measured before the trend was taken away",
+            "Amplitude of the star's sinusoid out of transit, at P/3, P/2, P or 2 P, over the depth: measured before the trend was taken away",
             low=0,
         ),
         Column(

@@ -93,6 +93,19 @@ def test_eclipses_of_a_close_binary_are_ranked_and_pulsations_are_not() -> None:
     assert all(signal.doubt is not None for signal in searched_flat(time, 1 - pulse, 1e-3, 3))
 
 
+def test_a_star_that_pulsates_at_a_third_of_the_period_varies() -> None:
+    """A delta Scuti star of 1.9 h, whose crests come together every third time; a planet of that star does not vary."""
+    time = np.arange(0.0, 27.0, 120 / 86_400) + 2_458_354.1
+    noise = np.random.default_rng(29).normal(0, 4e-4, time.size)
+    waves = 0.006 * np.sin(2 * np.pi * time / 0.081) + 0.004 * np.sin(2 * np.pi * time / 0.067)
+    found = search_star([replace(light_curve(time, 1e4 * (1 + waves + noise)), mission="tess")]).signals
+    assert found and found[0].transit.ephemeris.period_days == pytest.approx(3 * 0.081, rel=1e-3)
+    assert all(signal.is_variable for signal in found)
+    planet = 0.002 * profile(phase_days(time, 0.9, time[0] + 0.3), 0.07, 0.2)
+    (signal,) = search_star([replace(light_curve(time, 1e4 * (1 - planet + noise)), mission="tess")]).signals
+    assert not signal.is_variable and signal.variability_ratio < 0.1
+
+
 @pytest.mark.parametrize(
     ("mission", "period", "hours", "is_ranked"),
     [
