@@ -118,7 +118,7 @@ def _third(curve: CleanCurve, signal: Signal, others: list[Ephemeris]) -> Sinuso
     time, flux, weight = curve.time_bjd[away], (curve.flux * curve.trend)[away], curve.flux_err[away] ** -2
     # A sampling that repeats with the period leaves no sinusoid to be told: nan.
     with np.errstate(all="ignore"):
-        return sinusoids(time, flux, weight, curve.segment[away], place.period_days / 3)
+        return sinusoids(time, flux, weight, curve.segment[away].astype(np.int64), place.period_days / 3)
 
 
 def _variability_ratio(depth: float, measured: Diagnostics, third: Sinusoids) -> float:
