@@ -299,7 +299,7 @@ class Library:
     ) -> list[Hit]:
         # Rows are read together: one at a time they cost more than the search.
         shown = self._shown[rows].to_dicts()
-        found = {name: np.where(np.isnan(leg[rows]), None, leg[rows]).tolist() for name, leg in legs.items()}
+        found = {name: pl.Series(leg[rows]).fill_nan(None).to_list() for name, leg in legs.items()}
         return [
             Hit(
                 **passage,
