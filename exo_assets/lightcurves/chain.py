@@ -20,7 +20,7 @@ from exo_assets.lightcurves.combs import period_beside
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
 from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
-from exo_assets.lightcurves.reliability import described, second_dip, second_dips
+from exo_assets.lightcurves.reliability import BY_CHANCE, described, second_dip, second_dips
 from exo_assets.lightcurves.search import (
     HIDDEN_DURATIONS,
     Dip,
@@ -40,12 +40,16 @@ STILL_THERE = 0.7
 STILL_THERE_FEW = 0.97
 """As `STILL_THERE`, for few transits: among few accidents of the noise agree, so that nearly all must be left. Between
 TOI-237 b (five transits in one sector, 0.99) and the strongest leftover of Kepler-90's planets (five, 0.95)."""
+STANDS_OUT = 1.13
+"""As `STILL_THERE`, for what dips elsewhere in the curve make by chance: to be told of, it must be stronger than the
+accidents among them are. The strongest that is left of Kepler-90 has 1.10."""
 LEAST_LEFT = 0.25
 """A star is searched no further when the dips found cover all but this share of its points."""
 NEARLY, CLEARLY = 0.01, 3.0
 """Periods nearer than this are of no two planets: circular orbits of bodies that have 0.007 Earth masses together are
 stable from there on, of heavier ones farther apart (Gladman 1993, Icarus 106, 247: 2.4 of the cube root of the masses
-over the star's). A signal of so many times the SNR is no such companion: the other is what is left of it."""
+over the star's). A signal of so many times the SNR or the depth is no such companion: the other is what is left of
+it, or a wave of the star."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ def _searched(
         again = _finished(curve, signal, second, ([*known, *others], secure), settings)
         # Of what a better trend takes away nothing is left; what lacks a little to the threshold is told to lack it.
         least = STILL_THERE_FEW if again.n_transits <= FEW_TRANSITS else STILL_THERE
+        least = STANDS_OUT if again.doubt == BY_CHANCE else least
         if again.snr >= least * settings.snr_min and again.n_transits >= settings.transits_min:
             kept[number] = again
             if again.doubt is None:
@@ -183,10 +188,15 @@ def _apart(signals: Sequence[Signal]) -> tuple[Signal, ...]:
     for signal in signals:
         period = signal.transit.ephemeris.period_days
         beside = [s for s in signals if s is not signal and abs(s.transit.ephemeris.period_days / period - 1) < NEARLY]
-        is_beside = signal.doubt is None and any(signal.snr < CLEARLY * other.snr for other in beside)
+        is_beside = signal.doubt is None and not all(_is_clear(signal, other) for other in beside)
         words = "another signal of the star has nearly its period, as spots have"
         out.append(replace(signal, doubt=words) if is_beside else signal)
     return tuple(out)
+
+
+def _is_clear(signal: Signal, other: Signal) -> bool:
+    """Whether the other is too weak, or too shallow, to be of the same kind."""
+    return signal.snr >= CLEARLY * other.snr or signal.transit.depth >= CLEARLY * other.transit.depth
 
 
 def _or_last(

@@ -42,9 +42,10 @@ LONGEST_ECLIPSE = 0.27
 together 0.76 of their distance (Eggleton 1983, ApJ 268, 368), and asin(0.76) / pi is 0.27."""
 ACCIDENTAL = 1.0
 """Most signals that dips as strong as the few transits make by chance."""
+BY_CHANCE = "the curve has as strong dips elsewhere: some lie a period apart by chance"
 RED_SNR = 6.2
-"""Least SNR with red noise (LEO-Vetter's), beside the least SNR after the fit; that of many transits with their own
-scatter must be as much, for dips that a star's variation makes differ by more than their errors."""
+"""Least SNR with red noise (LEO-Vetter's), beside the least SNR after the fit; where the depths of many transits
+differ by far more than their errors (UNLIKE_CHI2), as a varying star's do, that with their own scatter, too."""
 LEAST_WHOLE = 2
 """Transits that must be seen with data on both sides: fewer give no period, and ramps at gaps have none."""
 LEAST_POINTS = 2.0
@@ -193,14 +194,11 @@ def doubt(
         (not signal.snr >= settings.snr_min, f"SNR {signal.snr:.1f} after the fit is below {settings.snr_min:g}"),
         (measured.snr_red < RED_SNR, f"SNR {measured.snr_red:.1f} with red noise is below {RED_SNR:g}"),
         (
-            not few and scattered < RED_SNR,
+            not few and measured.depth_scatter_chi2 > UNLIKE_CHI2 and scattered < RED_SNR,
             f"SNR {scattered:.1f} by the scatter of its transits' depths is below {RED_SNR:g}",
         ),
         (events.whole < LEAST_WHOLE, "less than two of its transits have data before and after them"),
-        (
-            few and events.accidental > ACCIDENTAL,
-            "the curve has as strong dips elsewhere: some lie a period apart by chance",
-        ),
+        (few and events.accidental > ACCIDENTAL, BY_CHANCE),
         (is_wave, f"it lasts {share:.2f} of its period, as a wave of the star"),
         (length > LONGEST and not is_dip, f"it lasts {length:.1f} times as long as a central transit of the star"),
         (

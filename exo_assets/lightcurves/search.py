@@ -290,9 +290,9 @@ def dips_of(
         time, flux, flux_err = points
         signal = strongest(time, flux, flux_err, settings)
         least = 1 - settings.limit_sigma * flux_err
-        if signal is None and (flux < least).any():
+        if (signal is None or not signal.n_transits) and (flux < least).any():
             # A few deep points, of a thruster that fired or an asteroid that passed, outweigh shallow transits.
-            signal = strongest(time, np.maximum(flux, least), flux_err, settings)
+            signal = strongest(time, np.maximum(flux, least), flux_err, settings) or signal
         if signal is None:
             return
         place = signal.transit.ephemeris
@@ -349,8 +349,8 @@ def strongest(time: Array, flux: Array, flux_err: Array, settings: SearchSetting
 
 
 def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings: SearchSettings) -> Signal | None:
-    """The signal at the spectrum's highest peak, or None when it is too weak or too short of data. It may have one
-    transit: a deep dip outweighs what lies behind it, and the search goes on without it.
+    """The signal at the spectrum's highest peak, or None when it is too weak. It may have one transit, or none that can
+    be fitted: a deep dip, or one at a gap's edge, outweighs what lies behind it, and the search goes on without it.
 
     The transits of two planets in resonance may lie on one comb. The signal is then the deeper one's, at its own
     period, so that the other's transits are there still when these are hidden.
@@ -361,10 +361,17 @@ def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings
         longer = own_period(time, flux, flux_err, transit)
         if longer and is_asked(longer, time, settings):
             transit = fit(time, flux, flux_err, longer)
+        signal = judged(time, flux, flux_err, transit)
     except FitError:
-        return None
-    signal = replace(judged(time, flux, flux_err, transit), sde=found.sde, snr=float(np.sqrt(gain)))
+        signal = _unfitted(place)
+    signal = replace(signal, sde=found.sde, snr=float(np.sqrt(max(gain, 0.0))))
     return signal if signal.snr >= settings.snr_min else None
+
+
+def _unfitted(place: Ephemeris) -> Signal:
+    """What lies at a place where no transit can be fitted: no transits."""
+    nan = float("nan")
+    return Signal(Trapezoid(place, nan, nan, nan, nan, nan, nan), nan, nan, 0, nan, nan, nan)
 
 
 def _own_period(found: Spectrum) -> float:

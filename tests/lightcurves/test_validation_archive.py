@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from benchmarks.search_reliability import curves, searched
 from exo_assets.catalogs.signals import accepted, harmonised_signals
 from exo_assets.lightcurves.catalogue_comparison import CATALOGUE_COLUMNS, compare_with_catalogue
 from exo_assets.lightcurves.chain import search_star
@@ -151,3 +152,11 @@ def test_a_quiet_star_raises_no_false_alarm_and_an_eclipsed_one_is_none_upside_d
     rows += [false_alarm_trial(quiet, "scrambled", n, seed=1, settings=settings) for n in range(3)]
     rows += [false_alarm_trial(deep, "inverted", 0, seed=1, settings=settings)]
     assert [row["n_alarms"] for row in rows] == [0] * 5
+
+
+def test_a_place_where_no_transit_can_be_fitted_does_not_end_a_search(archive_mirror: Path) -> None:
+    """KIC 7119481 has low points beside a gap, stronger than its planet of 25.86 d at any long period."""
+    curve = next(one for one in curves(archive_mirror, "kepler_flat_binned", 1) if one.target == "KIC 7119481")
+    star = searched(curve, "real", [], 0)
+    assert star is not None
+    assert [s.transit.ephemeris.period_days for s in star.signals] == pytest.approx([25.855], rel=1e-3)
