@@ -5,6 +5,7 @@ Belongs here: which copies are learned from, the draw of batches, hiding of bran
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from exo_assets.features.seen_views import Floats, stacked_views
 from exo_assets.training.neural import Ints, Matrix, NeuralData, NeuralJob, NeuralSettings
 from exo_assets.training.vetter_training import balancing
 from exo_assets.training.view_jitter import jittered
+
+LEAST_ROWS = 2
+"""Rows of a batch that a worker has at least."""
 
 
 @dataclass(frozen=True)
@@ -81,15 +85,30 @@ def shown(scalars: Floats, view: Ints, views: Mapping[str, Floats], settings: Ne
     return Shown(scalars, stacked_views(views, view[where]), where, known)
 
 
+def steps_of(taught: int, settings: NeuralSettings, workers: int = 1) -> int:
+    """Number of batches of an epoch over `taught` copies: as few as hold at most `settings.batch` each.
+
+    ValueError when a worker would have one row of a batch: nothing can be normalised over it.
+    """
+    steps = math.ceil(taught / settings.batch)
+    if taught // steps < LEAST_ROWS * workers:
+        raise ValueError(
+            f"{taught:,} rows in batches of at most {settings.batch} leave a worker fewer than {LEAST_ROWS} rows of "
+            f"a batch: train with larger batches, more signals or fewer than {workers + 1} workers"
+        )
+    return steps
+
+
 def batches(
     data: NeuralData, scalars: Floats, taught: Ints, settings: NeuralSettings, *, seed: tuple[int, int], part: slice
 ) -> Iterator[Batch]:
-    """The batches of one epoch. `scalars` are those of `taught`; `seed` is the job's and the epoch's; `part` is this
-    worker's share of each batch."""
+    """The batches of one epoch, of one size within one row. `scalars` are those of `taught`; `seed` is the job's and
+    the epoch's; `part` is this worker's share of each batch."""
     weight = weights_of(data, settings, taught)
     order = np.random.default_rng(seed).permutation(len(taught))
-    for number, begin in enumerate(range(0, len(order), settings.batch)):
-        mine = order[begin : begin + settings.batch][part]
+    # Of one size: batch normalisation fails on a last batch of one row, and is noise on a few.
+    for number, batch in enumerate(np.array_split(order, steps_of(len(taught), settings))):
+        mine = batch[part]
         rng = np.random.default_rng((*seed, number, part.start))
         copies = taught[mine]
         seen = shown(scalars[mine], data.seen_in(copies), data.views, settings)

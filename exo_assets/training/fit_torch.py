@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.features.seen_views import Floats
-from exo_assets.training.batches import Batch, Rows, Shown, batches, rows_of, shown
+from exo_assets.training.batches import Batch, Rows, Shown, batches, rows_of, shown, steps_of
 from exo_assets.training.continual_torch import anchors, fisher, hold_statistics, penalty
 from exo_assets.training.network_torch import VetterNetwork
 from exo_assets.training.neural import (
@@ -66,7 +66,7 @@ def fit(
 ) -> NeuralFit:
     """Train the network of `job`, or go on where its checkpoint ends, and predict what the job leaves out.
 
-    ValueError when the job leaves no planets or no false positives to learn from.
+    ValueError when the job leaves no planets or no false positives to learn from, or too few rows for the workers.
     """
     return _Training(data, settings, job, place or Place()).run(kept, report)
 
@@ -89,7 +89,7 @@ class _Training:
         if place.world > 1:
             self.model = nn.parallel.DistributedDataParallel(self.network, process_group=place.group)
         self.scalars, self.checked = (self.scaler(data.x[rows]) for rows in (self.rows.taught, self.rows.checked))
-        self.steps = math.ceil(len(self.rows.taught) / settings.batch)
+        self.steps = steps_of(len(self.rows.taught), settings, place.world)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
         )
