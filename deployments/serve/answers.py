@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from deployments.serve.events import present
 from deployments.serve.model import Loaded
 from exo_assets.features.from_light_curves import CURVE_NAMES
 from exo_assets.features.registry import FEATURES
-from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEWS, stacked_views
+from exo_assets.features.seen_views import VIEWS, stated_views
 from exo_assets.scoring.batch import FAILURE, LONGEST_REASON, score_resilient
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.contradictions import CONTRADICTION
@@ -64,17 +63,8 @@ def prepared(signals: list[dict[str, Any]], loaded: Loaded) -> Prepared:
         }
     )
     if any(s[VIEWS] is not None for s in signals):
-        frame = frame.with_columns(pl.Series(VIEWS, [_stacked(s[VIEWS]) for s in signals], pl.List(pl.Float32)))
+        frame = frame.with_columns(pl.Series(VIEWS, [stated_views(s[VIEWS]) for s in signals], pl.List(pl.Float32)))
     return prepare(frame, loaded.vetter, known=loaded.known, checked=True, apart=True)
-
-
-def _stacked(views: dict[str, list[float | None]] | None) -> list[float] | None:
-    """The views as the vetter sees them; a bin that is null is unknown."""
-    if views is None:
-        return None
-    # Cut in double precision: 1e300 has no single.
-    arrays = {name: np.clip(np.array(views[name], dtype=np.float64), -CLIP, CLIP)[None] for name in SEEN_VIEWS}
-    return stacked_views(arrays, np.zeros(1, dtype=np.int64))[0].tolist()
 
 
 def _judged(signals: list[dict[str, Any]], ready: Prepared, loaded: Loaded) -> list[dict[str, Any]]:

@@ -18,11 +18,17 @@ from exo_assets.evaluation.gates import LEAST_PER_CLASS, Finding
 from exo_assets.evaluation.metrics import binary_metrics, point
 from exo_assets.evaluation.predictions import Judge, held_out
 from exo_assets.evaluation.report import resolved
+from exo_assets.features.from_light_curves import has_curve
 from exo_assets.features.registry import BANNED, FEATURES, Feature
+from exo_assets.features.seen_views import VIEWS
+from exo_assets.features.transformer import has_block
+from exo_assets.training.augmentation import hide_block
 from exo_assets.training.model_ref import ModelRef
 
-SAMPLE = 200
-"""Test signals that explanations and indifference to labels are tried on."""
+SAMPLED = 40
+"""Signals of each kind on which explanations, indifference to labels and the network's files are tried."""
+KIND = ("mission", "layout", "light_curve", "views")
+"""What makes a kind of signals: the model answers each by other parts of itself."""
 
 
 class Model(Judge, Protocol):
@@ -59,7 +65,7 @@ class Exhibits:
 
 def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
     """One finding per gate."""
-    sample = held_out(exhibits.signals).sort("signal_id").head(SAMPLE)
+    sample = sampled(exhibits.signals)
     return {
         "enough_test_signals": _enough(exhibits.predictions),
         **{f"floor_auc_{m}": _floor(exhibits, m) for m in MISSIONS},
@@ -67,6 +73,8 @@ def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
         "not_worse_than_champion": _not_worse(exhibits, seed),
         "permuted_labels_near_half": _permuted(exhibits.probe),
         **{f"missingness_alone_{m}": _missingness(exhibits.probe, m) for m in MISSIONS},
+        **{f"feature_alone_{m}": _feature_alone(exhibits.probe, m) for m in MISSIONS},
+        "drop_group": _drop_group(exhibits.probe),
         "no_banned_feature": no_banned_feature(FEATURES),
         "labels_change_nothing": labels_change_nothing(exhibits.model, sample),
         "test_stars_disjoint": learned_test_stars(exhibits.signals, exhibits.learned),
@@ -75,6 +83,38 @@ def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
         "probabilities_sound": _sound(exhibits.predictions),
         "digest_matches": _digest(exhibits),
     }
+
+
+def sampled(signals: pl.DataFrame) -> pl.DataFrame:
+    """Up to SAMPLED signals of each KIND, spread over the table.
+
+    Kepler signals with the pipeline's diagnostics come once more without them, as a user's file may have them. The
+    properties must hold for any signal, so that those of training stars count like others: without them a kind that is
+    rare, such as signals with views, would not be looked at.
+    """
+    rows = pl.concat([kinds(signals), signals.select("signal_id")], how="horizontal").with_row_index("at")
+    parts = rows.sort("signal_id").partition_by(KIND, maintain_order=True)
+    chosen = [part["at"].gather_every(max(part.height // SAMPLED, 1)).head(SAMPLED) for part in parts]
+    whole = signals[pl.concat([pl.Series("at", [], rows.schema["at"]), *chosen]).sort()]
+    return pl.concat([whole, hide_block(whole.filter(has_block(whole)))], how="diagonal_relaxed")
+
+
+def kinds(signals: pl.DataFrame) -> pl.DataFrame:
+    """The kind of each signal, columns KIND."""
+    views = signals[VIEWS].is_not_null() if VIEWS in signals.columns else pl.lit(False)
+    layout = pl.when(has_block(signals)).then(pl.lit("full")).otherwise(pl.lit("basic"))
+    columns = {"mission": pl.col("mission"), "layout": layout, "light_curve": has_curve(signals), "views": views}
+    return signals.select(**columns)
+
+
+def looked_at(sample: pl.DataFrame) -> str:
+    """How many signals of each kind a property was tried on, in words."""
+    told = []
+    for *kind, count in kinds(sample).group_by(KIND).len().sort(KIND).iter_rows():
+        mission, layout, *shown = kind
+        with_what = [what for what, there in zip(("light curve", "views"), shown, strict=True) if there]
+        told.append(f"{count} of {mission} {layout}" + (f" with {' and '.join(with_what)}" if with_what else ""))
+    return f"{sample.height} signals ({', '.join(told) or 'none'})"
 
 
 def no_banned_feature(features: tuple[Feature, ...]) -> Finding:
@@ -106,7 +146,7 @@ def labels_change_nothing(model: Judge, sample: pl.DataFrame) -> Finding:
     told = pl.selectors.float() - pl.selectors.starts_with("log_odds")
     before, after = (model.score(frame).select(told).to_numpy() for frame in (sample, replaced))
     change = float(np.abs(before - after).max()) if sample.height else float("nan")
-    return Finding(change, f"largest change of a probability over {sample.height} test signals")
+    return Finding(change, f"largest change of a probability over {looked_at(sample)}")
 
 
 def learned_test_stars(signals: pl.DataFrame, learned: pl.Series) -> Finding:
@@ -132,9 +172,9 @@ def unlearned(predictions: pl.DataFrame, signals: pl.DataFrame, learned: pl.Seri
 def explanations_add_up(model: Model, sample: pl.DataFrame) -> Finding:
     """Largest difference between the sum of a signal's contributions and its score, log-odds."""
     if not sample.height:
-        return Finding(float("nan"), "no test signal to explain")
+        return Finding(float("nan"), "no signal to explain")
     gap = float(np.abs(model.contributions(sample).sum(axis=1) - model.raw_score(sample)).max())
-    return Finding(gap, f"largest gap over {sample.height} test signals, log-odds")
+    return Finding(gap, f"largest gap over {looked_at(sample)}, log-odds")
 
 
 def network_as_trained(model: Model, sample: pl.DataFrame) -> Finding:
@@ -142,7 +182,7 @@ def network_as_trained(model: Model, sample: pl.DataFrame) -> Finding:
     gap = model.network_gap(sample)
     if gap is None:
         return Finding(None, "not applicable, the model has no network")
-    return Finding(gap, f"largest difference of a probability over {sample.height} test signals")
+    return Finding(gap, f"largest difference of a probability over {looked_at(sample)}")
 
 
 def _tested(predictions: pl.DataFrame) -> pl.DataFrame:
@@ -222,6 +262,22 @@ def _missingness(probe: pl.DataFrame, mission: str) -> Finding:
         return Finding(None, f"not applicable, too few resolved training signals of {mission} to look")
     worst = rows.sort("roc_auc").row(-1, named=True)
     return Finding(worst["roc_auc"], f"ROC AUC {worst['roc_auc']:.4f} from the pattern of unknowns ({worst['inputs']})")
+
+
+def _feature_alone(probe: pl.DataFrame, mission: str) -> Finding:
+    rows = probe.filter(pl.col("roc_auc").is_not_null(), probe="feature_alone", population=mission)
+    if not rows.height:
+        return Finding(None, f"not applicable, too few resolved training signals of {mission} to look")
+    best = rows.sort("roc_auc").row(-1, named=True)
+    return Finding(best["roc_auc"], f"ROC AUC {best['roc_auc']:.4f} of {best['subject']}, the best of {rows.height}")
+
+
+def _drop_group(probe: pl.DataFrame) -> Finding:
+    rows = probe.filter(pl.col("change").is_not_null(), probe="drop_group")
+    if not rows.height:
+        return Finding(None, "not applicable, nothing can be ranked with all features")
+    worst = rows.sort("change").row(0, named=True)
+    return Finding(-worst["change"], f"ROC AUC {worst['change']:+.4f} without {worst['subject']}")
 
 
 def _sound(predictions: pl.DataFrame) -> Finding:

@@ -13,6 +13,8 @@ or acting on it (`champion.py`, `checks.py`).
 | not_worse_than_champion | AP difference, lower end of its interval >= -0.01 | a loss above one point is implausible |
 | permuted_labels_near_half | 0.45 <= ROC AUC <= 0.55 | shuffled labels carry nothing, unless stars cross folds |
 | missingness_alone_<mission> | ROC AUC <= 0.75 | what is filled is paperwork, 0.55 to 0.69 measured; 1 is the label |
+| feature_alone_<mission> | ROC AUC <= 0.9 | the best single feature ranks 0.82, 0.78 and 0.73; 1 is the label |
+| drop_group | ROC AUC lost <= 0.03 | the pipeline's diagnostics are worth 0.011; a group worth more is looked at |
 | no_banned_feature | 0 features | leaks are banned by name |
 | labels_change_nothing | 0 | scrambled labels, identity, dates and positions must not move a probability |
 | test_stars_disjoint | 0 stars | nothing on a test star may be learned from |
@@ -40,6 +42,8 @@ LEAST_PER_CLASS = 15
 """Resolved test signals of each class below which a mission's ranking is not judged (its gate is not applicable)."""
 FLOOR_AUC = {"kepler": 0.975, "k2": 0.75, "tess": 0.88}
 MISSINGNESS_AUC = 0.75
+FEATURE_ALONE_AUC = 0.9
+GROUP_LOSS = 0.03
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,11 @@ GATES: tuple[Gate, ...] = (
         Gate(f"missingness_alone_{m}", f"Filled columns do not tell planets of {m}", None, MISSINGNESS_AUC, True)
         for m in MISSIONS
     ),
+    *(
+        Gate(f"feature_alone_{m}", f"No feature alone tells planets of {m}", None, FEATURE_ALONE_AUC, True)
+        for m in MISSIONS
+    ),
+    Gate("drop_group", "No group of features carries the ranking alone", highest=GROUP_LOSS, optional=True),
     Gate("no_banned_feature", "No feature is computed from a leaking column", highest=0),
     Gate("labels_change_nothing", "Labels, identity, dates and positions do not move a probability", highest=0),
     Gate("test_stars_disjoint", "No test star was learned from", highest=0),

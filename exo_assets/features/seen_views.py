@@ -6,7 +6,7 @@ Belongs here: the choice, their order in one row of numbers, and the join. Does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,15 @@ def stacked_views(views: Mapping[str, npt.NDArray[Any]], rows: npt.NDArray[np.in
         return np.zeros((0, VIEWS_WIDTH), dtype=np.float32)
     stacked = np.concatenate([np.asarray(views[name][rows], dtype=np.float32) for name in SEEN_VIEWS], axis=1)
     return np.clip(np.nan_to_num(stacked, nan=0.0, posinf=CLIP, neginf=-CLIP), -CLIP, CLIP)
+
+
+def stated_views(views: Mapping[str, Sequence[float | None]] | None) -> list[float] | None:
+    """The views that a request states by name, in one row of numbers; a bin that is None is unknown."""
+    if views is None:
+        return None
+    # Cut in double precision: 1e300 has no single.
+    arrays = {name: np.clip(np.array(views[name], dtype=np.float64), -CLIP, CLIP)[None] for name in SEEN_VIEWS}
+    return [float(value) for value in stacked_views(arrays, np.zeros(1, dtype=np.int64))[0]]
 
 
 def branch_slices() -> dict[str, slice]:

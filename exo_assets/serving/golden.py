@@ -4,7 +4,8 @@ Belongs here: the signals, the answers that a model gives to them without an end
 Does not belong here: deploying, or asking the endpoint (rollout.py).
 
 The signals are real ones of the Q1-Q17 DR25 KOI table (NASA Exoplanet Archive), in golden_signals.yaml; `choose` made
-that file, and a test holds it against the table that ships with the package.
+that file, and a test holds it against the table that ships with the package. Every other one carries folded views, so
+that the network answers with and without them: they are simulated, a trapezoid of the signal's duration.
 """
 
 from __future__ import annotations
@@ -13,10 +14,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import yaml
 
 from exo_assets.catalogs.contracts import DIAGNOSTIC_COLUMNS, MEASURED_COLUMNS, MISSIONS
+from exo_assets.features.seen_views import SEEN_VIEWS, VIEWS, stated_views
+from exo_assets.features.views import GLOBAL_BINS, LOCAL_BINS, LOCAL_DURATIONS
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.scoring.score import JOINED, STATED_COUNT, Scorer, prepare
@@ -27,12 +32,32 @@ TOLERANCE = 1e-5
 """The network answers in float32: its last digits depend on how many signals are judged together."""
 FILE = Path(__file__).with_name("golden_signals.yaml")
 PER_DISPOSITION = 7
+WITH_VIEWS = 2
+"""Of so many golden signals one carries views."""
 
 
 def golden_signals() -> list[Request]:
     """The fixed requests, in the endpoint's fields."""
     loaded: list[Request] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
-    return loaded
+    return [
+        {**r, VIEWS: simulated_views(r["period_days"], r["duration_hours"])} if number % WITH_VIEWS == 0 else r
+        for number, r in enumerate(loaded)
+    ]
+
+
+def simulated_views(period_days: float, duration_hours: float) -> dict[str, list[float]]:
+    """Views of a simulated transit without noise, by name: a trapezoid that is flat over half of its duration, in
+    units of its depth; nothing at the secondary."""
+    share = duration_hours / 24 / period_days
+    local = _trapezoid(np.linspace(-LOCAL_DURATIONS, LOCAL_DURATIONS, LOCAL_BINS))
+    whole = _trapezoid(np.linspace(-0.5, 0.5, GLOBAL_BINS) / share)
+    drawn = {"global_view": whole, "secondary_view": np.zeros(LOCAL_BINS)}
+    return {name: drawn.get(name, local).tolist() for name in SEEN_VIEWS}
+
+
+def _trapezoid(durations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Flux about one over depth at `durations` from mid-transit; the deepest bin is -1."""
+    return -np.clip(2 - 4 * np.abs(durations), 0, 1)
 
 
 def choose(signals: pl.DataFrame) -> list[Request]:
@@ -66,6 +91,7 @@ def expected_answers(vetter: Scorer, requests: Sequence[Request], known: Known =
             **{n: pl.Series([r.get(n) for r in requests], dtype=pl.String) for n in ("signal_id", "mission_star_id")},
             STATED_COUNT: pl.Series([r.get(STATED_COUNT) for r in requests], dtype=pl.Int64),
             **{c: pl.Series([r.get(c) for r in requests], dtype=pl.Float64) for c in MEASURED_COLUMNS},
+            VIEWS: pl.Series([stated_views(r.get(VIEWS)) for r in requests], dtype=pl.List(pl.Float32)),
         }
     )
     prepared = prepare(frame, vetter, known=known, apart=True)

@@ -10,13 +10,16 @@ import pytest
 from evaluation_data import training_rows
 
 from exo_assets.evaluation.evidence import (
+    SAMPLED,
     Exhibits,
     explanations_add_up,
     find,
     labels_change_nothing,
     learned_test_stars,
+    looked_at,
     network_as_trained,
     no_banned_feature,
+    sampled,
 )
 from exo_assets.evaluation.gates import Finding, judge
 from exo_assets.evaluation.predictions import held_out, predictions
@@ -26,6 +29,7 @@ from exo_assets.features.registry import FEATURES
 from exo_assets.training.model_ref import ModelRef
 from exo_assets.training.vetter import Vetter
 from exo_assets.training.vetter_training import Trained
+from tests.training import network_vetter
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +55,17 @@ def failed(exhibits: Exhibits) -> set[str]:
 def test_an_honest_model_fails_only_what_invented_data_cannot_give(exhibits: Exhibits) -> None:
     found = find(exhibits, seed=1)
     table = judge(exhibits.candidate, None, found)
-    assert failed(exhibits) <= {"floor_auc_kepler", "calibration_ece"}, "thresholds are those of the real catalogue"
+    assert failed(exhibits) <= {"floor_auc_kepler", "calibration_ece", "drop_group"}, (
+        "thresholds are those of the real catalogue"
+    )
     absent = set(table.filter(status="not_applicable")["gate"])
     assert absent == {
         "floor_auc_k2",
         "floor_auc_tess",
         "missingness_alone_k2",
         "missingness_alone_tess",
+        "feature_alone_k2",
+        "feature_alone_tess",
         "not_worse_than_champion",
         "network_as_trained",
     }
@@ -69,6 +77,35 @@ def test_banned_columns_are_found_by_name_and_by_input() -> None:
     leaky = replace(FEATURES[0], name="quality", inputs=("koi_fpflag_nt", "period_days"))
     named = replace(FEATURES[0], name="koi_score_scaled", inputs=())
     assert no_banned_feature((*FEATURES, leaky, named)) == Finding(2.0, "quality, koi_score_scaled")
+
+
+def test_properties_are_tried_on_every_kind_of_signal() -> None:
+    known = network_vetter.seen(network_vetter.signals())
+    there = dict(counted(known))
+    rare = [kind for kind, count in there.items() if count < SAMPLED]
+    sample = sampled(known)
+    found = dict(counted(sample.unique("signal_id", keep="first", maintain_order=True)))
+    assert {kind.split()[0] for kind in found} == {"kepler", "k2", "tess"}
+    assert {kind for kind in found if "views" in kind}, "views are looked at"
+    assert found == {kind: min(count, SAMPLED) for kind, count in there.items()} and not rare
+    hidden = sample.filter(pl.col("signal_id").is_duplicated())
+    assert {"kepler basic", "kepler basic with light curve and views"} <= dict(counted(hidden)).keys()
+    told = looked_at(sample)
+    assert told.startswith(f"{sample.height} signals (") and all(kind in told for kind in dict(counted(sample)))
+
+
+def test_a_rare_kind_is_looked_at_wherever_its_names_come_in_the_alphabet() -> None:
+    known = network_vetter.seen(network_vetter.signals()).sort("signal_id")
+    last = known.filter(mission="tess").tail(1)
+    sample = sampled(pl.concat([known.filter(pl.col("mission") != "tess"), last]))
+    assert sample.filter(mission="tess")["signal_id"].to_list() == last["signal_id"].to_list()
+    assert sampled(known.clear()).height == 0 and looked_at(known.clear()) == "0 signals (none)"
+
+
+def counted(signals: pl.DataFrame) -> list[tuple[str, int]]:
+    """Each kind in words, and how many signals are of it."""
+    told = looked_at(signals).partition("(")[2].removesuffix(")").split(", ")
+    return [(kind, int(count)) for count, _, kind in (one.partition(" of ") for one in told)]
 
 
 class Peeking:
@@ -139,8 +176,18 @@ def test_a_worse_or_missing_floor_and_calibration_fail(exhibits: Exhibits) -> No
 
 def test_leaks_of_the_probe_fail(exhibits: Exhibits) -> None:
     everywhere = exhibits.probe.with_columns(roc_auc=pl.lit(0.99))
-    assert {"permuted_labels_near_half", "missingness_alone_kepler"} <= failed(replace(exhibits, probe=everywhere))
+    guilty = {"permuted_labels_near_half", "missingness_alone_kepler", "feature_alone_kepler"}
+    assert guilty <= failed(replace(exhibits, probe=everywhere))
     assert "permuted_labels_near_half" in failed(replace(exhibits, probe=exhibits.probe.clear()))
+
+
+@pytest.mark.parametrize(("change", "fails"), [(-0.2, True), (-0.02, False), (0.01, False)])
+def test_a_group_that_carries_the_ranking_alone_fails(exhibits: Exhibits, change: float, fails: bool) -> None:
+    one = (pl.col("probe") == "drop_group") & (pl.col("subject") == "star")
+    told = exhibits.probe.with_columns(change=pl.when(one).then(change).when(pl.col("probe") == "drop_group").then(0.0))
+    found = find(replace(exhibits, probe=told), seed=1)["drop_group"]
+    assert ("drop_group" in failed(replace(exhibits, probe=told))) is fails
+    assert ("without star" in found.note) is (change < 0)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from deployments.serve.events import EventPin, load_events
 from deployments.serve.model import Loaded, ModelRejectedError, ModelSlot, Pin, load
 from deployments.serve.request import parse_signal
 from deployments.serve.together import Together
-from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS
+from exo_assets.features.seen_views import CLIP, SEEN_VIEWS, VIEW_BINS, VIEWS
 from exo_assets.scoring.contracts import JUDGEMENT
 from exo_assets.scoring.known import NOTHING, Known
 from exo_assets.scoring.read_file import read_catalogue_bytes
@@ -203,18 +203,32 @@ def test_those_who_wait_are_answered_together_and_each_with_their_own() -> None:
 
 
 def test_the_golden_signals_are_the_shipped_tables() -> None:
-    assert golden_signals() == choose(koi_signals())
+    assert [{k: v for k, v in r.items() if k != VIEWS} for r in golden_signals()] == choose(koi_signals())
 
 
 def test_golden_signals_are_valid_requests_and_reach_every_branch(first: Model) -> None:
     requests = golden_signals()
-    assert {r["mission"] for r in requests} == {"kepler", "k2", "tess"}
-    assert any("mes" in r for r in requests) and any("mes" not in r for r in requests)
+    kinds = {(r["mission"], "mes" in r, VIEWS in r) for r in requests}
+    assert {kind[0] for kind in kinds} == {"kepler", "k2", "tess"}
+    assert kinds >= {(mission, False, viewed) for mission in ("kepler", "k2", "tess") for viewed in (True, False)}
+    assert kinds >= {("kepler", True, viewed) for viewed in (True, False)}
     loaded = load(Pin(first.ref, first.path, "x"))
     replies = judge_requests([parse_signal(json.dumps(r).encode()) for r in requests], loaded)
     expected = expected_answers(first.vetter, requests)
     assert differences(expected, replies) == []
     assert len({answer["probability_planet"] for answer in expected}) > 10
+
+
+def test_golden_signals_prove_the_network_too(third: Model) -> None:
+    requests = golden_signals()
+    loaded = load(Pin(third.ref, third.path, "x"))
+    replies = judge_requests([parse_signal(json.dumps(r).encode()) for r in requests], loaded)
+    expected = expected_answers(third.vetter, requests)
+    assert differences(expected, replies) == []
+    assert {r["views_used"] for r in replies} == {True, False}
+    blind = expected_answers(third.vetter, [{k: v for k, v in r.items() if k != VIEWS} for r in requests])
+    moved = {number for number, said in enumerate(replies) if differences([blind[number]], [said])}
+    assert moved == {number for number, r in enumerate(replies) if r["views_used"]}
 
 
 @pytest.mark.parametrize(
