@@ -246,13 +246,14 @@ def ml_leakage_probe(
 
 
 def _rival(resources: Any) -> str:
-    """The model that the candidate is compared with: the gates are judged again when it is another one."""
+    """The models that the candidate is compared with: the gates are judged again when they are others."""
     table = resources.lake.version("ml_vetter_candidate")
     if table is None:
         return "no candidate"
     candidate = candidate_of(resources.lake.read("ml_vetter_candidate"))
     rival = rules.reference(resources.registry, resources.lake, candidate)
-    return f"{_seed(resources)} {rival.digest if rival else 'none'}"
+    best = rules.best_before(resources.lake, candidate, rival)
+    return f"{_seed(resources)} {rival.digest if rival else 'none'} {best.digest if best else 'none'}"
 
 
 @table_asset(
@@ -282,6 +283,7 @@ def ml_vetter_gates(
 
     candidate = candidate_of(ml_vetter_candidate)
     rival = rules.reference(registry, lake, candidate)
+    best = rules.best_before(lake, candidate, rival)
     signals = signal_views.beside(with_diagnostics(core_signals, feat_signal_diagnostics), feat_view_index)
     exhibits = Exhibits(
         candidate=candidate,
@@ -292,10 +294,16 @@ def ml_vetter_gates(
         metrics=ml_vetter_metrics,
         probe=ml_leakage_probe,
         rival=_unlearned(registry, lake, rival, signals) if rival else "there is no champion before it",
+        best=_unlearned(registry, lake, best, signals) if best else "there is no better model before it",
     )
     frame = judge(candidate, rival, find(exhibits, seed=settings.seed))
     counts = frame.group_by("status").len().sort("status")
-    notes = {"candidate": str(candidate), "compared with": str(rival), "gates": dict(counts.iter_rows())}
+    notes = {
+        "candidate": str(candidate),
+        "compared with": str(rival),
+        "best before": str(best),
+        "gates": dict(counts.iter_rows()),
+    }
     return Table(frame, notes={**notes, "failed": frame.filter(status="failed")["gate"].to_list()})
 
 
@@ -309,13 +317,17 @@ def ml_vetter_champion(
     *,
     ml_vetter_candidate: pl.DataFrame,
     ml_vetter_gates: pl.DataFrame,
+    ml_vetter_metrics: pl.DataFrame,
     registry: Any,
     lake: Any,
 ) -> Table:
     """Moves the registry's aliases if the gates in the lake let exactly this candidate pass, whoever asks."""
+    from exo_assets.evaluation.report import headline
+
     candidate = candidate_of(ml_vetter_candidate)
+    figure = headline(ml_vetter_metrics).get("overall average_precision")
     with refusal_fails_run():
-        champion, refused = rules.crown(registry, lake, candidate, ml_vetter_gates)
+        champion, refused = rules.crown(registry, lake, candidate, ml_vetter_gates, figure=figure)
     if refused:
         context.log.warning("%s stays champion; %s was %s", champion, candidate, refused)
     before = lake.stored("ml_vetter_champion")

@@ -17,8 +17,10 @@ import polars as pl
 
 from exo_assets.contracts import TableContract
 from exo_assets.evaluation import gates as gate_rules
+from exo_assets.evaluation import promoted
 from exo_assets.evaluation.contracts import ML_VETTER_CHAMPION, ML_VETTER_GATES
 from exo_assets.evaluation.gates import Gate, GateRefused, only_quiet, refusals
+from exo_assets.evaluation.promoted import Promoted
 from exo_assets.training.model_ref import ModelRef
 
 
@@ -38,14 +40,8 @@ class Registry(Protocol):
         """Put the previous champion back; returns it."""
 
 
-class Blobs(Protocol):
-    """What the record of withdrawn models needs of the lake."""
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write bytes under `key`, atomically."""
-
-    def get(self, key: str) -> bytes:
-        """Bytes under `key`."""
+class Blobs(promoted.Blobs, Protocol):
+    """What the records of promoted and of withdrawn models need of the lake."""
 
     def has(self, key: str) -> bool:
         """Whether `key` exists."""
@@ -79,16 +75,27 @@ def reference(registry: Registry, lake: Blobs, candidate: ModelRef) -> ModelRef 
     return before
 
 
+def best_before(lake: Blobs, candidate: ModelRef, compared_with: ModelRef | None) -> ModelRef | None:
+    """The best model that was ever promoted and not rolled back, when it is not `compared_with`; None: it is, or there
+    is none."""
+    found = promoted.best(lake, candidate, lambda ref: withdrawal(lake, ref) is not None)
+    same = found is not None and compared_with is not None and found.ref.digest == compared_with.digest
+    return None if found is None or same else found.ref
+
+
 def crown(
     registry: Registry,
     lake: Blobs,
     candidate: ModelRef,
     gates: pl.DataFrame,
     *,
+    figure: float | None,
     demands: Sequence[Gate] | None = None,
     table: str = ML_VETTER_GATES.name,
 ) -> tuple[ModelRef | None, str | None]:
     """Promote `candidate` if its gates say so; returns the champion and why the candidate is not it (None: it is).
+
+    `figure`: its average precision on test stars, which is remembered with its promotion (promoted.py).
 
     Raises GateRefused, and moves nothing, when a gate that fails runs is not passed, is missing, or was judged for
     another model. A candidate that was rolled back before, or that only gates which fail no run refuse, is passed over:
@@ -106,10 +113,12 @@ def crown(
         return champion, "; ".join(problems)
     if problems:
         raise GateRefused(candidate, problems)
-    if champion is not None and champion.digest == candidate.digest:
-        return champion, None
-    registry.promote(candidate)
-    return candidate, None
+    if champion is None or champion.digest != candidate.digest:
+        registry.promote(candidate)
+        champion = candidate
+    if figure is not None:
+        promoted.record(lake, Promoted(candidate, figure))
+    return champion, None
 
 
 def champion_table(

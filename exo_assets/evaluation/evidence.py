@@ -50,8 +50,8 @@ class Model(Judge, Protocol):
 
 @dataclass(frozen=True)
 class Exhibits:
-    """What the gates are judged from. `rival`: predictions of the model in place for the same test signals, or why
-    there are none."""
+    """What the gates are judged from. `rival` and `best`: predictions of the model in place, and of the best one
+    before, for the same test signals, or why there are none."""
 
     candidate: ModelRef
     model: Model
@@ -61,6 +61,7 @@ class Exhibits:
     metrics: pl.DataFrame
     probe: pl.DataFrame
     rival: pl.DataFrame | str
+    best: pl.DataFrame | str
 
 
 def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
@@ -70,7 +71,8 @@ def find(exhibits: Exhibits, *, seed: int) -> dict[str, Finding]:
         "enough_test_signals": _enough(exhibits.predictions),
         **{f"floor_auc_{m}": _floor(exhibits, m) for m in MISSIONS},
         "calibration_ece": _calibration(exhibits.metrics),
-        "not_worse_than_champion": _not_worse(exhibits, seed),
+        "not_worse_than_champion": _not_worse(exhibits.predictions, exhibits.rival, seed),
+        "not_worse_than_best": _not_worse(exhibits.predictions, exhibits.best, seed),
         "permuted_labels_near_half": _permuted(exhibits.probe),
         **{f"missingness_alone_{m}": _missingness(exhibits.probe, m) for m in MISSIONS},
         **{f"feature_alone_{m}": _feature_alone(exhibits.probe, m) for m in MISSIONS},
@@ -224,11 +226,11 @@ def _metric(metrics: pl.DataFrame, population: str, metric: str) -> dict[str, fl
     return found.row(0, named=True) if found.height else {"value": None, "low": None, "high": None}
 
 
-def _not_worse(exhibits: Exhibits, seed: int) -> Finding:
-    if isinstance(exhibits.rival, str):
-        return Finding(None, f"not applicable, {exhibits.rival}")
-    both = _tested(exhibits.predictions).join(
-        exhibits.rival.filter(inputs="as_archived").select("signal_id", rival="probability_planet").drop_nulls(),
+def _not_worse(predictions: pl.DataFrame, other: pl.DataFrame | str, seed: int) -> Finding:
+    if isinstance(other, str):
+        return Finding(None, f"not applicable, {other}")
+    both = _tested(predictions).join(
+        other.filter(inputs="as_archived").select("signal_id", rival="probability_planet").drop_nulls(),
         on="signal_id",
         how="inner",
         maintain_order="left",

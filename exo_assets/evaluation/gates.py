@@ -11,6 +11,7 @@ or acting on it (`champion.py`, `checks.py`).
 | floor_auc_k2 | ROC AUC >= 0.75 | the test stars hold few false positives: interval half-width near 0.1 |
 | calibration_ece | ECE <= 0.04 | baseline 0.019 to 0.028 over folds; a test set of a fifth adds noise |
 | not_worse_than_champion | AP difference, lower end of its interval >= -0.01 | a loss above one point is implausible |
+| not_worse_than_best | the same, with the best model ever promoted | many losses of a point add up |
 | permuted_labels_near_half | 0.45 <= ROC AUC <= 0.55 | shuffled labels carry nothing, unless stars cross folds |
 | missingness_alone_<mission> | ROC AUC <= 0.75 | what is filled is paperwork, 0.55 to 0.69 measured; 1 is the label |
 | feature_alone_<mission> | ROC AUC <= 0.9 | the best single feature ranks 0.82, 0.78 and 0.73; 1 is the label |
@@ -77,6 +78,7 @@ GATES: tuple[Gate, ...] = (
     ),
     Gate("calibration_ece", "Probabilities mean what they say on test stars", highest=0.04),
     Gate("not_worse_than_champion", "Average precision is not below that of the model in place", -0.01, optional=True),
+    Gate("not_worse_than_best", "Average precision is not below that of the best model before", -0.01, optional=True),
     Gate("permuted_labels_near_half", "Learns nothing from shuffled labels", lowest=0.45, highest=0.55),
     *(
         Gate(f"missingness_alone_{m}", f"Filled columns do not tell planets of {m}", None, MISSINGNESS_AUC, True)

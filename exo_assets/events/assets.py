@@ -147,13 +147,14 @@ def ml_event_metrics(ml_event_predictions: pl.DataFrame, *, settings: Any, lake:
 
 
 def _rival(resources: Any) -> str:
-    """The model that the candidate is compared with: the gates are judged again when it is another one."""
+    """The models that the candidate is compared with: the gates are judged again when they are others."""
     table = resources.lake.version(ML_EVENT_CANDIDATE.name)
     if table is None or table.rows == 0:
         return "no candidate"
     candidate = ModelRef.from_row(resources.lake.read(ML_EVENT_CANDIDATE.name).row(0, named=True))
     rival = rules.reference(resources.event_registry, resources.lake, candidate)
-    return f"{_salt(resources)} {rival.digest if rival else 'none'}"
+    best = rules.best_before(resources.lake, candidate, rival)
+    return f"{_salt(resources)} {rival.digest if rival else 'none'} {best.digest if best else 'none'}"
 
 
 @table_asset(ML_EVENT_GATES, group=GROUP, salt=_rival)
@@ -176,6 +177,7 @@ def ml_event_gates(
         return Table(ML_EVENT_GATES.empty(), notes={"why_empty": NO_CANDIDATE})
     candidate = ModelRef.from_row(ml_event_candidate.row(0, named=True))
     rival = rules.reference(event_registry, lake, candidate)
+    best = rules.best_before(lake, candidate, rival)
     exhibits = EventExhibits(
         candidate=candidate,
         vetter=_load(event_registry, candidate),
@@ -183,10 +185,12 @@ def ml_event_gates(
         predictions=ml_event_predictions,
         metrics=ml_event_metrics,
         rival=_load(event_registry, rival) if rival else None,
+        best=_load(event_registry, best) if best else None,
     )
     found = find(exhibits, event_settings(settings.profile, settings.seed))
     frame = judge(candidate, rival, found, gates=EVENT_GATES, contract=ML_EVENT_GATES)
-    return Table(frame, notes={"compared with": str(rival), "failed": frame.filter(status="failed")["gate"].to_list()})
+    compared = {"compared with": str(rival), "best before": str(best)}
+    return Table(frame, notes={**compared, "failed": frame.filter(status="failed")["gate"].to_list()})
 
 
 def _moved(resources: Any) -> str:
@@ -203,11 +207,13 @@ def ml_event_champion(
     *,
     ml_event_candidate: pl.DataFrame,
     ml_event_gates: pl.DataFrame,
+    ml_event_metrics: pl.DataFrame,
     event_registry: Any,
     lake: Any,
 ) -> Table:
     """Moves the registry's aliases if the gates in the lake let exactly this candidate pass, whoever asks."""
     from exo_assets.events.gates import EVENT_GATES
+    from exo_assets.events.report import headline
 
     before = lake.stored(ML_EVENT_CHAMPION.name)
     if ml_event_candidate.is_empty():
@@ -217,9 +223,16 @@ def ml_event_champion(
         )
         return Table(frame, notes={"why_empty" if champion is None else "no_candidate": NO_CANDIDATE})
     candidate = ModelRef.from_row(ml_event_candidate.row(0, named=True))
+    figure = headline(ml_event_metrics).get("event_vetter_average_precision")
     with refusal_fails_run():
         champion, refused = rules.crown(
-            event_registry, lake, candidate, ml_event_gates, demands=EVENT_GATES, table=ML_EVENT_GATES.name
+            event_registry,
+            lake,
+            candidate,
+            ml_event_gates,
+            figure=figure,
+            demands=EVENT_GATES,
+            table=ML_EVENT_GATES.name,
         )
     if refused:
         context.log.warning("%s is not promoted: %s", candidate, refused)

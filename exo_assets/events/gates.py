@@ -11,6 +11,7 @@ acting on it (`evaluation/champion.py`).
 | calibration_ece | <= 0.02 | a twelfth of the events are planet candidates: more would be felt |
 | sets_cover | >= 0.95 | upper end of the 95 % interval of each class's coverage: a lack must not be certain |
 | not_worse_than_champion | AP difference, lower end of its interval >= -0.01 | as the signals' vetter |
+| not_worse_than_best | the same, with the best model ever promoted | as the signals' vetter |
 | permuted_labels_near_half | 0.45 <= ROC AUC <= 0.55 | shuffled labels carry nothing, unless stars cross folds |
 | no_banned_feature | 0 features | leaks are banned by name |
 | labels_change_nothing | 0 | scrambled labels, KOIs, flags and numbers must not move a probability |
@@ -56,6 +57,7 @@ EVENT_GATES: tuple[Gate, ...] = (
     Gate("calibration_ece", "Probabilities mean what they say on test stars", highest=0.02, fail=False),
     Gate("sets_cover", "Sets of test events hold each class as often as promised", COVERAGE, fail=False),
     Gate("not_worse_than_champion", "Average precision is not below that of the champion", -0.01, None, True, False),
+    Gate("not_worse_than_best", "Average precision is not below that of the best before", -0.01, None, True, False),
     Gate("permuted_labels_near_half", "Learns nothing from shuffled labels", 0.45, 0.55, optional=True),
     Gate("no_banned_feature", "No feature is a label, a name or a position", highest=0),
     Gate("labels_change_nothing", "Labels, KOIs, flags and numbers do not move a probability", highest=0),
@@ -69,7 +71,8 @@ EVENT_GATES: tuple[Gate, ...] = (
 @dataclass(frozen=True)
 class EventExhibits:
     """What is judged: the candidate's reference and model, the tables `core_events`, `ml_event_predictions` and
-    `ml_event_metrics`, and the model that it is compared with (None: there is none)."""
+    `ml_event_metrics`, the model that it is compared with (None: there is none), and the best one that was promoted
+    before it (None: there is none, or it is the rival)."""
 
     candidate: ModelRef
     vetter: EventVetter
@@ -77,6 +80,7 @@ class EventExhibits:
     predictions: pl.DataFrame
     metrics: pl.DataFrame
     rival: EventVetter | None
+    best: EventVetter | None
 
 
 def find(exhibits: EventExhibits, plan: EventSettings) -> dict[str, Finding]:
@@ -89,7 +93,8 @@ def find(exhibits: EventExhibits, plan: EventSettings) -> dict[str, Finding]:
         "floor_recall_at_precision_99": _figure(exhibits.metrics, "recall_at_precision_99"),
         "calibration_ece": _figure(exhibits.metrics, "ece"),
         "sets_cover": _coverage(exhibits.vetter, tested),
-        "not_worse_than_champion": _not_worse(exhibits, tested, plan.seed),
+        "not_worse_than_champion": _not_worse(exhibits.rival, "champion", exhibits.events, tested, plan.seed),
+        "not_worse_than_best": _not_worse(exhibits.best, "better model", exhibits.events, tested, plan.seed),
         "permuted_labels_near_half": permuted(exhibits.events, plan),
         "no_banned_feature": no_banned_feature(exhibits.vetter.features),
         "labels_change_nothing": labels_change_nothing(exhibits.vetter, sample),
@@ -191,11 +196,11 @@ def _coverage(vetter: EventVetter, tested: pl.DataFrame) -> Finding:
     return Finding(min(upper) if upper else float("nan"), ", ".join(told) or "no test event")
 
 
-def _not_worse(exhibits: EventExhibits, tested: pl.DataFrame, seed: int) -> Finding:
-    if exhibits.rival is None:
-        return Finding(None, "not applicable, there is no champion before it")
-    events = exhibits.events.join(tested.select("event"), on="event", how="semi")
-    theirs = exhibits.rival.judge(events).select("event", rival="score")
+def _not_worse(rival: EventVetter | None, what: str, events: pl.DataFrame, tested: pl.DataFrame, seed: int) -> Finding:
+    if rival is None:
+        return Finding(None, f"not applicable, there is no {what} before it")
+    events = events.join(tested.select("event"), on="event", how="semi")
+    theirs = rival.judge(events).select("event", rival="score")
     both = tested.join(theirs, on="event", how="inner", maintain_order="left")
     truth = (both["label"] == LABELS[0]).cast(pl.Float64).to_numpy()
 
