@@ -39,6 +39,7 @@ from exo_assets.scoring import checks as scoring_checks
 from exo_assets.scoring import found_assets as scoring_found
 from exo_assets.serving import assets as serving
 from exo_assets.training import assets as training
+from exo_assets.training import checks as training_checks
 from exo_assets.warehouse import assets as warehouse
 from exo_resources.settings import Settings
 from jobs import build_jobs_and_schedules
@@ -71,6 +72,7 @@ CHECKS = (
     *catalog_checks.CHECKS,
     *corpus_checks.CHECKS,
     *corpus_evaluation_checks.CHECKS,
+    *training_checks.CHECKS,
     *evaluation_checks.CHECKS,
     *event_checks.CHECKS,
     *scoring_checks.CHECKS,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
 import polars as pl
 
 TEST_SHARE = 0.2
@@ -51,11 +52,37 @@ def assign_splits(stars: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def fold_balance(rows: pl.DataFrame, folds: int) -> pl.DataFrame:
+    """How evenly each mission's stars of each label lie in the folds; one row a mission and label.
+
+    `rows` [mission, label, star_id, fold] are signals of training stars. `smallest` and `largest`: the stars of a fold
+    over an even share. `p_value`: chance that independent draws of folds are so uneven (Pearson's chi-squared test).
+    """
+    from scipy.stats import chisquare
+
+    parts = (
+        rows.unique(["mission", "label", "star_id"])
+        .sort("mission", "label")
+        .group_by("mission", "label", maintain_order=True)
+    )
+    out = []
+    for (mission, label), part in parts:
+        count = np.bincount(part["fold"].to_numpy(), minlength=folds)
+        share = count / count.mean()
+        chance = float(chisquare(count).pvalue)
+        out.append((mission, label, part.height, float(share.min()), float(share.max()), chance))
+    schema = {"mission": pl.String, "label": pl.String, "stars": pl.Int64}
+    return pl.DataFrame(
+        out, schema={**schema, "smallest": pl.Float64, "largest": pl.Float64, "p_value": pl.Float64}, orient="row"
+    )
+
+
 def assign_folds(signals: pl.DataFrame, folds: int) -> pl.DataFrame:
     """`star_id` and `fold` (0 .. folds-1) of every star in `signals`.
 
     By a hash of the star's name alone: neither new stars nor new labels move a star to another fold, so a network that
-    goes on from one of yesterday's folds (continual.py) has not seen what that fold leaves out.
+    goes on from one of yesterday's folds (continual.py) has not seen what that fold leaves out. What it costs is that
+    missions and labels are dealt by chance; `fold_balance` tells how evenly.
     """
     stars = signals.select("star_id").unique().sort("star_id")
     hashed = ("fold:" + pl.col("star_id")).map_elements(unit_hash, return_dtype=pl.Float64)

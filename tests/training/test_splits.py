@@ -8,7 +8,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo_assets.training.splits import TEST_SHARE, assign_folds, assign_splits, in_test, moved
+from exo_assets.training.splits import TEST_SHARE, assign_folds, assign_splits, fold_balance, in_test, moved
 
 
 def stars(n: int) -> pl.DataFrame:
@@ -47,6 +47,24 @@ def test_folds_are_grouped_by_star_and_never_move(numbers: list[int], folds: int
 def test_folds_are_of_one_size() -> None:
     shares = assign_folds(stars(20_000), 5)["fold"].value_counts(normalize=True)["proportion"]
     assert abs(shares - 0.2).max() < 0.01
+
+
+def test_folds_by_hash_are_balanced_and_lopsided_ones_are_told() -> None:
+    made = assign_folds(stars(3_000), 5).with_columns(
+        mission=pl.Series(["kepler", "k2", "tess"] * 1_000), label=pl.Series(["CONFIRMED", "FALSE POSITIVE"] * 1_500)
+    )
+    even = fold_balance(made, 5)
+    assert even.height == 6 and even["stars"].sum() == 3_000
+    assert (even["p_value"] > 1e-6).all() and even["smallest"].min() > 0.7 and even["largest"].max() < 1.3
+    # All of K2's false positives in one fold: that fold would be judged by models that never saw one.
+    lost = (pl.col("mission") == "k2") & (pl.col("label") == "FALSE POSITIVE")
+    guilty = fold_balance(made.with_columns(fold=pl.when(lost).then(0).otherwise("fold")), 5).filter(
+        pl.col("p_value") < 1e-6
+    )
+    assert guilty.select("mission", "label").rows() == [("k2", "FALSE POSITIVE")]
+    assert guilty["smallest"][0] == 0 and guilty["largest"][0] == 5
+    # A star counts once, whatever the number of its signals.
+    assert fold_balance(pl.concat([made, made]), 5).equals(even)
 
 
 def test_a_star_with_several_names_is_in_the_test_set_if_any_says_so() -> None:
