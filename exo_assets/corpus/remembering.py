@@ -21,11 +21,12 @@ from exo_assets.corpus.library import Allowed, Embed, Library, PassageStore
 def remembering(library: Library) -> Library:
     """`library` with a memory: of every text that it embeds, and of the last search of each leg."""
     out = copy.copy(library)
-    out.embed, out.store = _remembering_embed(library.embed), _RememberingStore(library.store)
+    out.embed, out.store = remembering_embed(library.embed), _RememberingStore(library.store)
     return out
 
 
-def _remembering_embed(embed: Embed) -> Embed:
+def remembering_embed(embed: Embed) -> Embed:
+    """`embed` that works once for each text."""
     known: dict[str, Vectors] = {}
 
     def embedded(texts: Sequence[str]) -> Vectors:
