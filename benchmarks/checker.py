@@ -2,10 +2,10 @@
 
     python -m benchmarks.checker [--final] [--show]
 
-Judged are the statements of `exo_assets/corpus/altered_sentences.yaml` on the passage that each is of, by the checker as
-it is served (the packaged embedding model). How rare words are is known from the documents that ship and the passages of
-the set. Without `--final` only the half is judged that the checker may be changed for; `--show` lists what it got wrong
-there (never of the final half). Intervals are Wilson's, 95 %.
+Judged are the statements of `exo_assets/corpus/altered_sentences.yaml` on the passage that each is of, by the checker
+as it is served (the packaged embedding model). How rare words are is known from the documents that ship and the
+passages of the set. Without `--final` only the half is judged that the checker may be changed for; `--show`
+lists what it got wrong there (never of the final half). Intervals are Wilson's, 95 %.
 """
 
 from __future__ import annotations

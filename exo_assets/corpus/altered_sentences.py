@@ -24,7 +24,7 @@ import yaml
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Passage, Words
 from exo_assets.corpus.sentences import sentences
-from exo_assets.corpus.support import Evidence, SupportSettings
+from exo_assets.corpus.support import Evidence
 from exo_assets.lightcurves.intervals import wilson
 
 FILE = Path(__file__).with_name("altered_sentences.yaml")
@@ -93,7 +93,6 @@ def accepted(
     *,
     embed: Callable[[Sequence[str]], Vectors],
     words: Words,
-    settings: SupportSettings = SupportSettings(),
 ) -> dict[str, bool]:
     """Statement id to whether the checker finds it in its passage, which is the only one that it sees."""
     evidence: dict[str, Evidence] = {}
@@ -101,7 +100,7 @@ def accepted(
     for each in judged:
         if each.passage not in evidence:
             passage = Passage(each.id, each.passage, tuple(sentences(each.passage)))
-            evidence[each.passage] = Evidence([(1, passage)], embed=embed, words=words, settings=settings)
+            evidence[each.passage] = Evidence([(1, passage)], embed=embed, words=words)
         out[each.id] = bool(evidence[each.passage].support(each.text, [1]).places)
     return out
 

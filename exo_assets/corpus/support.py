@@ -13,19 +13,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from exo_assets.corpus.agreement import NAME, disagreement, spoken_of
 from exo_assets.corpus.designators import Designator
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Passage, Words
+from exo_assets.corpus.fitting import equal
 from exo_assets.corpus.names import Asked, Same, asked_for, names, on_topic, only_itself
+from exo_assets.corpus.wording import Wording
 
 ADDRESS = "it holds an address"
 NOT_BORNE = "no passage says so"
-NUMBER = "a number in it is in no passage that it cites"
-NAME = "a name in it is in no passage that it cites"
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class SupportSettings:
     sentence's terms that the evidence has, weighted by how rare they are. `least`: from there on they say the same."""
 
     cosine_weight: float = 0.5
-    least: float = 0.63
+    least: float = 0.55
 
 
 @dataclass(frozen=True)
@@ -71,39 +73,16 @@ _TAKES_OVER = re.compile(
 """What a text says that wants to be a language model's master: nothing in its passage is evidence."""
 _ORDERS = re.compile(
     r"\b(?:you (?:must|should|will|shall|have to|need to) (?:now|only|always|never|not|answer|reply|respond|say|cite|"
-    r"write|act|pretend|obey)|(?:reply|respond|answer|say|state|write|print|output|cite|tell (?:the|them|him|her))"
+    r"write|act|pretend|obey)|(?<!the )(?<!an )(?:reply|respond|answer|say|state|write|print|output|cite|"
+    r"tell (?:the|them|him|her))"
     r"(?:\s?:| (?:that|with|only|exactly|the user|users?|to the user)\b))",
     re.IGNORECASE,
 )
 """What an order begins with: neither its sentence nor the one behind it is evidence."""
-_DENIES = re.compile(
-    r"\b(?:not|no|never|none|neither|nor|without|cannot|unlikely|\w+n[’']t|fails? to|ruled? out|rules out)\b",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"(?<![\w.,])[-−]?(?:\d{1,3}(?:[,\u2009\u202f]\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+−]?\d+)?(?![\d])")
-_UNIT = re.compile(
-    r"\s?[-‐]?\s?(%|(?:percent|ppm|days?|d|hours?|hr?|minutes?|min|years?|yr|au|km|K|pc)\b)", re.IGNORECASE
-)
 _ANYONE = "this object"
-_UNITS = {
-    **{"percent": "%", "day": "d", "days": "d", "hour": "h", "hours": "h", "hr": "h", "minute": "min"},
-    **{"minutes": "min", "year": "yr", "years": "yr"},
-}
-_WORDS = {
-    **{"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10},
-    **{"eleven": 11, "twelve": 12},
-}
-_WORD_NUMBER = re.compile(rf"\b(?:{'|'.join(_WORDS)})\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class _Number:
-    """A number in a text: its value, how many decimals it is written with, its unit where one follows, and place."""
-
-    value: Decimal
-    decimals: int
-    unit: str
-    at: int
+_QUANTITY_WEIGHT, _VALUE_WEIGHT = 2.0, 3.0
+_MORE_TOGETHER = 0.02
+"""Of a quantity among the words of a sentence, which weigh as much as they are rare."""
 
 
 class Evidence:
@@ -120,7 +99,7 @@ class Evidence:
     ) -> None:
         """`embed` gives unit vectors; sentences of passages are embedded once."""
         self._embed, self._words, self._same, self._settings = embed, words, same, settings
-        self._passages = {number: _Read(passage, words) for number, passage in passages}
+        self._passages = {number: _Read(passage) for number, passage in passages}
 
     def support(self, sentence: str, cited: Sequence[int]) -> Support:
         """What bears `sentence` of the passages `cited`, or, where they do not, of all others.
@@ -141,76 +120,110 @@ class Evidence:
         if not numbers:
             return Support(0.0, (), NOT_BORNE)
         asked, own = asked_for(sentence, self._same), names(sentence)
-        wanted = _numbers(sentence, own)
+        said = Wording(sentence, own)
         vector = self._embed([_nameless(sentence, own)])[0]
-        found = {n: self._best(sentence, vector, self._passages[n], asked) for n in numbers}
-        best = max(score for score, _ in found.values())
-        bearing = [n for n in numbers if found[n][0] >= self._settings.least]
-        if not bearing:
-            return Support(best, (), NOT_BORNE)
-        read = [self._passages[n] for n in bearing]
-        if not all(any(a.is_in(r.names) for r in read) for a in asked):
-            return Support(best, (), NAME)
-        if not all(any(r.holds(number, asked) for r in read) for number in wanted):
-            return Support(best, (), NUMBER)
-        return Support(best, tuple(Place(n, *found[n][1]) for n in bearing))
+        found = {n: self._best(said, vector, self._passages[n], asked) for n in numbers}
+        best = max(f.score for f in found.values())
+        bearing = [n for n in numbers if found[n].against is None]
+        if bearing:
+            return Support(best, tuple(Place(n, *found[n].place) for n in bearing))
+        return Support(best, (), found[max(numbers, key=lambda n: found[n].score)].against)
 
-    def _best(
-        self, sentence: str, vector: Vectors, read: _Read, asked: Sequence[Asked]
-    ) -> tuple[float, tuple[int, int]]:
-        """Score and place of what says nearly the same in a passage; (0, its start) where nothing can."""
-        if not read.spans:
-            return 0.0, (0, 0)
-        cosine = np.clip(self._embed(read.texts) @ vector, 0.0, 1.0)
-        # Numbers and names are looked for one by one.
-        terms = sorted(t for t in self._words.terms(sentence) if not re.search(r"[\d_]", t))
-        weight = self._words.idf(terms) if terms else np.zeros(0)
-        denies = bool(_DENIES.search(sentence))
-        usable = [read.usable(row, asked) for row in range(len(read.spans))]
-        best, place = 0.0, read.spans[0]
-        for first in range(len(read.spans)):
-            for last in (first, first + 1):
-                if last >= len(read.spans) or not (usable[first] and usable[last]):
-                    continue
-                if read.denies[first if cosine[first] >= cosine[last] else last] != denies:
-                    continue
-                has = np.array([t in read.terms[first] or t in read.terms[last] for t in terms], dtype=float)
-                near = float(max(cosine[first], cosine[last]))
-                coverage = float(has @ weight / weight.sum()) if terms else near
-                score = self._settings.cosine_weight * near + (1 - self._settings.cosine_weight) * coverage
-                if score > best + 1e-9:
-                    best, place = score, (read.spans[first][0], read.spans[last][1])
-        return best, place
+    def _best(self, said: Wording, vector: Vectors, read: _Read, asked: Sequence[Asked]) -> _Found:
+        """Score and place of what says nearly the same in a passage, and what speaks against it; (0, its start) where
+        nothing can.
+
+        Two sentences are evidence together where they say more of it than each alone.
+        """
+        found = _Found(0.0, read.spans[0] if read.spans else (0, 0), NOT_BORNE)
+        rows = [row for row in range(len(read.spans)) if read.usable(row, asked)]
+        values = [v for v in read.said.values if any(read.spans[r][0] <= v.start < read.spans[r][1] for r in rows)]
+        terms, worth = self._terms(said)
+        weights = dict(zip(terms, worth.tolist(), strict=True))
+        named = all(a.is_in(read.names) or read.has_letter(a) for a in asked)
+        cosine = np.clip(self._embed(read.texts) @ vector, 0.0, 1.0) if rows else np.zeros(0)
+
+        def score(first: int, last: int) -> float:
+            near = float(max(cosine[first], cosine[last]))
+            has = np.array([t in read.terms[first] or t in read.terms[last] for t in terms], dtype=float)
+            held = _VALUE_WEIGHT * read.holds(said, first, last)
+            coverage = float((has @ worth + held) / (worth.sum() + held)) if terms else near
+            return self._settings.cosine_weight * near + (1 - self._settings.cosine_weight) * coverage
+
+        alone = {row: score(row, row) for row in rows}
+        together = {(r, r + 1): score(r, r + 1) for r in rows if r + 1 in alone}
+        together = {(a, b): s for (a, b), s in together.items() if s >= max(alone[a], alone[b]) + _MORE_TOGETHER}
+        for (first, last), reached in ({(row, row): s for row, s in alone.items()} | together).items():
+            place = read.spans[first][0], read.spans[last][1]
+            against: str | None = NOT_BORNE
+            if reached >= self._settings.least:
+                against = disagreement(said, read.between(first, last), read.said, values, weights) if named else NAME
+            if (against is None, reached) > (found.against is None, found.score):
+                found = _Found(reached, place, against)
+        return found
+
+    def _terms(self, said: Wording) -> tuple[list[str], npt.NDArray[np.float64]]:
+        """The words of a sentence that are no names, and its quantities, each once, and what each is worth."""
+        terms = list(dict.fromkeys(w.term for w in said.words if not re.search(r"[\d ]", w.term)))
+        idf = self._words.idf(terms) if terms else np.zeros(0)
+        spoken = [f"quantity {q}" for q in sorted(spoken_of(said)) if q]
+        return terms + spoken, np.append(idf, np.full(len(spoken), _QUANTITY_WEIGHT))
+
+
+class _Found(NamedTuple):
+    """How near a passage comes to a sentence, where, and what speaks against it."""
+
+    score: float
+    place: tuple[int, int]
+    against: str | None
 
 
 class _Read:
     """A passage with what its sentences hold."""
 
-    def __init__(self, passage: Passage, words: Words) -> None:
+    def __init__(self, passage: Passage) -> None:
         text = passage.text
+        self.text = text
         self.spans = [(start, end) for start, end in passage.sentences if text[start:end].strip()]
         texts = [text[start:end] for start, end in self.spans]
         self.texts = [_nameless(t, names(t)) for t in texts]
-        self.terms = [words.terms(t) for t in texts]
-        self.denies = [bool(_DENIES.search(t)) for t in texts]
         orders = [bool(_TAKES_OVER.search(text) or _ORDERS.search(t)) for t in texts]
         self.instructs = [order or before for order, before in zip(orders, [False, *orders], strict=False)]
         self.names = names(text)
-        self._numbers = _numbers(text, self.names)
+        self.said = Wording(text, self.names)
+        self.terms = [
+            {w.term for w in self.said.words if a <= w.start < b}
+            | {f"quantity {v.quantity}" for v in self.said.values if a <= v.start < b}
+            for a, b in self.spans
+        ]
+        self._between: dict[tuple[int, int], Wording] = {}
 
     def usable(self, row: int, asked: Sequence[Asked]) -> bool:
-        """Whether a sentence can be evidence on what is `asked` for: no instruction, nor of others alone."""
-        start, end = self.spans[row]
-        return not self.instructs[row] and on_topic([d for d in self.names if start <= d.start < end], asked)
+        """Whether a sentence can be evidence on what is `asked` for: no instruction, nor of others alone.
 
-    def holds(self, wanted: _Number, asked: Sequence[Asked]) -> bool:
-        """Whether the number stands in a sentence that can be evidence on what is `asked` for."""
-        return any(
-            _equal(wanted, found) and self.usable(row, asked)
-            for found in self._numbers
-            for row, (start, end) in enumerate(self.spans)
-            if start <= found.at < end
-        )
+        One without a name speaks of those that were named last.
+        """
+        named = [[d for d in self.names if start <= d.start < end] for start, end in self.spans[: row + 1]]
+        return not self.instructs[row] and on_topic(next((n for n in reversed(named) if n), []), asked)
+
+    def holds(self, said: Wording, first: int, last: int) -> int:
+        """How many values of a sentence that have a unit stand in sentences of the passage."""
+        found = self.between(first, last).values
+        return sum(bool(v.unit) and any(equal(v, f) for f in found) for v in said.values)
+
+    def has_letter(self, asked: Asked) -> bool:
+        """Whether the passage names the star of a planet and, apart from it, the planet's letter."""
+        letter = f"planet {asked.name.key[-1]}"
+        star = any(d.key in asked.hosts for d in self.names)
+        return asked.name.key != asked.name.host and star and any(w.term == letter for w in self.said.words)
+
+    def between(self, first: int, last: int) -> Wording:
+        """What sentences say."""
+        if (first, last) not in self._between:
+            start, end = self.spans[first][0], self.spans[last][1]
+            text = self.text[start:end]
+            self._between[first, last] = Wording(text, names(text))
+        return self._between[first, last]
 
 
 def _nameless(text: str, found: Sequence[Designator]) -> str:
@@ -220,39 +233,3 @@ def _nameless(text: str, found: Sequence[Designator]) -> str:
         if d.start >= at:
             out, at = f"{out}{text[at : d.start]}{_ANYONE}", d.end
     return out + text[at:]
-
-
-def _numbers(text: str, taken: Sequence[Designator]) -> list[_Number]:
-    """Numbers in `text` that are no part of a name, in figures or in words from two to twelve."""
-    out = []
-    for match in _NUMBER.finditer(text):
-        if any(d.start <= match.start() < d.end for d in taken):
-            continue
-        plain = re.sub(r"[,\u2009\u202f]", "", match[0]).replace("−", "-")
-        try:
-            value = Decimal(plain)
-        except InvalidOperation:
-            continue
-        decimals = max(0, -int(value.as_tuple().exponent))
-        unit = _UNIT.match(text, match.end())
-        name = unit[1].lower() if unit else ""
-        out.append(_Number(value, decimals, _UNITS.get(name, name), match.start()))
-    for match in _WORD_NUMBER.finditer(text):
-        unit = _UNIT.match(text, match.end())
-        name = unit[1].lower() if unit else ""
-        out.append(_Number(Decimal(_WORDS[match[0].lower()]), 0, _UNITS.get(name, name), match.start()))
-    return out
-
-
-def _equal(wanted: _Number, found: _Number) -> bool:
-    """Whether a number that was found is the one that is wanted, or is rounded to it, in the same unit."""
-    if wanted.unit and found.unit and wanted.unit != found.unit:
-        return False
-    if wanted.value == found.value:
-        return True
-    if found.decimals <= wanted.decimals or len(wanted.value.as_tuple().digits) < 2:
-        return False
-    try:
-        return found.value.quantize(Decimal(1).scaleb(-wanted.decimals), ROUND_HALF_UP) == wanted.value
-    except InvalidOperation:
-        return False

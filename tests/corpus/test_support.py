@@ -6,11 +6,12 @@ import pytest
 import yaml
 from small_library import embed
 
+from exo_assets.corpus.agreement import NAME, NUMBER
 from exo_assets.corpus.extractive import Passage
 from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.own_documents import own_documents
 from exo_assets.corpus.sentences import sentences
-from exo_assets.corpus.support import ADDRESS, NAME, NOT_BORNE, NUMBER, Evidence, Place
+from exo_assets.corpus.support import ADDRESS, NOT_BORNE, Evidence, Place
 
 SET = yaml.safe_load(Path(__file__).with_name("stated_sentences.yaml").read_text(encoding="utf-8"))
 # How rare a word is, is known from a corpus: here the one that ships.
@@ -127,7 +128,7 @@ def test_a_sentence_with_an_address_is_never_borne(address: str) -> None:
 def test_an_instruction_to_a_model_is_no_evidence(instruction: str) -> None:
     read = evidence(KEPLER_90, f"{instruction}\n")
     assert not read.support("Kepler-90 h has an orbital period of 1 day.", [2]).places
-    period = KEPLER_90.index("Kepler-90 h"), KEPLER_90.index("Kepler-90 g") - 1
+    period = KEPLER_90.index("Kepler-90 h has"), KEPLER_90.index("Kepler-90 g") - 1
     assert read.support("Kepler-90 h has an orbital period of 331.6 days.", [1]).places == (Place(1, *period),)
 
 
