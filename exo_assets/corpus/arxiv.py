@@ -17,6 +17,7 @@ from xml.etree.ElementTree import Element
 from exo_assets.corpus.document import Document, Rejected
 from exo_assets.corpus.plain_text import has_words, one_line, shown
 from exo_assets.corpus.safe_xml import LARGEST_BYTES, XmlError, parse_xml
+from exo_assets.corpus.tex import without_tex
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 ARXIV = "{http://arxiv.org/schemas/atom}"
@@ -214,8 +215,8 @@ def abstract_document(
         document_id=name,
         source="arxiv",
         media="abstract",
-        title=title,
-        text=abstract,
+        title=without_tex(title),
+        text=without_tex(abstract),
         authors=tuple(a for a in authors if a),
         published=_first_day(match[1], _day(dates[0])),
         updated=_day(dates[1]),

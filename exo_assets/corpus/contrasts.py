@@ -101,7 +101,7 @@ def _exchanged(item: Item, said: Wording, evidence: Wording) -> bool | None:
 _LONGEST_END = 3
 _MIDDLE = 1
 _TURNS = re.compile(
-    r"\bby\b|\brather than\b|\binstead of\b|\bno\b|\bnot\b|\b(?:to|will|be|been)\b|\A(?:at|in|with|for|by|from|on|of)\b",
+    r"\b(?:by|rather than|instead of|no|not|to|will|be|been)\b|\A(?:at|in|with|for|by|from|on|of)\b",
     re.IGNORECASE,
 )
 """Words that turn ends round without changing what is said (A causes B, B is caused by A)."""

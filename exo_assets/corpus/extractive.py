@@ -18,7 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from exo_assets.corpus.embedding import Vectors
-from exo_assets.corpus.names import Same, asked_for, missing, names, on_topic, only_itself, proper_names
+from exo_assets.corpus.markdown_tables import Row, rows
+from exo_assets.corpus.names import Asked, Same, asked_for, missing, names, on_topic, only_itself, proper_names
+from exo_assets.corpus.not_evidence import is_reference, is_reference_heading
+from exo_assets.corpus.refutations import refutes
 
 
 class Words(Protocol):
@@ -98,6 +101,7 @@ class ExtractiveSettings:
     compared: int = 64
 
 
+_PLANET = re.compile(r"[b-i]")
 _NO_SENTENCE = re.compile(r"\||#{1,6}\s")
 """How a row of a table or a heading of Markdown begins."""
 _CODE = re.compile(r"```|~~~")
@@ -121,7 +125,9 @@ def answer(
     `embed` gives unit vectors (texts, dimensions); `same` gives all keys of what a key names (identifiers.synonyms).
     A question that names a star, planet, signal, column or anything else by a proper name is declined unless every one
     is named in a passage. It is answered only from passages that name one of its stars or columns, by no sentence that
-    speaks of others alone; never by a heading or row of a table; and by code only if it names nothing and asks how.
+    speaks of others alone; never by a heading or a reference; by a row of a table only if it names an object and the
+    row holds a value; and by code only if it names nothing and asks how. What takes back a quoted sentence is quoted
+    with it.
     ValueError for a question without text or a sentence outside its passage.
     """
     if not question.strip():
@@ -133,29 +139,31 @@ def answer(
     named = [names(p.text) for p in passages]
     if absent := missing(question, asked, named) or _unknown(question, passages, words):
         return ExtractiveAnswer((), f"none of the passages found names {', '.join(absent)}")
+    tables = [rows(p.text) if any(_is_object(a) for a in asked) else {} for p in passages]
     places = [
         (row, start, end)
         for row, passage in enumerate(passages)
-        if not asked or any(a.is_in(named[row]) for a in asked)
+        if (not asked or any(a.is_in(named[row]) for a in asked)) and not is_reference_heading(passage.heading)
         for start, end in _checked(passage)
         if on_topic([d for d in named[row] if start <= d.start < end], asked)
-        and not _NO_SENTENCE.match(passage.text, start, end)
+        and (_holds_a_value(tables[row].get(start), asked) or not _NO_SENTENCE.match(passage.text, start, end))
         and (code_answers or not _CODE.match(passage.text, start, end))
+        and not is_reference(passage.text[start:end])
     ]
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)
-    coverage = _coverage(question, passages, places, words)
+    said = [_said(tables[row].get(start), passages[row].text[start:end]) for row, start, end in places]
+    coverage = _coverage(question, passages, places, said, words)
     most = np.sort(np.argsort(-coverage, kind="stable")[: settings.compared])
-    places, coverage = [places[at] for at in most], coverage[most]
+    places, said, coverage = [places[at] for at in most], [said[at] for at in most], coverage[most]
     texts = [passages[row].text[start:end] for row, start, end in places]
-    vectors = embed(
-        [question, *(_headed(passages[row], text) for (row, _, _), text in zip(places, texts, strict=True))]
-    )
+    vectors = embed([question, *(_headed(passages[row], text) for (row, _, _), text in zip(places, said, strict=True))])
     cosine = (vectors[1:] @ vectors[0]).astype(float)
     score = settings.cosine_weight * cosine + (1 - settings.cosine_weight) * coverage
     chosen = _chosen(score, vectors[1:], texts, settings)
     if not chosen:
         return ExtractiveAnswer((), NOTHING_CLOSE)
+    chosen = _with_refutations(chosen, texts, settings.sentences)
     first_of = {places[at][0]: rank for rank, at in reversed(list(enumerate(chosen)))}
     chosen.sort(key=lambda at: (first_of[places[at][0]], places[at][1]))
     numbers: dict[int, int] = {}
@@ -163,9 +171,49 @@ def answer(
     for at in chosen:
         row, start, end = places[at]
         number = numbers.setdefault(row, len(numbers) + 1)
+        if (table := tables[row].get(start)) and _needs_header(table, question, words):
+            header = Citation(number, passages[row].passage_id, *table.header_place)
+            if not any(s.citation == header for s in quoted):
+                text = passages[row].text[header.start : header.end]
+                quoted.append(CitedSentence(text, float(score[at]), float(cosine[at]), float(coverage[at]), header))
         citation = Citation(number, passages[row].passage_id, start, end)
         quoted.append(CitedSentence(texts[at], float(score[at]), float(cosine[at]), float(coverage[at]), citation))
     return ExtractiveAnswer(tuple(quoted))
+
+
+def _is_object(asked: Asked) -> bool:
+    """Whether a name is of a star, planet or signal, not of a column."""
+    return "_" not in asked.name.key
+
+
+def _holds_a_value(row: Row | None, asked: Sequence[Asked]) -> bool:
+    """Whether a row of a table holds a value, and not that of another planet of the star."""
+    if row is None or not any(map(str.isdigit, row.text)):
+        return False
+    letters = {a.name.key[-1] for a in asked if a.name.key != a.name.host}
+    return not (_PLANET.fullmatch(row.cells[0]) and letters) or row.cells[0] in letters
+
+
+def _said(row: Row | None, text: str) -> str:
+    """What a sentence, or a row with the names of its columns, says."""
+    return text if row is None else row.text
+
+
+def _needs_header(row: Row, question: str, words: Words) -> bool:
+    """Whether a row is understood only with the names of its columns: one of them is asked for."""
+    wanted = words.terms(question)
+    return bool(wanted & words.terms(" ".join(row.header)) - words.terms(" ".join(row.cells)))
+
+
+def _with_refutations(chosen: Sequence[int], texts: Sequence[str], most: int) -> list[int]:
+    """Sentences, each with one that takes back what it says; at most `most`, unless the first two are such a pair."""
+    out = list[int]()
+    for at in chosen:
+        against = [other for other, text in enumerate(texts) if other != at and refutes(text, texts[at])]
+        pair = [each for each in (at, *against[:1]) if each not in out]
+        if not out or len(out) + len(pair) <= most:
+            out += pair
+    return out
 
 
 def _checked(passage: Passage) -> list[tuple[int, int]]:
@@ -189,7 +237,11 @@ def _unknown(question: str, passages: Sequence[Passage], words: Words) -> list[s
 
 
 def _coverage(
-    question: str, passages: Sequence[Passage], places: Sequence[tuple[int, int, int]], words: Words
+    question: str,
+    passages: Sequence[Passage],
+    places: Sequence[tuple[int, int, int]],
+    said: Sequence[str],
+    words: Words,
 ) -> npt.NDArray[np.float64]:
     """Coverage of the question by each place (places,), 0 to 1."""
     wanted = sorted(words.terms(question))
@@ -199,8 +251,8 @@ def _coverage(
     headings = [_has(wanted, words.terms(p.heading)) for p in passages]
     whole = [_has(wanted, words.terms(f"{p.title} {p.text}")) @ weight for p in passages]
     out = np.empty(len(places))
-    for at, (row, start, end) in enumerate(places):
-        own = np.maximum(_has(wanted, words.terms(passages[row].text[start:end])), 0.5 * headings[row])
+    for at, (row, _, _) in enumerate(places):
+        own = np.maximum(_has(wanted, words.terms(said[at])), 0.5 * headings[row])
         out[at] = (own @ weight + whole[row]) / 2
     return out
 

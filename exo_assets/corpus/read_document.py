@@ -14,6 +14,7 @@ from exo_assets.corpus.document import Document, Rejected
 from exo_assets.corpus.plain_text import LONGEST_NAME, clean_text, control_share, first_line, has_words, one_line, shown
 from exo_assets.corpus.reading import Limits, Ocr, Refusal
 from exo_assets.corpus.sections import sections
+from exo_assets.corpus.tex import without_tex
 from exo_assets.corpus.tokens import count_tokens
 
 SUFFIXES = {
@@ -122,7 +123,7 @@ def _read(name: str, data: bytes, limits: Limits, ocr: Ocr | None) -> Document:
 
 
 def _text_document(name: str, data: bytes, media: str, limits: Limits) -> Document:
-    text = clean_text(_decode(data))
+    text = without_tex(clean_text(_decode(data)))
     if len(text) > limits.characters:
         raise Refusal("too_long", f"holds {len(text):,} characters, over {limits.characters:,}; split it")
     if not has_words(text):

@@ -1,7 +1,7 @@
 """Text of a PDF with the offsets of its pages.
 
-Belongs here: PDFium, and what its errors mean. Does not belong here: other formats (`read_document.py`), what
-reads the letters of a picture.
+Belongs here: PDFium, and what its errors mean. Does not belong here: columns and running heads (`page_layout.py`),
+other formats (`read_document.py`), what reads the letters of a picture.
 
 PDFium does not stand threads: one lock covers all of it. It bounds neither the memory nor the time that a hostile page
 takes to draw; who reads documents of strangers reads them in a process that may be killed.
@@ -10,21 +10,25 @@ takes to draw; who reads documents of strangers reads them in a process that may
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from exo_assets.corpus.document import Document
+from exo_assets.corpus.page_layout import Box, Line, has_meaning, layout, repeated
 from exo_assets.corpus.plain_text import clean_text, first_line, has_words, one_line
 from exo_assets.corpus.reading import Limits, Ocr, OcrError, Refusal
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfDocument, PdfPage, PdfTextPage
 
 _LOCK = Lock()
 _HYPHEN = re.compile("([^\n]?)[\x02\ufffe]\n?([^\n]?)")
 _CUT_NAME = re.compile("(?<=[A-Z0-9]-)\n(?=[A-Za-z0-9])")
 _COPY = "copy it again or print it to a new PDF"
 _DOTS_PER_INCH = 300
+_MOST_LINES = 2_000
+"""Pieces of lines up to which the layout of a page is looked at."""
 _LARGEST_PICTURE = 60_000_000
 """Points of a page's picture; larger pages are drawn coarser."""
 _NO_TITLE = re.compile(r"(?i)untitled|microsoft word|\.(dvi|tex|docx?|pdf|indd|qxd|rtf)$|^[\W\d_]*$")
@@ -108,40 +112,78 @@ def _metadata(pdf: PdfDocument) -> dict[str, str]:
     return {key: pdf.get_metadata_value(key) for key in ("Title", "Author")}
 
 
+@dataclass(frozen=True)
+class _Page:
+    """Text of a page; `head` and `foot` stand apart from it."""
+
+    body: str
+    head: Line | None = None
+    foot: Line | None = None
+
+    def text(self, *, head: bool, foot: bool) -> str:
+        """Cleaned text, with what stands apart where it is text of the page."""
+        parts = (self.head.text if head and self.head else "", self.body, self.foot.text if foot and self.foot else "")
+        return clean_text("\n".join(part for part in parts if part))
+
+
 def _pages(pdf: PdfDocument, limits: Limits, ocr: Ocr | None) -> list[str]:
-    """Cleaned text of every page, empty where there is none; a page that cannot be loaded breaks the document."""
+    """Cleaned text of every page, empty where there is none; a page that cannot be loaded breaks the document.
+
+    A line that stands apart at the same height on several pages is a running head or foot, and no text.
+    """
     import pypdfium2
 
-    pages, left, recognised = list[str](), limits.characters, 0
+    pages, left, recognised = list[_Page](), limits.characters, 0
     for number in range(len(pdf)):
         try:
             page = pdf[number]
             try:
-                text = _page_text(page, left, limits)
-                if ocr and not has_words(text):
+                found = _page_text(page, left, limits)
+                if ocr and not has_words(found.text(head=True, foot=True)):
                     recognised += 1
                     if recognised > limits.recognised_pages:
                         raise _too_many_scans(limits)
-                    text = clean_text(_recognised(page, number, ocr))
+                    found = _Page(clean_text(_recognised(page, number, ocr)))
             finally:
                 page.close()
         except pypdfium2.PdfiumError as error:
             raise Refusal("broken", f"page {number + 1} cannot be read ({error}); {_COPY}") from None
-        left -= len(text)
+        left -= len(found.body)
         if left < 0:
             raise _too_long(limits)
-        pages.append(text)
-    return pages
+        pages.append(found)
+    heads, feet = repeated([p.head for p in pages]), repeated([p.foot for p in pages])
+    return [page.text(head=row not in heads, foot=row not in feet) for row, page in enumerate(pages)]
 
 
-def _page_text(page: PdfPage, left: int, limits: Limits) -> str:
+def _page_text(page: PdfPage, left: int, limits: Limits) -> _Page:
     layer = page.get_textpage()
     try:
         if layer.count_chars() > 2 * left + 1000:  # blanks are counted here, and many are dropped
             raise _too_long(limits)
-        raw = layer.get_text_bounded()
+        how = None if page.get_rotation() else layout(_lines(layer, Box(*page.get_bbox())), Box(*page.get_bbox()))
+        if how is None:
+            return _Page(_whole_words(layer.get_text_bounded()))
+        parts = [_bounded(layer, box) for box in how.body]
     finally:
         layer.close()
+    return _Page("\n".join(_whole_words(part) for part in parts), how.head, how.foot)
+
+
+def _lines(layer: PdfTextPage, page: Box) -> list[Line]:
+    """Pieces of lines in the order in which they are drawn; none of a page with more than a page can have."""
+    count = layer.count_rects()
+    if count > _MOST_LINES:
+        return []
+    boxes = [Box(*layer.get_rect(row)) for row in range(count)]
+    return [Line(b, _bounded(layer, b).strip() if has_meaning(b, page) else "") for b in boxes]
+
+
+def _bounded(layer: PdfTextPage, box: Box) -> str:
+    return str(layer.get_text_bounded(box.left, box.bottom, box.right, box.top))
+
+
+def _whole_words(raw: str) -> str:
     return clean_text(_CUT_NAME.sub("", _HYPHEN.sub(_joined, raw.replace("\r\n", "\n"))))
 
 

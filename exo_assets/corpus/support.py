@@ -24,6 +24,7 @@ from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Passage, Words
 from exo_assets.corpus.fitting import equal
 from exo_assets.corpus.names import Asked, Same, asked_for, names, on_topic, only_itself
+from exo_assets.corpus.not_evidence import is_reference, is_reference_heading
 from exo_assets.corpus.wording import Wording
 
 ADDRESS = "it holds an address"
@@ -188,6 +189,7 @@ class _Read:
         texts = [text[start:end] for start, end in self.spans]
         self.texts = [_nameless(t, names(t)) for t in texts]
         orders = [bool(_TAKES_OVER.search(text) or _ORDERS.search(t)) for t in texts]
+        self.refers = [is_reference_heading(passage.heading) or is_reference(t) for t in texts]
         self.instructs = [order or before for order, before in zip(orders, [False, *orders], strict=False)]
         self.names = names(text)
         self.said = Wording(text, self.names)
@@ -199,12 +201,13 @@ class _Read:
         self._between: dict[tuple[int, int], Wording] = {}
 
     def usable(self, row: int, asked: Sequence[Asked]) -> bool:
-        """Whether a sentence can be evidence on what is `asked` for: no instruction, nor of others alone.
+        """Whether a sentence can be evidence on what is `asked` for: no instruction, no reference, nor of others alone.
 
         One without a name speaks of those that were named last.
         """
         named = [[d for d in self.names if start <= d.start < end] for start, end in self.spans[: row + 1]]
-        return not self.instructs[row] and on_topic(next((n for n in reversed(named) if n), []), asked)
+        sound = not (self.instructs[row] or self.refers[row])
+        return sound and on_topic(next((n for n in reversed(named) if n), []), asked)
 
     def holds(self, said: Wording, first: int, last: int) -> int:
         """How many values of a sentence that have a unit stand in sentences of the passage."""

@@ -100,7 +100,7 @@ def values(
     """
     found = [each for each in _numbers(text) if not any(d.start <= each[2] < d.end for d in taken)]
     units = _units(text, found)
-    errors = {row + 1 for row in range(len(found) - 1) if "±" in text[found[row][3] : found[row + 1][2]][:3]}
+    errors = {row for row in range(1, len(found)) if _is_error(text, found, row)}
     out = []
     for row, ((value, decimals, start, end), (unit, body, quantity)) in enumerate(zip(found, units, strict=True)):
         of = quantity or meanings().of_unit.get(unit, "") or _nearest(unit, start, quantities, place)
@@ -117,6 +117,12 @@ def bounds(text: str, start: int, found: Sequence[Value]) -> bool:
     before = text[max(0, behind - 40) : behind]
     said = _LEAST.search(before) or _MOST.search(before)
     return bool(said) and behind - len(before) + said.start() <= start  # type: ignore[union-attr]
+
+
+def _is_error(text: str, found: Sequence[_Found], row: int) -> bool:
+    """Whether a number is the uncertainty of the one before it: 5.1 ± 0.2, 5.1 +0.2 -0.1."""
+    between = text[found[row - 1][3] : found[row][2]].strip()
+    return between in ("±", "+", "+/-") or (not between and found[row][0] < 0)
 
 
 def _numbers(text: str) -> list[_Found]:
@@ -147,8 +153,9 @@ def _written(match: re.Match[str]) -> Decimal:
 def _units(text: str, found: Sequence[_Found]) -> list[_Unit]:
     """Unit, body and quantity that are written behind each number, or behind another one that it is joined to."""
     units = [_unit(text, start, end) for _, _, start, end in found]
-    for row in range(len(found) - 2, -1, -1):  # 4 to 6 days: both are days
-        if units[row] == _NO_UNIT and _JOINED.fullmatch(text[found[row][3] : found[row + 1][2]]):
+    for row in range(len(found) - 2, -1, -1):  # 4 to 6 days, 5.1 +0.2 -0.1 days: all are days
+        between = text[found[row][3] : found[row + 1][2]]
+        if units[row] == _NO_UNIT and (_JOINED.fullmatch(between) or _is_error(text, found, row + 1)):
             units[row] = units[row + 1]
     for row in range(1, len(found)):  # 4 days, that of the other 6: both are days
         bare = units[row] == _NO_UNIT and _BARE.match(text, found[row][3]) and found[row][0] < _YEAR

@@ -8,11 +8,16 @@ from collections.abc import Sequence
 
 def pdf_of(pages: Sequence[str], info: dict[str, str] | None = None, trailer: str = "") -> bytes:
     """A PDF with a text layer: each page's lines below each other in Helvetica (Latin-1 only)."""
+    drawn = ["".join(f"({_escaped(line)}) Tj T*\n" for line in page.split("\n")) for page in pages]
+    streams = [f"BT /F1 10 Tf 12 TL 40 750 Td\n{shown}ET" for shown in drawn]
+    empty = "0 0 100 100 re f"
+    return _pdf([s if page else empty for page, s in zip(pages, streams, strict=True)], info, trailer)
+
+
+def _pdf(streams: Sequence[str], info: dict[str, str] | None = None, trailer: str = "") -> bytes:
     objects = ["<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"]
     kids = []
-    for page in pages:
-        lines = "".join(f"({_escaped(line)}) Tj T*\n" for line in page.split("\n"))
-        stream = f"BT /F1 10 Tf 12 TL 40 750 Td\n{lines}ET" if page else "0 0 100 100 re f"
+    for stream in streams:
         objects.append(f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream")
         objects.append(
             f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {len(objects)} 0 R "
@@ -33,6 +38,23 @@ def pdf_of(pages: Sequence[str], info: dict[str, str] | None = None, trailer: st
     out.writelines(f"{place:010} 00000 n \n".encode() for place in places)
     out.write(f"trailer << /Size {len(objects) + 1} /Root 1 0 R{trailer} >>\nstartxref\n{start}\n%%EOF\n".encode())
     return out.getvalue()
+
+
+Placed = tuple[float, float, float, str]
+"""Where a line begins, in points from the left and from below, how large it is, and what it says."""
+
+
+def placed_pdf(*pages: Sequence[Placed]) -> bytes:
+    """A PDF whose pages draw lines where they are told to, in that order."""
+    drawn = [
+        "".join(f"/F1 {size} Tf 1 0 0 1 {x} {y} Tm ({_escaped(text)}) Tj\n" for x, y, size, text in p) for p in pages
+    ]
+    return _pdf([f"BT\n{page}ET" for page in drawn])
+
+
+def lines(text: str, x: float, top: float = 700, size: float = 10, step: float = 14) -> list[Placed]:
+    """Lines of `text` below each other."""
+    return [(x, top - row * step, size, line) for row, line in enumerate(text.strip().split("\n"))]
 
 
 def encrypted_pdf() -> bytes:
