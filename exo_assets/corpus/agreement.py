@@ -7,7 +7,7 @@ here: denials and opposites (`contrasts.py`), reading one text (`wording.py`), w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from exo_assets.corpus.contrasts import denials_agree, ends_agree, opposites_agree
 from exo_assets.corpus.fitting import CLEARLY, Fit, equal, in_place, same_number
@@ -24,17 +24,15 @@ OTHER = "the passage says so of something else"
 _CLEARLY_ANOTHER = 1.5
 
 
-def disagreement(
-    said: Wording, evidence: Wording, passage: Wording, values: Sequence[Value], weights: Mapping[str, float]
-) -> str | None:
+def disagreement(said: Wording, evidence: Wording, passage: Wording, weights: Mapping[str, float]) -> str | None:
     """Why `said` does not follow from `evidence`, some sentences of `passage`; None where nothing speaks against it.
 
-    `values` are all that the passage holds of what is spoken of; `weights` say how rare words are.
+    `weights` say how rare words are.
     """
     fit = Fit(said, evidence, weights)
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         (NAME, lambda: _names_agree(said, passage)),
-        (NUMBER, lambda: all(any(equal(value, found) for found in values) for value in said.values)),
+        (NUMBER, lambda: all(any(equal(value, found) for found in evidence.values) for value in said.values)),
         (NUMBER, lambda: _values_in_place(said, evidence, fit)),
         (QUANTITY, lambda: _quantities_agree(said, evidence)),
         (DENIAL, lambda: denials_agree(said, evidence, fit)),

@@ -10,13 +10,14 @@ a sentence like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from exo_assets.corpus.designators import Designator
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.markdown_tables import Row, rows
 from exo_assets.corpus.names import Asked, Same, asked_for, missing, names, on_topic, only_itself, proper_names
@@ -136,17 +137,19 @@ def answer(
         return ExtractiveAnswer((), NO_PASSAGES)
     asked = asked_for(question, same)
     code_answers = not asked and bool(_ASKS_HOW.search(question))
-    named = [names(p.text) for p in passages]
+    tables = [rows(p.text) for p in passages]
+    named = [_named(p.text, t) for p, t in zip(passages, tables, strict=True)]
     if absent := missing(question, asked, named) or _unknown(question, passages, words):
         return ExtractiveAnswer((), f"none of the passages found names {', '.join(absent)}")
-    tables = [rows(p.text) if any(_is_object(a) for a in asked) else {} for p in passages]
+    if not any(_is_object(a) for a in asked):
+        tables = [{} for _ in passages]
     places = [
         (row, start, end)
         for row, passage in enumerate(passages)
         if (not asked or any(a.is_in(named[row]) for a in asked)) and not is_reference_heading(passage.heading)
         for start, end in _checked(passage)
         if on_topic([d for d in named[row] if start <= d.start < end], asked)
-        and (_holds_a_value(tables[row].get(start), asked) or not _NO_SENTENCE.match(passage.text, start, end))
+        and (_holds_a_value(tables[row].get(start)) or not _NO_SENTENCE.match(passage.text, start, end))
         and (code_answers or not _CODE.match(passage.text, start, end))
         and not is_reference(passage.text[start:end])
     ]
@@ -183,15 +186,25 @@ def answer(
 
 def _is_object(asked: Asked) -> bool:
     """Whether a name is of a star, planet or signal, not of a column."""
-    return "_" not in asked.name.key
+    return _is_a_star(asked.name)
 
 
-def _holds_a_value(row: Row | None, asked: Sequence[Asked]) -> bool:
-    """Whether a row of a table holds a value, and not that of another planet of the star."""
-    if row is None or not any(map(str.isdigit, row.text)):
-        return False
-    letters = {a.name.key[-1] for a in asked if a.name.key != a.name.host}
-    return not (_PLANET.fullmatch(row.cells[0]) and letters) or row.cells[0] in letters
+def _named(text: str, table: Mapping[int, Row]) -> list[Designator]:
+    """The names in a text, and of each row of a table that begins with a planet's letter the planets that it can be."""
+    found = names(text)
+    hosts = {d.host for d in found if _is_a_star(d)}
+    letters = [(row, row.cells[0]) for row in table.values() if _PLANET.fullmatch(row.cells[0])]
+    found += [Designator(host + letter, host, row.start, row.end) for row, letter in letters for host in sorted(hosts)]
+    return sorted(found, key=lambda d: (d.start, d.end))
+
+
+def _is_a_star(name: Designator) -> bool:
+    return "_" not in name.key
+
+
+def _holds_a_value(row: Row | None) -> bool:
+    """Whether a row of a table holds a value."""
+    return row is not None and any(map(str.isdigit, row.text))
 
 
 def _said(row: Row | None, text: str) -> str:

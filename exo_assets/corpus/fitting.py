@@ -17,8 +17,9 @@ from exo_assets.corpus.wording import Item, Word, Wording
 
 CLEARLY = 1.15
 """How much better another word must fit into a place to count."""
-_VALUE_WEIGHT, _NAME_WEIGHT = 6.0, 8.0
+_VALUE_WEIGHT, _NAME_WEIGHT = 6.0, 24.0
 _HERE = 0.1
+_OTHER_SIDE = 1.5
 
 
 class Fit:
@@ -42,7 +43,7 @@ class Fit:
     def at(self, said: float, evidence: float) -> float:
         """The larger, the nearer the same words stand to both places."""
         return sum(
-            weight / (2 + abs(place - said)) / (2 + min(abs(p - evidence) for p in places))
+            weight / (2 + abs(place - said)) / (2 + min(_away(place - said, p - evidence) for p in places))
             for place, weight, places in self._shared
             if abs(place - said) > _HERE
         )
@@ -55,6 +56,11 @@ class Fit:
         """Those of `found` that fit best in the place of a word, alike ones all."""
         fits = [self.at(word.place, o.place) for o in found]
         return [o for o, f in zip(found, fits, strict=True) if f * CLEARLY >= max(fits)]
+
+
+def _away(said: float, evidence: float) -> float:
+    """How far a word is away; one that stands on the other side than in the sentence, half as far again."""
+    return abs(evidence) * (_OTHER_SIDE if said * evidence < 0 else 1.0)
 
 
 def is_name(term: str) -> bool:
@@ -70,7 +76,7 @@ def equal(wanted: Value, found: Value) -> bool:
     """Whether a value that was found is the one that is wanted, or is rounded to it, in the same unit, of the same
     quantity, and does not bound from the other side."""
     named = wanted.unit not in ("x", "%") if not found.unit else found.unit == "x" or bool(wanted.unit)
-    if wanted.unit != found.unit and named:
+    if (wanted.unit != found.unit and named) or (found.error and not wanted.error):
         return False
     both = ((wanted.body, found.body), (wanted.quantity, found.quantity), (wanted.bound, found.bound))
     return not any(mine and its and mine != its for mine, its in both) and same_number(wanted, found)

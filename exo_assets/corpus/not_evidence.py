@@ -10,10 +10,10 @@ import re
 
 _HEADING = re.compile(r"(?i)^\W*(?:\d+\.?\s+)?(?:references?|bibliography|literature cited|works cited)\W*$")
 _INITIALS = r"(?:[A-Z]\.[ -]?){1,4}"
-_NAME = r"[A-Z][\w'’-]+(?:\s(?:de|van|von|der|da|le|la)\s?[A-Z]?[\w'’-]*)?"
+_NAME = r"(?:(?:de|van|von|der|den|da|le|la)\s){0,3}[A-Z][\w'’-]+"
 _REFERENCE = re.compile(
     rf"^\W*(?:\[\w{{1,12}}\]\s*|\d{{1,3}}\.\s+)?(?:{_NAME},?\s{_INITIALS}|{_INITIALS}\s?{_NAME})"
-    r"[\s\S]{0,300}?\b(?:19|20)\d{2}[a-z]?\b[\s\S]{0,200}?"
+    r"(?=[\s\S]{0,400}?\b(?:19|20)\d{2}[a-z]?\b)[\s\S]{0,400}?"
     r"(?:\b(?:A&A|ApJ[SL]?|AJ|MNRAS|PASP|Nature|Science|Icarus|PASJ|ARA&A|PhRv|JOSS|SPIE|arXiv|doi|ascl)\b|\b\d{1,4},\s?[A-Z]?\d{1,6}\b)"
 )
 

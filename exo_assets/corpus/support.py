@@ -37,7 +37,7 @@ class SupportSettings:
     sentence's terms that the evidence has, weighted by how rare they are. `least`: from there on they say the same."""
 
     cosine_weight: float = 0.5
-    least: float = 0.55
+    least: float = 0.53
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,6 @@ class Evidence:
         """
         found = _Found(0.0, read.spans[0] if read.spans else (0, 0), NOT_BORNE)
         rows = [row for row in range(len(read.spans)) if read.usable(row, asked)]
-        values = [v for v in read.said.values if any(read.spans[r][0] <= v.start < read.spans[r][1] for r in rows)]
         terms, worth = self._terms(said)
         weights = dict(zip(terms, worth.tolist(), strict=True))
         named = all(a.is_in(read.names) or read.has_letter(a) for a in asked)
@@ -158,7 +157,7 @@ class Evidence:
             place = read.spans[first][0], read.spans[last][1]
             against: str | None = NOT_BORNE
             if reached >= self._settings.least:
-                against = disagreement(said, read.between(first, last), read.said, values, weights) if named else NAME
+                against = disagreement(said, read.between(first, last), read.said, weights) if named else NAME
             if (against is None, reached) > (found.against is None, found.score):
                 found = _Found(reached, place, against)
         return found
@@ -196,6 +195,7 @@ class _Read:
         self.terms = [
             {w.term for w in self.said.words if a <= w.start < b}
             | {f"quantity {v.quantity}" for v in self.said.values if a <= v.start < b}
+            | {f"quantity {q.sense.member}" for q in self.said.quantities if a <= q.start < b}
             for a, b in self.spans
         ]
         self._between: dict[tuple[int, int], Wording] = {}

@@ -12,8 +12,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`)", re.DOTALL)
-_MATH = re.compile(r"(?<![\\$\w])\$(?! )([^$`\n]{1,120}?)(?<! )\$(?!\$)")
+_CODE = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|(?<!\\)`[^`\n]*`)", re.DOTALL)
+_MATH = re.compile(r"(?<![\\$])\$(?! )([^$`\n]{1,120}?)(?<! )\$(?!\$)")
 _TEX = re.compile(r"[\\^{}~]|_\{|\A_\w\Z|\A[-+−<>=~ .,/%\d]+\Z|\A[A-Za-z]\Z|\A\w?[\w ]{0,12}[=<>][ \d.,+-]+\Z")
 """What tells a formula from a price: a sign of TeX, nothing but a number, a letter, a letter with its value."""
 _TIE = re.compile(r"(?<=[\w.)}%])~(?=[\w($\\{])")
@@ -59,7 +59,8 @@ def _plain(text: str) -> str:
 
 
 def _formula(match: re.Match[str]) -> str:
-    glued = match.end() < len(match.string) and match.string[match.end()].isalnum()
+    around = match.string[max(0, match.start() - 1) : match.start()] + match.string[match.end() : match.end() + 1]
+    glued = any(map(str.isalnum, around))
     is_one = _TEX.search(match[1]) and not (glued and "\\" not in match[1])
     return _read(match[1]) if is_one else match[0]
 

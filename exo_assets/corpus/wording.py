@@ -83,10 +83,10 @@ _UN = re.compile(
     r"un(?!i|der|til|less|to\b|certain)(?=[a-z]{4})|non-?(?=[a-z]{4})"
     r"|in(?=dependen|significan|visib|complete|consisten|compatib|sufficien|accura|correct|activ)"
 )
-_LETTER = re.compile(r"(?<=[\s(])[b-h](?=[\s,.;:)])|(?<=\d)[b-h]\b")
+_LETTER = re.compile(r"(?<=[\s(])(?:(?<![\d.]\s)[dh]|[bcefg])(?=[\s,.;:)])|(?<=\d)[b-h]\b")
 _PLANET_LETTER = re.compile(r"[b-h]\Z")
 _COMPARISON_ENDS = re.compile(r"[,;:()]|[.!?](?=\s|$)")
-_THAN = re.compile(r"[^.,;:]{0,16}?\bthan\b")
+_THAN = re.compile(r"[^.,;:]{0,40}?\bthan\b")
 _MORE = re.compile(r"\b(?P<less>less|least)\s\Z|\b(?:more|most)\s\Z", re.IGNORECASE)
 _RIGHT_BEHIND = re.compile(r"\s*(?:(?:much|so|as|very|any|even)\s+)?")
 """What may stand between a denial and the side of an axis that it turns round (not much brighter)."""
@@ -102,16 +102,17 @@ class Wording:
         self._taken = taken
         self._starts, self._places = _places(text)
         self.denials = denials(text)
-        found = [(m[0], m.start()) for m in _WORD.finditer(text) if not self._in_a_name(m.start())]
-        said = [(raw, start) for raw, start in found if raw.lower() not in STOP_WORDS]
         self.quantities = self._items((known.quantities,))
-        of = {q.start: f"quantity {q.sense.member}" for q in self.quantities}
-        self.words = [self._word(raw, at, of.get(at)) for raw, at in said if at not in of]
+        named = [(q.sense.member, q.place, q.start) for q in self.quantities]
+        self.values = values(text, taken, named, self.place)
+        found = [(m[0], m.start()) for m in _WORD.finditer(text) if not self._in_a_name(m.start())]
+        counted = {v.start for v in self.values}
+        said = [(raw, at) for raw, at in found if raw.lower() not in STOP_WORDS and at not in counted]
+        of = {q.start: f"quantity {q.sense.member}" for q in self.quantities if q.sense.group == "words"}
+        self.words = [self._word(raw, at) for raw, at in said if at not in of]
         self.words += [self._named(of[at], at) for at in of]
         self.words += [self._named(d.key, d.start) for d in taken]
         self.words += [self._named(f"planet {letter}", start) for letter, start in self._letters()]
-        named = [(q.sense.member, q.place, q.start) for q in self.quantities]
-        self.values = values(text, taken, named, self.place)
         self.opposites = [
             item
             for item in _compared_by_less(self._items(known.opposites), text)
@@ -157,8 +158,8 @@ class Wording:
     def _beside_denial(self, at: int) -> bool:
         return any(d.clause[0] <= at < d.clause[1] for d in self.denials)
 
-    def _word(self, raw: str, start: int, quantity: str | None = None) -> Word:
-        term, opposite = compared(raw) if quantity is None else (quantity, False)
+    def _word(self, raw: str, start: int) -> Word:
+        term, opposite = compared(raw)
         return Word(term, start, self.place(start), self._denied(start) != opposite, self._beside_denial(start))
 
     def _named(self, term: str, start: int) -> Word:
@@ -178,8 +179,9 @@ class Wording:
 def _than(text: str, start: int, end: int, sense: Sense) -> int | None:
     if sense.group == "time" and re.match(r"(?:after|before)\b", text[start:end], re.IGNORECASE):
         return end if re.match(r"\s*\w", text[end:]) else None
-    than = _THAN.match(text, end)
-    return than.end() if than and text[start:end].lower() not in ("at least", "at most") else None
+    compares = re.search(r"(?:er|more|less|fewer|worse)$", text[start:end].lower()) or _MORE.search(text, 0, start)
+    than = _THAN.match(text, end) if compares else None
+    return than.end() if than else None
 
 
 def _compared_by_less(items: list[Item], text: str) -> list[Item]:

@@ -10,8 +10,8 @@ from test_support import evidence
 
 BORNE_AND_NOT: dict[str, tuple[str, list[str], list[str]]] = {
     "quantity": (
-        "The planet TOI-9001 b has an orbital period of 2.85 days and a transit duration of 3.1 hours. Its radius is 1.3 "
-        "Jupiter radii.",
+        "The planet TOI-9001 b has an orbital period of 2.85 days and a transit duration of 3.1 hours. Its radius is "
+        "1.3 Jupiter radii.",
         ["TOI-9001 b orbits its star every 2.85 days.", "The transits of TOI-9001 b last 3.1 hours."],
         [
             "TOI-9001 b has an orbital period of 3.1 hours.",
@@ -21,7 +21,7 @@ BORNE_AND_NOT: dict[str, tuple[str, list[str], list[str]]] = {
     ),
     "unit": (
         "The signal of TIC 9001001 has a depth of 340 ppm and a duration of 2.4 hours.",
-        ["The signal of TIC 9001001 is 340 parts per million deep.", "TIC 9001001 has a signal that lasts 2.4 h."],
+        ["The signal of TIC 9001001 is 340 ppm deep.", "TIC 9001001 has a signal that lasts 2.4 h."],
         ["The signal of TIC 9001001 has a depth of 340 %.", "The signal of TIC 9001001 has a duration of 2.4 days."],
     ),
     "ratio": (

@@ -6,8 +6,19 @@ import re
 from collections import Counter
 
 import pytest
+from small_library import embed
 
-from exo_assets.corpus.altered_sentences import ALTERED, HALVES, PARAPHRASE, WRITTEN, parse, shares, statements
+from exo_assets.corpus.altered_sentences import (
+    ALTERED,
+    HALVES,
+    PARAPHRASE,
+    WRITTEN,
+    accepted,
+    parse,
+    shares,
+    statements,
+)
+from exo_assets.corpus.keyword_index import KeywordIndex
 from exo_assets.corpus.own_documents import own_documents
 from exo_assets.corpus.sentences import sentences
 
@@ -62,3 +73,13 @@ def test_shares_count_by_kind() -> None:
     assert (rows["unit"].share, rows["altered"].of, rows["altered"].accepted) == (0.5, 12, 1)
     assert (rows[PARAPHRASE].share, rows["entity"].share) == (1.0, 0.0)
     assert 0.0 < rows["altered"].low < 1 / 12 < rows["altered"].high < 0.4
+
+
+def test_the_checker_tells_altered_sentences_from_paraphrases() -> None:
+    texts = [*dict.fromkeys(s.passage for s in statements()), *(d.text for d in own_documents())]
+    judged = [s for s in statements() if s.half == HALVES[0]]
+    verdicts = accepted(judged, embed=embed, words=KeywordIndex.build(texts))
+    share = {row.kind: row.share for row in shares(judged, verdicts)}
+    assert share["altered"] < 0.05
+    assert share[PARAPHRASE] >= 0.9
+    assert max(share[kind] for kind in ("number", "unit", "negation")) == 0.0

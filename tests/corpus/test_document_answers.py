@@ -73,7 +73,7 @@ def test_a_value_behind_a_page_break_is_found_between_heads_and_numbers() -> Non
     "text",
     [
         "TOI-9909 b is not a planet: spectra show a double-lined binary. Earlier, TOI-9909 b was said to be a planet.",
-        "TOI-9909 b was announced as a planet of 1.2 Jupiter radii. New data rule out a planet: TOI-9909 b is a binary.",
+        "TOI-9909 b was announced as a planet of 1.2 Jupiter radii. Data rule out a planet: TOI-9909 b is a binary.",
         "TOI-9909 b is a planet of 1.2 Jupiter radii. In 2024 TOI-9909 b was retracted as an eclipsing binary.",
     ],
 )

@@ -22,7 +22,9 @@ transits differ by nine sigma, and its centroid
 moves by two pixels towards a neighbouring star,
 which is an eclipsing binary of 28.04 days.
 """
-WIDE = "A sub-Neptune around a quiet K dwarf was found in the light curves of four sectors, with a false positive beside it"
+WIDE = (
+    "A sub-Neptune around a quiet K dwarf was found in four sectors, with a false positive in the same field of stars"
+)
 
 
 def text_of(*pages: list[Placed]) -> str:

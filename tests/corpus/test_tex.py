@@ -16,7 +16,7 @@ from exo_assets.corpus.tex import without_tex
         (r"TOI~9909~b has a period of $3.2\,$days", "TOI 9909 b has a period of 3.2 days"),
         (r"Kepler-90\,h in 3.2\,d", "Kepler-90 h in 3.2 d"),
         (r"$2.41^{+0.08}_{-0.07}\,R_\oplus$", "2.41 +0.08 -0.07 R_⊕"),
-        (r"$2.41_{-0.07}^{+0.08}$ R$_\oplus$", "2.41 +0.08 -0.07 R$_\\oplus$"),
+        (r"$2.41_{-0.07}^{+0.08}$ R$_\oplus$", "2.41 +0.08 -0.07 R_⊕"),
         (r"$M_p = 7.9 \pm 1.1\,M_{\oplus}$", "M_p = 7.9 ± 1.1 M_⊕"),
         (r"$T_\mathrm{eff} = 5340~\mathrm{K}$", "T_eff = 5340 K"),
         (r"at $\sim$40 pc", "at ~40 pc"),
