@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from exo_assets.corpus.contrasts import denials_agree, ends_agree, opposites_agree
 from exo_assets.corpus.fitting import CLEARLY, Fit, equal, in_place, same_number
 from exo_assets.corpus.values import Value
-from exo_assets.corpus.wording import Wording
+from exo_assets.corpus.wording import Item, Wording
 
 NAME = "a name in it is in no passage that it cites"
 NUMBER = "a number in it is in no passage that it cites"
@@ -35,6 +35,7 @@ def disagreement(said: Wording, evidence: Wording, passage: Wording, weights: Ma
         (NUMBER, lambda: all(any(equal(value, found) for found in evidence.values) for value in said.values)),
         (NUMBER, lambda: _values_in_place(said, evidence, fit)),
         (QUANTITY, lambda: _quantities_agree(said, evidence)),
+        (QUANTITY, lambda: in_place(_named_too(said, evidence), _named(evidence), fit, _CLEARLY_ANOTHER)),
         (DENIAL, lambda: denials_agree(said, evidence, fit)),
         (OPPOSITE, lambda: opposites_agree(said, evidence, fit)),
         (OTHER, lambda: in_place(said.exclusive, evidence.exclusive, fit, _CLEARLY_ANOTHER)),
@@ -79,7 +80,18 @@ def _quantities_agree(said: Wording, evidence: Wording) -> bool:
     value of none that it names."""
     there = spoken_of(evidence)
     nameless = {v.quantity for v in said.values if any(equal(v, f) and not f.quantity for f in evidence.values)}
-    return all(q.sense.member in there | nameless for q in said.quantities if q.sense.group == "words")
+    return all(q.sense.member in there | nameless for q in _named(said))
+
+
+def _named(text: Wording) -> list[Item]:
+    """The quantities that a text names."""
+    return [q for q in text.quantities if q.sense.group == "words"]
+
+
+def _named_too(said: Wording, evidence: Wording) -> list[Item]:
+    """The quantities of a sentence that its evidence names, too."""
+    there = {q.sense.member for q in _named(evidence)}
+    return [q for q in _named(said) if q.sense.member in there]
 
 
 def spoken_of(text: Wording) -> frozenset[str]:

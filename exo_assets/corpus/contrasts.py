@@ -56,7 +56,7 @@ def _opposite_said(one: Wording, other: Wording, scope: Denial) -> bool:
 
 # -- opposites ---------------------------------------------------------------------------------------------------------
 
-_SIZES = frozenset(("amount", "size", "length", "frequency", "share", "strength"))
+_SIZES = frozenset(("amount", "size", "length", "width", "frequency", "share", "strength"))
 """Axes whose words stand for each other: a larger share is more of it."""
 
 
