@@ -24,8 +24,8 @@ _DENIAL = re.compile(
     r"(?P<alone>\bnot (?=only\b)|\bnot (?=[^.,;]{0,30}\balone\b))"
     r"|(?P<clause>\b(?:not(?! more than\b)|never|cannot|unable|hardly|(?:fail|struggl|refus)(?:s|es?|ed)? to"
     r"|difficult\w* (?:to|in)?|\w+n[’']t)\b)"
-    r"|(?P<behind>\b(?:no(?! more than\b| less than\b| fewer than\b)|none|neither|nor|without|nobody|nothing|unless|lacks?"
-    r"|lacked|free of|inconsistent|incompatible"
+    r"|(?P<behind>\b(?:no(?! more than\b| less than\b| fewer than\b)|none|neither|nor|without|nobody|nothing|unless"
+    r"|lacks?|lacked|free of|inconsistent|incompatible"
     r"|(?<!is )(?<!are )(?<!was )(?<!be )(?<!both )(?<!were )(?:rul(?:es?|ed|ing) out|exclud(?:es?|ed|ing)))\b)"
     r"|(?P<word>\b(?:rather than|instead of)\b)"
     r"|(?P<ahead>\b(?:ruled out|excluded|absent)\b)",

@@ -128,31 +128,20 @@ def answer(
     is named in a passage. It is answered only from passages that name one of its stars or columns, by no sentence that
     speaks of others alone; never by a heading or a reference; by a row of a table only if it names an object and the
     row holds a value; and by code only if it names nothing and asks how. What takes back a quoted sentence is quoted
-    with it.
-    ValueError for a question without text or a sentence outside its passage.
+    with it. ValueError for a question without text or a sentence outside its passage.
     """
     if not question.strip():
         raise ValueError("a question without text")
     if not passages:
         return ExtractiveAnswer((), NO_PASSAGES)
     asked = asked_for(question, same)
-    code_answers = not asked and bool(_ASKS_HOW.search(question))
     tables = [rows(p.text) for p in passages]
     named = [_named(p.text, t) for p, t in zip(passages, tables, strict=True)]
     if absent := missing(question, asked, named) or _unknown(question, passages, words):
         return ExtractiveAnswer((), f"none of the passages found names {', '.join(absent)}")
     if not any(_is_object(a) for a in asked):
         tables = [{} for _ in passages]
-    places = [
-        (row, start, end)
-        for row, passage in enumerate(passages)
-        if (not asked or any(a.is_in(named[row]) for a in asked)) and not is_reference_heading(passage.heading)
-        for start, end in _checked(passage)
-        if on_topic([d for d in named[row] if start <= d.start < end], asked)
-        and (_holds_a_value(tables[row].get(start)) or not _NO_SENTENCE.match(passage.text, start, end))
-        and (code_answers or not _CODE.match(passage.text, start, end))
-        and not is_reference(passage.text[start:end])
-    ]
+    places = _places(passages, asked, named, tables, code=not asked and bool(_ASKS_HOW.search(question)))
     if not places:
         return ExtractiveAnswer((), NOTHING_CLOSE)
     said = [_said(tables[row].get(start), passages[row].text[start:end]) for row, start, end in places]
@@ -170,18 +159,39 @@ def answer(
     first_of = {places[at][0]: rank for rank, at in reversed(list(enumerate(chosen)))}
     chosen.sort(key=lambda at: (first_of[places[at][0]], places[at][1]))
     numbers: dict[int, int] = {}
-    quoted = []
+    quoted: list[CitedSentence] = []
     for at in chosen:
         row, start, end = places[at]
         number = numbers.setdefault(row, len(numbers) + 1)
-        if (table := tables[row].get(start)) and _needs_header(table, question, words):
-            header = Citation(number, passages[row].passage_id, *table.header_place)
-            if not any(s.citation == header for s in quoted):
-                text = passages[row].text[header.start : header.end]
-                quoted.append(CitedSentence(text, float(score[at]), float(cosine[at]), float(coverage[at]), header))
-        citation = Citation(number, passages[row].passage_id, start, end)
-        quoted.append(CitedSentence(texts[at], float(score[at]), float(cosine[at]), float(coverage[at]), citation))
+        table = tables[row].get(start)
+        header = [table.header_place] if table and _needs_header(table, question, words) else []
+        for first, last in [*header, (start, end)]:
+            citation = Citation(number, passages[row].passage_id, first, last)
+            if not any(s.citation == citation for s in quoted):
+                text = passages[row].text[first:last]
+                quoted.append(CitedSentence(text, float(score[at]), float(cosine[at]), float(coverage[at]), citation))
     return ExtractiveAnswer(tuple(quoted))
+
+
+def _places(
+    passages: Sequence[Passage],
+    asked: Sequence[Asked],
+    named: Sequence[Sequence[Designator]],
+    tables: Sequence[Mapping[int, Row]],
+    *,
+    code: bool,
+) -> list[tuple[int, int, int]]:
+    """(passage, start, end) of what may be quoted on what is asked for; with `code` blocks of code, too."""
+    return [
+        (row, start, end)
+        for row, passage in enumerate(passages)
+        if (not asked or any(a.is_in(named[row]) for a in asked)) and not is_reference_heading(passage.heading)
+        for start, end in _checked(passage)
+        if on_topic([d for d in named[row] if start <= d.start < end], asked)
+        and (_holds_a_value(tables[row].get(start)) or not _NO_SENTENCE.match(passage.text, start, end))
+        and (code or not _CODE.match(passage.text, start, end))
+        and not is_reference(passage.text[start:end])
+    ]
 
 
 def _is_object(asked: Asked) -> bool:

@@ -137,8 +137,9 @@ def _line_numbers(lines: Sequence[Line], page: Box) -> list[Line]:
     if not wide:
         return []
     left, right = min(b.left for b in wide), max(b.right for b in wide)
-    for beside in (lambda b: b.right < left, lambda b: b.left > right):
-        found = [line for line in lines if line.box.width < _NARROW * page.width and beside(line.box)]
+    narrow = [line for line in lines if line.box.width < _NARROW * page.width]
+    before, behind = [n for n in narrow if n.box.right < left], [n for n in narrow if n.box.left > right]
+    for found in (before, behind):
         texts = [line.text.strip() for line in sorted(found, key=lambda line: -line.box.top)]
         if len(texts) >= 2 and all(t.isdigit() for t in texts):
             steps = {int(b) - int(a) for a, b in pairwise(texts)}
