@@ -32,6 +32,7 @@ def disagreement(said: Wording, evidence: Wording, passage: Wording, weights: Ma
     fit = Fit(said, evidence, weights)
     checks: tuple[tuple[str, Callable[[], bool]], ...] = (
         (NAME, lambda: _names_agree(said, passage)),
+        (NAME, lambda: _planets_agree(said, evidence)),
         (NUMBER, lambda: all(any(equal(value, found) for found in evidence.values) for value in said.values)),
         (NUMBER, lambda: _values_in_place(said, evidence, fit)),
         (QUANTITY, lambda: _quantities_agree(said, evidence)),
@@ -73,6 +74,12 @@ def _names_agree(said: Wording, passage: Wording) -> bool:
     required = {(i.sense.group, i.side) for i in passage.required}
     named = all((i.sense.group, i.side) in required or passage.has(i.word) for i in said.required)
     return letters and named and all(passage.has(name) for name in said.capitals if name not in _BODIES)
+
+
+def _planets_agree(said: Wording, evidence: Wording) -> bool:
+    """Whether the evidence is not on other planets of the star alone."""
+    mine, its = ({w.term for w in text.words if w.term.startswith("planet ")} for text in (said, evidence))
+    return not mine or not its or bool(mine & its)
 
 
 def _quantities_agree(said: Wording, evidence: Wording) -> bool:

@@ -101,7 +101,7 @@ def _exchanged(item: Item, said: Wording, evidence: Wording) -> bool | None:
 _LONGEST_END = 3
 _MIDDLE = 1
 _TURNS = re.compile(
-    r"\b(?:by|rather than|instead of|no|not|to|will|be|been|is|are|was|were)\b|\A(?:at|in|with|for|by|from|on|of)\b",
+    r",|\b(?:by|rather than|instead of|no|not|to|will|be|been|is|are|was|were)\b|\A(?:at|in|with|for|by|from|on|of)\b",
     re.IGNORECASE,
 )
 """Words that turn ends round without changing what is said (A causes B, B is caused by A)."""

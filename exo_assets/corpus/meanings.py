@@ -35,13 +35,14 @@ class Sense:
 class Finder:
     """Finds the words of senses in a text; where two overlap, the longer."""
 
-    def __init__(self, words: Mapping[str, Sense]) -> None:
-        """`words`: regular expressions of whole words."""
+    def __init__(self, words: Mapping[str, Sense], *, joined: bool = False) -> None:
+        """`words`: regular expressions of whole words; `joined`: behind a hyphen they are found, too (long-period)."""
         self._senses = list(words.values())
         parts = (
             f"(?P<w{n}>{word if any(c.isupper() for c in word) else f'(?i:{word})'})" for n, word in enumerate(words)
         )
-        self._pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(_longest_first(parts))})(?!\w|-?\d)")
+        before = r"(?<!\w)" if joined else r"(?<![\w-])"
+        self._pattern = re.compile(rf"{before}(?:{'|'.join(_longest_first(parts))})(?!\w|-?\d)")
 
     def __call__(self, text: str) -> Iterator[tuple[int, int, Sense]]:
         """(start, end, sense) of every word found."""
@@ -83,7 +84,7 @@ def meanings() -> Meanings:
         symbols=tuple(symbol for _, symbol in written),
         of_unit={symbol: u["of"] for symbol, u in units.items() if "of" in u},
         units_of={name: frozenset(q["units"]) for name, q in quantities.items() if "units" in q},
-        quantities=Finder(words),
+        quantities=Finder(words, joined=True),
         opposites=tuple(_sides(axis, sides) for axis, sides in content["opposites"].items()),
         exclusive=tuple(_members(f"exclusive {n}", line) for n, line in enumerate(content["exclusive"])),
         required=tuple(_members(f"required {n}", line) for n, line in enumerate(content["required"])),

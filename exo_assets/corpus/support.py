@@ -81,7 +81,7 @@ _ORDERS = re.compile(
 )
 """What an order begins with: neither its sentence nor the one behind it is evidence."""
 _ANYONE = "this object"
-_QUANTITY_WEIGHT, _VALUE_WEIGHT = 2.0, 3.0
+_QUANTITY_WEIGHT, _VALUE_WEIGHT = 2.0, 8.0
 _MORE_TOGETHER = 0.02
 """Of a quantity among the words of a sentence, which weigh as much as they are rare."""
 
