@@ -5,8 +5,13 @@ Every passage bears the first sentences and none of the others.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from test_support import evidence
+
+from exo_assets.corpus.altered_sentences import parse
 
 BORNE_AND_NOT: dict[str, tuple[str, list[str], list[str]]] = {
     "quantity": (
@@ -112,3 +117,13 @@ def test_what_a_passage_says_is_borne_and_what_is_altered_is_not(kind: str) -> N
     read = evidence(passage)
     assert [s for s in borne if not read.support(s, [1]).places] == []
     assert [s for s in altered if read.support(s, [1]).places] == []
+
+
+def test_further_sentences_are_told_apart_as_well() -> None:
+    content = yaml.safe_load(Path(__file__).with_name("further_sentences.yaml").read_text(encoding="utf-8"))
+    read = {each["text"].strip(): evidence(each["text"].strip()) for each in content}
+    judged = [(s.true, bool(read[s.passage].support(s.text, [1]).places)) for s in parse(content)]
+    altered = [accepted for true, accepted in judged if not true]
+    paraphrases = [accepted for true, accepted in judged if true]
+    assert len(altered) >= 200 and sum(altered) < 0.05 * len(altered)
+    assert len(paraphrases) >= 120 and sum(paraphrases) >= 0.85 * len(paraphrases)
