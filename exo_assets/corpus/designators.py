@@ -15,9 +15,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-_STEPS = (
+from exo_assets.corpus import star_names
+
+_CLEAN = (
     (r"[‐-―−_+ \t\n\r\f\v\u00a0\u2000-\u200a\u202f-]+", "-"),  # hyphens, dashes, minus, spaces, plus
     (r"[^a-z0-9.-]", ""),
+)
+_STEPS = (
     (r"^-+|[-.]+$", ""),
     (r"^k([0-9]{5}(?:\.[0-9]{2})?)$", r"koi\1"),
     (r"(^|[a-z-])0+([0-9])", r"\1\2"),
@@ -29,9 +33,12 @@ _STEPS = (
 def key(name: str) -> str:
     """The form in which names are compared: 'Kepler-90 h' and 'KEPLER 90h' are 'kepler90h', 'K00351.01' 'koi351.01'.
 
-    Blind to case, hyphens, spaces and zeros in front of a number.
+    Blind to case, hyphens, spaces and zeros in front of a number; 'π Men c' is 'pimenc', 'beta Pictoris b' 'betpicb'.
     """
-    out = name.lower()
+    out = star_names.letters_spelt(name.lower())
+    for pattern, replacement in _CLEAN:
+        out = re.sub(pattern, replacement, out)
+    out = star_names.archives_spelling(f"-{out}-")
     for pattern, replacement in _STEPS:
         out = re.sub(pattern, replacement, out)
     return out
@@ -39,7 +46,10 @@ def key(name: str) -> str:
 
 def key_column(names: pl.Expr) -> pl.Expr:
     """`key` of a column of names."""
-    out = names.str.to_lowercase()
+    out = star_names.letters_spelt_column(names.str.to_lowercase())
+    for pattern, replacement in _CLEAN:
+        out = out.str.replace_all(pattern, replacement)
+    out = star_names.archives_spelling_column(pl.format("-{}-", out))
     for pattern, replacement in _STEPS:
         out = out.str.replace_all(pattern, re.sub(r"\\(\d)", r"${\1}", replacement))
     return out
@@ -63,21 +73,15 @@ class Designator:
 _GAP = r"[\s_‐-―−-]{0,2}"
 _SIGNAL = r"(?P<signal>\.\d{2})"
 _ENDS = r"(?!\w|['’](?!s\b)|\.\w|-(?![c-h]\b)\w)"  # 'b-e' is a list of planets, 'b-i' a moon, 'd-type' no planet
-_PART = r"(?P<part>\s?\(?[AB]{1,2}\)?(?=\s?[b-i]\b))?"
+_PART = r"(?P<part>\s?\(?[ABC]{1,2}\)?(?=\s?[b-i]\b))?"
 _PLANET = rf"{_PART}(?:[\s_-]?(?P<planet>[b-i]|(?<=\d)[B-I]|(?<=[\s_])[B-H]){_ENDS})?"
+_PLANET_NEEDED = rf"{_PART}[\s_-]?(?P<planet>[b-i]|(?<=[\s_])[B-H]){_ENDS}"
 _TAIL = rf"(?![\d])(?:{_SIGNAL}(?![\d])|(?!\.\d){_PLANET})"
 _WORD = r"(?<![\w.])"
 
-_CONSTELLATIONS = (
-    "And Ant Aps Aqr Aql Ara Ari Aur Boo Cae Cam Cnc CVn CMa CMi Cap Car Cas Cen Cep Cet Cha Cir Col Com CrA CrB Crv "
-    "Crt Cru Cyg Del Dor Dra Equ Eri For Gem Gru Her Hor Hya Hyi Ind Lac Leo LMi Lep Lib Lup Lyn Lyr Men Mic Mon Mus "
-    "Nor Oct Oph Ori Pav Peg Per Phe Pic Psc PsA Pup Pyx Ret Sge Sgr Sco Scl Sct Ser Sex Tau Tel Tri TrA Tuc UMa UMi "
-    "Vel Vir Vol Vul"
-).replace(" ", "|")
-
 _CATALOGUES = (
-    r"WASP|HATS|HAT-?P|HAT|CoRoT|KELT|NGTS|Qatar|TrES|XO|TRAPPIST|MASCARA|KPS|LHS|LTT|GJ|HD|HIP|HR|BD|PDS|VHS|"
-    r"Wolf|Ross|NN|Gliese|SPECULOOS|DMPP"
+    r"WASP|HATS|HAT-?P|HAT|CoRoT|KELT|NGTS|Qatar|TrES|XO|TRAPPIST|MASCARA|KPS|LHS|LTT|GJ|Gl|HD|HIP|HR|BD|PDS|VHS|"
+    r"Wolf|Ross|NN|Gliese|SPECULOOS|DMPP|GPX|COCONUTS|Luhman|LkCa|PSR [BJ]"
 )
 
 _COUNTED = (
@@ -98,9 +102,10 @@ _FAMILIES: tuple[tuple[str, bool], ...] = (
     (rf"{_WORD}(?i:K2)\s\d{{1,3}}(?=\s?[a-zA-Z]\b){_TAIL}", False),
     (rf"{_WORD}(?:{_CATALOGUES}){_GAP}\+?\d{{1,6}}(?:[\s-]\d{{2,6}}(?!\d))?{_TAIL}", True),
     (rf"{_WORD}(?i:WASP|HATS|HAT-?P|CoRoT|KELT|NGTS|Qatar|TrES|TRAPPIST)[-_]\d{{1,4}}{_TAIL}", True),
-    (rf"{_WORD}(?:OGLE|KMT|MOA|UKIRT)-\d{{4}}-BLG-\d{{3,5}}(?:L(?=[b-d]\b))?{_TAIL}", True),
+    (rf"{_WORD}(?:OGLE|KMT|MOA|UKIRT)-\d{{4}}-BLG-\d{{3,5}}(?:L(?=\s?[b-d]\b|\b))?{_TAIL}", True),
     (rf"{_WORD}(?:L|LP|G|LSPM|Wolf) ?\d{{1,4}}-\d{{1,4}}{_TAIL}", True),
-    (rf"{_WORD}(?:\d{{1,3}}|V\d{{3,4}}|[A-Z]{{2}}) (?:{_CONSTELLATIONS})\b{_PLANET}", True),
+    (rf"{_WORD}(?i:{_CATALOGUES}){_GAP}\d{{1,6}}{_TAIL}", False),
+    *star_names.patterns(_PLANET, _PLANET_NEEDED, _WORD),
     (rf"{_WORD}(?!(?i:Kepler|K2|KOI|TOI|KIC|TIC|EPIC)\b)[A-Z][A-Za-z]{{0,11}}(?:-[A-Z])?[- ]\d{{1,6}}{_TAIL}", False),
 )
 _PATTERNS = tuple((re.compile(pattern), sure) for pattern, sure in _FAMILIES)
@@ -132,6 +137,7 @@ def designators(text: str) -> list[Designator]:
 def _read(text: str, match: re.Match[str], sure: bool) -> Iterator[Designator]:
     groups = match.groupdict()
     part, planet = groups.get("part"), groups.get("planet")
+    sure = sure and not (groups.get("small") and not planet)
     suffix = next((name for name in ("part", "planet", "signal") if groups.get(name)), None)
     host_end = match.start(suffix) if suffix else match.end()
     host = key(text[match.start() : host_end])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from exo_assets.corpus.designators import Designator, designators
 from exo_assets.corpus.names import names
 
 REMEMBERED = 6
@@ -31,6 +32,11 @@ class Turn:
     answer: str = ""
 
 
+def _planets(question: str) -> list[Designator]:
+    """Planets of a question by names that are surely ones only where a table knows them (gj 1214 b)."""
+    return [d for d in designators(question) if d.key != d.host]
+
+
 def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     """`question` with the names that it refers to: those of the last question that names something.
 
@@ -40,7 +46,7 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     if not history or names(question) or not _REFERS.search(question):
         return question
     for turn in reversed(history[-REMEMBERED:]):
-        found = [turn.question[d.start : d.end] for d in names(turn.question)]
+        found = [turn.question[d.start : d.end] for d in names(turn.question) or _planets(turn.question)]
         if found:
             return f"{question.strip()} ({', '.join(dict.fromkeys(found))})"
     return question

@@ -72,12 +72,21 @@ def aliases(
     hosts += [h.select("star_id", alias=pl.col("alias").str.replace(_COMPONENT, "")) for h in hosts]
     table = pl.concat([*parts, *(_as_stars(h) for h in (*of_stars, *hosts))])
     return (
-        table.filter(pl.col("alias").is_not_null() & pl.col("alias").str.contains(r"\d"))
+        table.filter(pl.col("alias").is_not_null() & (pl.col("alias").str.contains(r"\d") | _is_name(table["alias"])))
         .with_columns(alias_key=key_column(pl.col("alias")))
         .select(ALIAS_SCHEMA.names())
         .sort("alias_key", "star_id", "signal_id", "alias")
         .unique(["alias_key", "star_id", "signal_id"], keep="first", maintain_order=True)
     )
+
+
+def numbered(core_signals: pl.DataFrame) -> pl.DataFrame:
+    """Names of signals by their star's number, TIC 150428135.02, where the signal's own name ends with such a part:
+    ALIAS_SCHEMA. Nobody publishes under them, but people ask by them."""
+    part = pl.col("signal_id").str.extract(r"(\.\d{2})$")
+    each = [_named(core_signals, pl.format(f"{name} {{}}{{}}", column, part)) for column, name in _IDS.items()]
+    table = pl.concat(each).filter(pl.col("alias").is_not_null() & (pl.col("alias") != pl.col("signal_id")))
+    return table.with_columns(alias_key=key_column(pl.col("alias"))).select(ALIAS_SCHEMA.names())
 
 
 def read_names(texts: Sequence[str]) -> pl.DataFrame:
@@ -125,6 +134,17 @@ def synonyms(alias_key: str, table: pl.DataFrame) -> frozenset[str]:
 
 def _named(frame: pl.DataFrame, name: pl.Expr) -> pl.DataFrame:
     return frame.select(name.alias("alias"), "star_id", "signal_id")
+
+
+def _is_name(names: pl.Series) -> pl.Series:
+    """Which of `names` without a digit are those of stars and planets all the same (pi Men c, Proxima Cen)."""
+    each = names.drop_nulls().unique()
+    read = [
+        name
+        for name in each.filter(~each.str.contains(r"\d"))
+        if any((d.start, d.end) == (0, len(name)) for d in designators(name))
+    ]
+    return names.is_in(read)
 
 
 def _as_stars(frame: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,8 @@ from typing import Any
 from exo_assets.corpus.designators import designators
 
 TERMS_VERSION = 1
-"""Raised when the same text gives other terms: an index holds the one it was made with."""
+"""Raised when an index of before would no longer find what it has: an index holds the one it was made with. A name that
+is read only since then is found by its words there."""
 
 _JOINED = re.compile(r"[^\W_]+(?:[._+‐-―−-][^\W_]+)*")
 _PARTS = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?")

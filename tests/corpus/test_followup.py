@@ -32,6 +32,19 @@ def test_a_question_that_stands_alone_stays(question: str) -> None:
     assert standalone("And its radius?", [Turn("Who are you?")]) == "And its radius?"
 
 
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("radius of gj 1214 b", "gj 1214 b"),
+        ("Is π Mensae c a planet?", "π Mensae c"),
+        ("How deep is pi men c?", "pi men c"),
+        ("mass of Barnard's Star b", "Barnard's Star b"),
+    ],
+)
+def test_names_in_words_and_small_letters_are_taken_over(asked: str, named: str) -> None:
+    assert standalone("And its period?", [Turn(asked)]) == f"And its period? ({named})"
+
+
 def test_only_the_last_turns_are_remembered() -> None:
     later = [Turn("What is noise?")] * 6
     assert standalone("And its radius?", [*KEPLER_90, *later]) == "And its radius?"

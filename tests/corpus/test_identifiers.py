@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import unicodedata
 from pathlib import Path
 
 import polars as pl
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exo_assets.corpus import star_names
 from exo_assets.corpus.designators import designators, key, key_column
-from exo_assets.corpus.identifiers import ALIAS_SCHEMA, aliases, mentions, resolve, synonyms
+from exo_assets.corpus.identifiers import ALIAS_SCHEMA, aliases, mentions, numbered, resolve, synonyms
 
 SIGNALS = pl.DataFrame(
     [
@@ -205,3 +207,66 @@ def test_names_of_the_archive_s_planets_are_read(archive_mirror: Path) -> None:
     read = [any(d.key == key(n) or n.startswith("K2-2016") for d in designators(n)) for n in names]
     missed = [n for n, ok in zip(names, read, strict=True) if not ok]
     assert len(missed) < 0.003 * len(names), missed
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("pi Men c", "pimenc"),
+        ("π Men c", "pimenc"),
+        ("pi Mensae c", "pimenc"),
+        ("pi men c", "pimenc"),
+        ("β Pictoris b", "betpicb"),
+        ("beta Pic b", "betpicb"),
+        ("bet Pic b", "betpicb"),
+        ("Proxima Centauri b", "proximacenb"),
+        ("Proxima b", "proximacenb"),
+        ("Barnard's Star b", "barnardb"),
+        ("Barnard’s star b", "barnardb"),
+        ("Teegarden's Star b", "teegardenb"),
+        ("tau Ceti e", "taucete"),
+        ("υ Andromedae d", "upsandd"),
+        ("55 Cancri e", "55cnce"),
+        ("51 Pegasi b", "51pegb"),
+        ("47 Ursae Majoris b", "47umab"),
+        ("GJ 667 C c", "gj667cc"),
+        ("KMT-2016-BLG-0212L b", "kmt2016blg212lb"),
+    ],
+)
+def test_bayers_flamsteeds_and_proper_names_are_read_whole(written: str, expected: str) -> None:
+    for text in (written, f"({written})", f"We saw {written}, and more.", f"About {written}'s size: {written}."):
+        assert set(keys(text)) == {expected}, text
+        assert all(d.sure for d in designators(text))
+    assert key(written) == key(written.upper()) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["alpha and beta", "the pi meson", "12 men", "a car in 3 for b", "Vega is bright", "mu and nu", "the And gate"],
+)
+def test_greek_letters_and_words_alone_are_no_names(text: str) -> None:
+    assert [d for d in designators(text) if d.sure] == []
+
+
+def test_names_without_a_digit_are_aliases_and_numbers_name_signals() -> None:
+    signals = SIGNALS.with_columns(planet_name=pl.when(pl.col("signal_id") == "TOI-5146.01").then(pl.lit("pi Men c")))
+    table = aliases(signals, STARS, IDENTITY)
+    assert resolve("π Mensae c", table) == resolve("pi Men", table) == ["K2-3"]
+    assert numbered(SIGNALS).filter(pl.col("alias_key") == "tic150428135.02")["signal_id"].to_list() == ["TOI-700.02"]
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(sorted(star_names.LETTERS)),
+    st.sampled_from(sorted(star_names.CONSTELLATIONS.items())),
+    st.sampled_from("bcde"),
+)
+def test_a_bayer_name_has_one_key_however_it_is_written(
+    letter: str, constellation: tuple[str, str], planet: str
+) -> None:
+    symbol = unicodedata.lookup(f"GREEK SMALL LETTER {letter.replace('lambda', 'lamda')}")
+    short = star_names.LETTERS[letter]
+    written = [f"{name} {c} {planet}" for name in (letter, short, symbol, letter.title()) for c in constellation]
+    assert {tuple(keys(f"of {name}, which")) for name in written} == {(key(written[0]),)}
+    column = pl.DataFrame({"n": written}).select(key_column(pl.col("n")))["n"]
+    assert set(column) == {key(written[0])}
