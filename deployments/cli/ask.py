@@ -39,10 +39,11 @@ def ask(
     rerank: Annotated[bool, typer.Option("--rerank", help="Let the cross-encoder of EXO_RERANKER order them.")] = False,
     json: Annotated[bool, typer.Option("--json", help="The answer with sentences, passages and their places.")] = False,
 ) -> None:
-    """Answer QUESTION from the corpus, every sentence with the passage [n] that it rests on.
+    """Answer QUESTION from the release and the corpus, every sentence with the row or passage [n] that it rests on.
 
-    Sentences are quoted, or worded by the language model of EXO_GENERATOR and kept only where a passage bears them. A
-    question that the corpus does not answer is declined.
+    What is asked of a star, planet or signal is answered from the release's tables, the meaning of a word from the
+    glossary. Other sentences are quoted, or worded by the language model of EXO_GENERATOR and kept only where a passage
+    bears them. A question that nothing of these answers is declined; filters restrict the answer to documents.
     """
     from exo_assets.corpus.library import QueryError
 
@@ -69,6 +70,7 @@ def _events(
     from exo_assets.corpus.answering import stream_answer
     from exo_assets.corpus.generated import GeneratorError
     from exo_resources.language_model import answer_settings, language_model
+    from exo_resources.release_objects import release_objects
 
     library = open_library(settings)
     how = answer_settings(settings)
@@ -78,7 +80,7 @@ def _events(
     except GeneratorError as error:
         raise CliError(str(error), code=USAGE) from error
     try:
-        yield from stream_answer(question, library, how, model)
+        yield from stream_answer(question, library, how, model, objects=release_objects(settings))
     finally:
         if model is not None:
             model.close()
@@ -122,7 +124,7 @@ def _show_sources(sources: Sequence[dict[str, Any]]) -> None:
         out().print(Text(f"[{source['number']}] ").append(safe(source["title"]), style="bold"))
         page = f"page {source['page']}" if source["page"] is not None else None
         year = str(source["year"]) if source["year"] is not None else None
-        place = f"characters {source['start']}-{source['end']}"
+        place = source["row"] or f"characters {source['start']}-{source['end']}"
         where = (source["document_id"], year, source["section"], page, place, address(source["source"], source["url"]))
         out().print(Text(INDENT + safe(" · ".join(filter(None, where))), style="dim"))
 

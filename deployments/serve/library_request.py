@@ -104,9 +104,9 @@ class SearchBody(_Filtered):
 
 
 class AskBody(_Filtered):
-    """A question to the corpus."""
+    """A question to the release and the corpus; with a filter, to documents alone."""
 
-    question: _Text = Field(description="A question; its answer cites passages, or it is declined")
+    question: _Text = Field(description="A question; its answer cites rows or passages, or it is declined")
     stream: bool = Field(
         False, strict=True, description="The answer as server-sent events, as with Accept: text/event-stream"
     )

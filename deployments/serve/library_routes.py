@@ -62,9 +62,10 @@ async def search_by_query(request: Request, library: Asked) -> Response:
     return _response(await library.reply("search", parse_query_string(request.query_params.multi_items())))
 
 
-@router.post("/v1/ask", summary="Ask the corpus", openapi_extra=_body(AskBody), responses=_EVENTS)  # type: ignore[arg-type]
+@router.post("/v1/ask", summary="Ask the release and the corpus", openapi_extra=_body(AskBody), responses=_EVENTS)  # type: ignore[arg-type]
 async def ask(request: Request, library: Asked) -> Response:
-    """An answer in which each sentence cites passages, or why the question is declined.
+    """An answer in which each sentence cites rows of the release (what is asked of a star, planet or signal; they have
+    `table`, `row` and `as_of`) or passages, or why the question is declined. Filters restrict it to documents.
 
     With `stream` or `Accept: text/event-stream`: as server-sent events; the last is `done` with the whole answer, or
     `error`.

@@ -16,7 +16,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from exo_assets.corpus.answering import AnswerSentence, AnswerSettings, CitedAnswer, answer_question
+from exo_assets.corpus.answered import AnswerSentence, CitedAnswer
+from exo_assets.corpus.answering import AnswerSettings, answer_question
 from exo_assets.corpus.contracts import SHIPPED
 from exo_assets.corpus.evaluation_contracts import ANSWER_METRICS, CORPUS_ANSWER_METRICS, CORPUS_ANSWERS, POPULATIONS
 from exo_assets.corpus.fusion import Fusion

@@ -1,10 +1,13 @@
 """Answers to questions, in which every sentence cites the passage that it rests on.
 
-Belongs here: a question to a cited answer, whole or as events while it is made: passages found, what none answers
-declined, sentences quoted or a language model's sentences verified. Does not belong here: search (`library.py`), which
-sentences are quoted (`extractive.py`), prompts (`generated.py`), what bears a sentence (`support.py`), transport.
+Belongs here: a question to a cited answer, whole or as events while it is made: rows of the release for what is asked
+of an object, the glossary for the meaning of a word, else passages found, what none answers declined, sentences quoted
+or a language model's sentences verified. Does not belong here: search (`library.py`), which sentences are quoted
+(`extractive.py`), what the tables say (`objects/`), words (`glossary.py`), prompts (`generated.py`), what bears a
+sentence (`support.py`), transport.
 
-A language model that fails is told of, with the passages; nobody is answered by quotations in its place.
+What a table says is told in its own words, whoever words the other answers. A language model that fails is told of,
+with the passages; nobody is answered by quotations in its place.
 """
 
 from __future__ import annotations
@@ -15,16 +18,31 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exo_assets.corpus import extractive
-from exo_assets.corpus.extractive import ExtractiveAnswer, ExtractiveSettings, Passage
+from exo_assets.corpus.answer_sources import Found, quote, rows_of, search
+from exo_assets.corpus.answered import (
+    CATALOGUE,
+    EXTRACTIVE,
+    AnswerError,
+    AnswerSentence,
+    CitedAnswer,
+    Source,
+    sentence_json,
+    sentence_text,
+    source_json,
+)
+from exo_assets.corpus.definitions import Defined, asked_words
+from exo_assets.corpus.extractive import ExtractiveAnswer, ExtractiveSettings
 from exo_assets.corpus.followup import Turn, standalone
 from exo_assets.corpus.generated import AnswerReader, Generator, GeneratorError, Given, PromptSettings, Stated, prompt
-from exo_assets.corpus.library import Embed, Hit, Library, SearchRequest
+from exo_assets.corpus.glossary import says_what_it_means
+from exo_assets.corpus.library import Embed, Filters, Library, SearchRequest
+from exo_assets.corpus.objects.told import Objects, Told
 from exo_assets.corpus.remembering import remembering
-from exo_assets.corpus.sentences import sentences
 from exo_assets.corpus.support import ADDRESS, Evidence, Place, Support, SupportSettings
 
-EXTRACTIVE = "extractive"
 SUPPORTED, UNSUPPORTED = "supported", "unsupported"
+__all__ = ["EXTRACTIVE", "AnswerSettings", "CitedAnswer", "answer_question", "stream_answer"]
+
 MODEL_DECLINED = "the language model found no answer in the passages"
 NOTHING_BORNE = "no sentence of the language model is borne by a passage"
 
@@ -34,128 +52,11 @@ class AnswerSettings:
     """How to answer. `search`: how many passages, which documents. `mark_unsupported`: sentences of a model that no
     passage bears stay, marked; else they are dropped. Those with an address are always dropped."""
 
-    search: SearchRequest = field(default_factory=lambda: SearchRequest(limit=8, every_passage=True))
+    search: SearchRequest = field(default_factory=lambda: SearchRequest(limit=8, every_passage=True, glossary=False))
     extractive: ExtractiveSettings = field(default_factory=ExtractiveSettings)
     support: SupportSettings = field(default_factory=SupportSettings)
     prompt: PromptSettings = field(default_factory=PromptSettings)
     mark_unsupported: bool = False
-
-
-@dataclass(frozen=True)
-class Source:
-    """A passage that was retrieved; [number] shows it. `text` is characters [start, end) of the document's text."""
-
-    number: int
-    chunk_id: str
-    document_id: str
-    source: str
-    title: str
-    section: str | None
-    page: int | None
-    start: int
-    end: int
-    year: int | None
-    url: str | None
-    text: str
-    score: float
-
-
-@dataclass(frozen=True)
-class Quote:
-    """What a citation rests on: characters [start, end) of the document's text of source [number]."""
-
-    number: int
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True)
-class AnswerSentence:
-    """A sentence, the numbers of the sources that bear it and where. `support`: 0 to 1, of quoted sentences the score
-    of how well they answer; `status` is supported or unsupported, then without citations."""
-
-    text: str
-    citations: tuple[int, ...]
-    support: float
-    status: str
-    quotes: tuple[Quote, ...] = ()
-
-
-@dataclass(frozen=True)
-class AnswerError:
-    """Why a language model's answer is missing or incomplete; `reason` is one of generated.REASONS."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class CitedAnswer:
-    """An answer, or why there is none: `declined` where the corpus does not answer, `error` where a model failed (what
-    was verified before stays).
-
-    `searched_for` is the question with the names that it took over from the conversation. `sources` are all passages
-    that were retrieved, the best first. `dropped`: how many sentences of the model were left out, by reason.
-    """
-
-    question: str
-    searched_for: str
-    sentences: tuple[AnswerSentence, ...]
-    sources: tuple[Source, ...]
-    declined: str | None
-    error: AnswerError | None
-    generator: str
-    corpus_version: str
-    dropped: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def text(self) -> str:
-        """The sentences, each with its [n]; quoted ones in quotation marks. Empty when there are none."""
-        return " ".join(sentence_text(s, self.generator) for s in self.sentences)
-
-    @property
-    def cited(self) -> tuple[Source, ...]:
-        """The sources that are cited."""
-        numbers = {n for s in self.sentences for n in s.citations}
-        return tuple(s for s in self.sources if s.number in numbers)
-
-    def as_json(self) -> dict[str, Any]:
-        """The answer as JSON values."""
-        cited = {s.number for s in self.cited}
-        return {
-            "question": self.question,
-            "searched_for": self.searched_for,
-            "text": self.text,
-            "sentences": [sentence_json(s) for s in self.sentences],
-            "sources": [source_json(s) | {"cited": s.number in cited} for s in self.sources],
-            "declined": self.declined,
-            "error": None if self.error is None else vars(self.error).copy(),
-            "generator": self.generator,
-            "corpus_version": self.corpus_version,
-            "dropped": dict(self.dropped),
-        }
-
-
-def sentence_text(sentence: AnswerSentence, generator: str) -> str:
-    """A sentence as people read it, with its [n]."""
-    shown = f"“{sentence.text}”" if generator == EXTRACTIVE else sentence.text
-    marks = "".join(f"[{n}]" for n in sentence.citations) or "[unsupported]"
-    return f"{shown} {marks}"
-
-
-def sentence_json(sentence: AnswerSentence) -> dict[str, Any]:
-    """A sentence as JSON values."""
-    return vars(sentence) | {
-        "citations": list(sentence.citations),
-        "support": round(sentence.support, 4),
-        "quotes": [vars(q).copy() for q in sentence.quotes],
-    }
-
-
-def source_json(source: Source) -> dict[str, Any]:
-    """A source as JSON values."""
-    return vars(source) | {"score": round(source.score, 4)}
 
 
 def answer_question(
@@ -164,12 +65,15 @@ def answer_question(
     settings: AnswerSettings = AnswerSettings(),
     generator: Generator | None = None,
     history: Sequence[Turn] = (),
+    *,
+    objects: Objects | None = None,
 ) -> CitedAnswer:
-    """Answer `question` from `library`: by quotations, or in the words of `generator`, verified.
+    """Answer `question` from `library`: by quotations, or in the words of `generator`, verified; what is asked of an
+    object, from `objects` where they tell it and no filter restricts the answer to documents.
 
     QueryError for a question that cannot be searched for. A generator that fails gives an answer with an `error`.
     """
-    for event in _events(question, library, settings, generator, history, _never):
+    for event in _events(question, library, settings, generator, history, objects, _never):
         if isinstance(event, CitedAnswer):
             return event
     raise AssertionError("an answer that nobody stopped ends with itself")
@@ -182,6 +86,7 @@ def stream_answer(
     generator: Generator | None = None,
     history: Sequence[Turn] = (),
     *,
+    objects: Objects | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[dict[str, Any]]:
     """The answer while it is made, as JSON values: {"event": "passages", "sources": [...], ...}, {"event": "sentence",
@@ -190,28 +95,20 @@ def stream_answer(
     Closing the iterator ends the model's work; so does `stopped`, which may turn true in another thread: then there is
     no "done". QueryError as in `answer_question`, before the first event.
     """
-    for event in _events(question, library, settings, generator, history, stopped):
+    name = EXTRACTIVE
+    for event in _events(question, library, settings, generator, history, objects, stopped):
         if isinstance(event, CitedAnswer):
             yield {"event": "done", "answer": event.as_json()}
         elif isinstance(event, AnswerSentence):
-            name = EXTRACTIVE if generator is None else generator.name
             yield {"event": "sentence", "text": sentence_text(event, name), "sentence": sentence_json(event)}
         else:
+            name = event.generator
             yield {
                 "event": "passages",
                 "searched_for": event.searched_for,
                 "sources": [source_json(s) for s in event.sources],
                 "corpus_version": library.version,
             }
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What a search gave: sources, and the same passages with their sentences."""
-
-    searched_for: str
-    sources: tuple[Source, ...]
-    passages: tuple[Passage, ...]
 
 
 def _never() -> bool:
@@ -224,56 +121,114 @@ def _events(  # noqa: PLR0917 - the parts of one answer
     settings: AnswerSettings,
     generator: Generator | None,
     history: Sequence[Turn],
+    objects: Objects | None,
     stopped: Callable[[], bool],
-) -> Iterator[_Found | AnswerSentence | CitedAnswer]:
-    """The passages, each sentence, and the whole answer, which is missing only when somebody stopped it."""
+) -> Iterator[Found | AnswerSentence | CitedAnswer]:
+    """What is answered from, each sentence, and the whole answer, which is missing only when somebody stopped it."""
     searched_for = standalone(question, history)
-    hits = library.search(searched_for, replace(settings.search, every_passage=True))
-    found = _Found(
-        searched_for,
-        tuple(_source(number, hit) for number, hit in enumerate(hits, start=1)),
-        tuple(
-            Passage(hit.chunk_id, hit.text, tuple(sentences(hit.text)), hit.title, _last_heading(hit)) for hit in hits
-        ),
-    )
-    yield found
+    told = objects.told(searched_for) if objects is not None and settings.search.filters == Filters() else None
+    if told is not None and told.sentences:
+        yield from _from_tables(told, question, searched_for, library.version)
+        return
+    defined = asked_words(searched_for)
     name = EXTRACTIVE if generator is None else generator.name
+    found = search(searched_for, library, settings.search, defined, name)
+    yield found
     empty = CitedAnswer(question, searched_for, (), found.sources, None, None, name, library.version)
     embed = remembering(library).embed
     # Whether the corpus can answer is judged alike with and without a model.
+    quoted, declined = _quoted(found, library, settings, embed)
+    if not found.definitions:
+        quoted, declined = _to_the_point(quoted, declined, found, library, defined, told)
+    if stopped():
+        return
+    if declined is not None:
+        yield replace(empty, declined=declined)
+    elif generator is None:
+        yield from quoted
+        yield replace(empty, sentences=quoted)
+    else:
+        yield from _worded(empty, found, library, settings, generator, history, stopped, embed)
+
+
+def _from_tables(
+    told: Told, question: str, searched_for: str, version: str
+) -> Iterator[Found | AnswerSentence | CitedAnswer]:
+    """The answer that the release's tables give."""
+    found, sources = rows_of(told, searched_for)
+    yield found
+    given = []
+    for said in told.sentences:
+        places = [(sources[row], row.place(topic)) for row, topic in said.rests_on]
+        quotes = tuple(quote(source, Place(source.number, start, end)) for source, (start, end) in places)
+        numbers = tuple(dict.fromkeys(q.number for q in quotes))
+        given.append(AnswerSentence(said.text, numbers, 1.0, SUPPORTED, quotes))
+    yield from given
+    yield CitedAnswer(question, searched_for, tuple(given), found.sources, told.declined, None, CATALOGUE, version)
+
+
+def _quoted(
+    found: Found, library: Library, settings: AnswerSettings, embed: Embed
+) -> tuple[tuple[AnswerSentence, ...], str | None]:
+    """The definitions of the words that are asked for, else the sentences that answer; or none, and why."""
+    if found.definitions:
+        return _definitions(found), None
     quoted = extractive.answer(
-        searched_for,
+        found.searched_for,
         found.passages,
         embed=embed,
         words=library.plain_words,
         same=library.same,
         settings=settings.extractive,
     )
-    if stopped():
-        return
-    if quoted.declined is not None:
-        yield replace(empty, declined=quoted.declined)
-    elif generator is None:
-        said = _quotations(quoted, found)
-        yield from said
-        yield replace(empty, sentences=said)
-    else:
-        yield from _worded(empty, found, library, settings, generator, history, stopped, embed)
+    return _quotations(quoted, found), quoted.declined
 
 
-def _quotations(quoted: ExtractiveAnswer, found: _Found) -> tuple[AnswerSentence, ...]:
+def _definitions(found: Found) -> tuple[AnswerSentence, ...]:
+    """What the glossary says of the words that are asked for."""
+    return tuple(
+        AnswerSentence(passage.text[start:end], (source.number,), 1.0, SUPPORTED, (quote(source, place),))
+        for source, passage in zip(found.sources[: found.definitions], found.passages, strict=False)
+        for start, end in passage.sentences
+        if says_what_it_means(passage.text[start:end])
+        for place in (Place(source.number, start, end),)
+    )
+
+
+def _to_the_point(  # noqa: PLR0917 - the parts of one answer
+    quoted: tuple[AnswerSentence, ...],
+    declined: str | None,
+    found: Found,
+    library: Library,
+    defined: Defined | None,
+    told: Told | None,
+) -> tuple[tuple[AnswerSentence, ...], str | None]:
+    """Quotations, if one of them says what no table does; those that speak of the word that is asked for; or why there
+    is none. A sentence that takes another one back stays beside it."""
+    if told is not None and not any(told.is_answered_by(s.text) for s in quoted):
+        return (), told.declined or declined
+    if defined is not None and defined.unknown:
+        words = library.words.terms(defined.unknown)
+        heading = {s.number: f"{p.title} {p.heading}" for s, p in zip(found.sources, found.passages, strict=True)}
+        quoted = tuple(s for s in quoted if words <= library.words.terms(f"{heading[s.citations[0]]} {s.text}"))
+        if not quoted and declined is None:
+            return (), f"no passage says what {defined.unknown} is"
+    return quoted, declined
+
+
+def _quotations(quoted: ExtractiveAnswer, found: Found) -> tuple[AnswerSentence, ...]:
     row = {passage.passage_id: at for at, passage in reversed(list(enumerate(found.passages)))}
     out = []
     for s in quoted.sentences:
         source = found.sources[row[s.citation.passage_id]]
-        quote = _quote(source, Place(source.number, s.citation.start, s.citation.end))
-        out.append(AnswerSentence(s.text, (source.number,), s.score, SUPPORTED, (quote,)))
+        place = Place(source.number, s.citation.start, s.citation.end)
+        out.append(AnswerSentence(s.text, (source.number,), s.score, SUPPORTED, (quote(source, place),)))
     return tuple(out)
 
 
 def _worded(  # noqa: PLR0917 - the parts of one answer
     empty: CitedAnswer,
-    found: _Found,
+    found: Found,
     library: Library,
     settings: AnswerSettings,
     generator: Generator,
@@ -334,7 +289,7 @@ class _Judge:
     """Verifies a model's sentences against the passages that it was given."""
 
     def __init__(
-        self, found: _Found, numbers: frozenset[int], library: Library, settings: AnswerSettings, embed: Embed
+        self, found: Found, numbers: frozenset[int], library: Library, settings: AnswerSettings, embed: Embed
     ) -> None:
         self._sources = {s.number: s for s in found.sources}
         self._mark = settings.mark_unsupported
@@ -349,24 +304,8 @@ class _Judge:
                 dropped[str(support.reason)] += 1
                 return None
             return AnswerSentence(stated.text, (), support.score, UNSUPPORTED)
-        quotes = tuple(_quote(self._sources[place.number], place) for place in support.places)
+        quotes = tuple(quote(self._sources[place.number], place) for place in support.places)
         return AnswerSentence(stated.text, tuple(q.number for q in quotes), support.score, SUPPORTED, quotes)
-
-
-def _quote(source: Source, place: Place) -> Quote:
-    return Quote(
-        source.number, source.start + place.start, source.start + place.end, source.text[place.start : place.end]
-    )
-
-
-def _source(number: int, hit: Hit) -> Source:
-    shared = ("chunk_id", "document_id", "source", "title", "section", "page", "start", "end", "year", "url", "text")
-    return Source(number=number, score=hit.score, **{name: getattr(hit, name) for name in shared})
-
-
-def _last_heading(hit: Hit) -> str:
-    """The heading that a passage stands right under; of documents without any the title."""
-    return (hit.section or hit.title).split(" > ")[-1]
 
 
 def _heading(source: Source) -> str:

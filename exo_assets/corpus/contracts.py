@@ -16,6 +16,8 @@ SOURCES = ("arxiv", "archive_columns", "package", "file")
 """Listings of arXiv, the archive's column definitions, this package's own documentation, files that users gave."""
 SHIPPED = ("archive_columns", "package")
 """Sources of the documents that ship: what they say is there in every corpus."""
+GLOSSARY = "exo:glossary/"
+"""How the ids of the glossary's words begin."""
 
 MEDIA = ("abstract", "markdown", "pdf", "text")
 """What a document was read from; it decides where sections begin."""

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from exo_assets.corpus.contracts import SHIPPED
+from exo_assets.corpus.contracts import GLOSSARY, SHIPPED
 from exo_assets.corpus.designators import Designator, designators, key
 from exo_assets.corpus.embedding import Vectors
 from exo_assets.corpus.extractive import Words
@@ -54,13 +54,15 @@ class Filters:
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """How to search: at most `limit` results, one a document unless `every_passage`."""
+    """How to search: at most `limit` results, one a document unless `every_passage`; `glossary`: with its words, which
+    would otherwise stand before what explains more whenever a question has one of them in it."""
 
     limit: int = 10
     filters: Filters = field(default_factory=Filters)
     fusion: Fusion = EQUAL
     every_passage: bool = False
     rerank: bool = False
+    glossary: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= 1000:
@@ -187,6 +189,8 @@ class Library:
         named = self._naming(wanted) if asked else None
         allowed = self.allowed(request.filters, wanted if asked and _only_names(query, asked) else None)
         legs = self._legs(query, asked, request.fusion, allowed)
+        if not request.glossary:
+            legs = {name: np.where(self._of_glossary, np.nan, leg) for name, leg in legs.items()}
         scores = fuse(legs, request.fusion)
         rows = self._best(scores, request)
         reranked: dict[int, float] = {}
@@ -328,11 +332,18 @@ class Library:
 
     @cached_property
     def plain_words(self) -> Words:
-        """Words by how rare they are in the documents that ship: what those of a question weigh does not change with
-        the literature that comes in beside them. Those of all documents where none of them is there."""
+        """Words by how rare they are in the documents that ship, the glossary aside: what those of a question weigh
+        does not change with the literature that comes in beside them. Those of all documents where none of them is
+        there."""
         ships = self.documents.filter(pl.col("source").is_in(SHIPPED))["document_id"]
-        texts = self.chunks.filter(pl.col("document_id").is_in(ships.implode()))["text"].to_list()
+        explaining = self.chunks.filter(~self.chunks["document_id"].str.starts_with(GLOSSARY))
+        texts = explaining.filter(pl.col("document_id").is_in(ships.implode()))["text"].to_list()
         return KeywordIndex.build(texts) if texts else self.words
+
+    @cached_property
+    def _of_glossary(self) -> Mask:
+        """Passages that are words of the glossary."""
+        return self.chunks["document_id"].str.starts_with(GLOSSARY).to_numpy()
 
     @cached_property
     def _document_ids(self) -> frozenset[str]:

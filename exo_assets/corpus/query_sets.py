@@ -6,7 +6,7 @@ here: searching and figures (`retrieval_evaluation.py`), the questions (`questio
 | set | queries | searched among | gated |
 | --- | --- | --- | --- |
 | titles | at most TITLES titles of abstracts | the abstracts that are asked for, so that it stays as hard as it is while the corpus grows | yes |
-| questions | the answerable questions, by passage | the documents that ship, which are the judged ones | yes |
+| questions | the answerable questions, by passage | the documents that ship, which are the judged ones, without the glossary, as questions are answered | yes |
 | titles_everywhere | at most TITLES_EVERYWHERE of the titles | the whole index | no |
 | questions_everywhere | the same questions; a paper that answers counts as wrong, for nobody judged it | the whole index | no |
 """  # noqa: E501
@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -61,11 +62,12 @@ def query_sets(library: Library, questions: Iterable[Question]) -> list[QuerySet
     titles = tuple(_title_queries(library.chunks, [(item.title, item.document_id) for item in items]))
     asked = tuple(question_queries(library.chunks, questions))
     pool = Filters(documents=tuple(item.document_id for item in items))
+    passages: dict[str, Any] = {"limit": DEPTH, "every_passage": True, "glossary": False}
     found = [
         QuerySet("titles", titles, SearchRequest(limit=DEPTH, filters=pool)),
-        QuerySet("questions", asked, SearchRequest(DEPTH, Filters(sources=SHIPPED), every_passage=True)),
+        QuerySet("questions", asked, SearchRequest(filters=Filters(sources=SHIPPED), **passages)),
         QuerySet("titles_everywhere", titles[:TITLES_EVERYWHERE]),
-        QuerySet("questions_everywhere", asked, SearchRequest(limit=DEPTH, every_passage=True)),
+        QuerySet("questions_everywhere", asked, SearchRequest(**passages)),
     ]
     return [s for s in found if s.queries]
 

@@ -18,6 +18,7 @@ from exo_assets.corpus.answering import (
 from exo_assets.corpus.extractive import NOTHING_CLOSE
 from exo_assets.corpus.followup import Turn
 from exo_assets.corpus.generated import GeneratorError, Message, PromptSettings
+from exo_assets.corpus.glossary import find, glossary_documents
 from exo_assets.corpus.library import Filters, Library, QueryError, SearchRequest
 
 PERIOD = "What is the orbital period of Kepler-90 h?"
@@ -267,3 +268,59 @@ def test_a_stopped_answer_has_no_end(library: Library) -> None:
     events = list(stream_answer(PERIOD, library, generator=model, stopped=lambda: bool(model.asked)))
     assert "done" not in [e["event"] for e in events] and model.closed
     assert [e["event"] for e in stream_answer(PERIOD, library, stopped=lambda: True)] == ["passages"]
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+WORDS = ("Threshold-crossing event", "Kepler Object of Interest", "Impact parameter")
+COLUMN = """# tce_incl: Inclination [deg]
+
+The column tce_incl holds the inclination of a TCE, in degrees. Its uncertainty is in tce_incl_err."""
+
+
+@pytest.fixture(scope="module")
+def with_words() -> Library:
+    words = [d for d in glossary_documents() if d.title.split(" (")[0] in WORDS]
+    return small_library([*words, document("archive:tce_incl", COLUMN, "tce_incl", source="archive_columns")])
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("What is a TCE?", ("Threshold-crossing event",)),
+        ("what does tce mean", ("Threshold-crossing event",)),
+        ("define impact parameter", ("Impact parameter",)),
+        ("what's the difference between KOI and TCE", ("Kepler Object of Interest", "Threshold-crossing event")),
+    ],
+)
+def test_the_meaning_of_a_word_is_the_glossarys(with_words: Library, question: str, words: tuple[str, ...]) -> None:
+    answer = answer_question(question, with_words)
+    terms = [term for word in words for term in (find(word),) if term]
+    assert (answer.declined, answer.generator) == (None, "extractive")
+    assert " ".join(s.text for s in answer.sentences) == " ".join(t.says for t in terms)
+    assert [s.document_id for s in answer.cited] == [t.document_id for t in terms]
+    texts = {d.document_id: d.text for d in glossary_documents()}
+    for sentence in answer.sentences:
+        (quote,) = sentence.quotes
+        of = answer.sources[quote.number - 1]
+        assert texts[of.document_id][quote.start : quote.end] == quote.text == sentence.text
+    model = Spoken(["A TCE reaches 7.1 sigma in at least three transits [1]."])
+    answer_question(question, with_words, generator=model)
+    assert all(t.says.split(". ")[0] in model.asked[0] for t in terms)
+
+
+def test_words_are_no_evidence_of_other_questions_and_filters_count(with_words: Library) -> None:
+    inclination = answer_question("Which column has the inclination of a TCE?", with_words)
+    assert [s.document_id for s in inclination.sources] == ["archive:tce_incl"]
+    only = AnswerSettings(search=SearchRequest(filters=Filters(documents=("archive:tce_incl",)), glossary=False))
+    kept = answer_question("What is a TCE?", with_words, only)
+    assert {s.document_id for s in kept.sources} == {"archive:tce_incl"}
+    word = AnswerSettings(search=SearchRequest(filters=Filters(documents=("exo:glossary/impact-parameter",))))
+    assert "centre of the star's disc" in answer_question("How far from the centre is the path?", with_words, word).text
+
+
+def test_a_word_that_nothing_explains_is_declined(with_words: Library) -> None:
+    for question in ("What is a magnetar?", "define inclination angle of magnetars"):
+        assert answer_question(question, with_words).sentences == ()
+    before = small_library([document("archive:tce_incl", COLUMN, "tce_incl", source="archive_columns")])
+    assert {s.document_id for s in answer_question("What is a TCE?", before).sources} == {"archive:tce_incl"}

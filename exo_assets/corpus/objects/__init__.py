@@ -1,0 +1,1 @@
+"""Questions about stars, planets and signals, answered from the release's tables."""
