@@ -105,8 +105,7 @@ def kinds(signals: pl.DataFrame) -> pl.DataFrame:
     """The kind of each signal, columns KIND."""
     views = signals[VIEWS].is_not_null() if VIEWS in signals.columns else pl.lit(False)
     layout = pl.when(has_block(signals)).then(pl.lit("full")).otherwise(pl.lit("basic"))
-    columns = {"mission": pl.col("mission"), "layout": layout, "light_curve": has_curve(signals), "views": views}
-    return signals.select(**columns)
+    return signals.select("mission", layout=layout, light_curve=has_curve(signals), views=views)
 
 
 def looked_at(sample: pl.DataFrame) -> str:
