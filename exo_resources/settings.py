@@ -66,7 +66,14 @@ class Settings(BaseSettings):
     light_curve_stars: int | None = Field(
         default=None,
         ge=1,
-        description="Stars of each mission that MAST is asked for; default 24, with EXO_PROFILE=full all.",
+        description="Stars of each mission that MAST is asked for; default: until diagnostics and views count, with "
+        "EXO_PROFILE=full all.",
+    )
+    light_curve_gb_a_night: float = Field(
+        default=0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="GB of light curves that a night fetches from MAST before it leaves the rest to the next.",
     )
     lake_url: str | None = Field(
         default=None, description="Folder or s3:// URL of the Parquet lake; default <home>/lake."

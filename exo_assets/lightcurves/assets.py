@@ -7,6 +7,7 @@ No postponed annotations here: Dagster reads those of the asset functions at def
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -14,16 +15,18 @@ import dagster as dg
 import polars as pl
 
 from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.features.curves_wanted import curves_wanted
 from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars, unused_files
 from exo_assets.lightcurves.buckets import BUCKET
+from exo_assets.lightcurves.buckets import BUCKETS as MISSION_BUCKETS
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
-from exo_assets.lightcurves.download import in_buckets, made_from, outcomes
+from exo_assets.lightcurves.download import outcomes
+from exo_assets.lightcurves.ledger import TABLE, Ledger
 from exo_assets.lightcurves.page_tasks import draw_star, page_quanta
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, one_run
 from exo_assets.lightcurves.planning import KnownStar, known_stars
 from exo_assets.lightcurves.plans import clean_quanta, search_quanta
 from exo_assets.lightcurves.quantum import Quantum
-from exo_assets.lightcurves.records import Record, records_frame
 from exo_assets.lightcurves.star_asset import Tally, few_lost, star_asset
 from exo_assets.lightcurves.star_contracts import (
     CORE_FOUND_SIGNALS,
@@ -41,8 +44,9 @@ from exo_assets.pictures import image
 from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.archive.errors import Attempt
+from exo_resources.mast.growth import GB, Growth, spent_on
 from exo_resources.mast.night import nightly_records
-from exo_resources.star_tables import StarEntry, StarRows, StarTables
+from exo_resources.star_tables import StarTables
 from exo_resources.user_curves import user_files
 
 GROUP = "lightcurves"
@@ -73,19 +77,34 @@ POOL = "mast"
 )
 @tried_again()
 def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Fetch what is new or changed; what is whole is kept, what is not goes to quarantine with the reason."""
+    """Fetch what is new or changed, and more stars within the night's budget; what is whole is kept, what is not goes
+    to quarantine with the reason. Records are written as they come."""
     source, tables = context.resources.light_curves, context.resources.star_tables
-    table, tally, buckets = RAW_MAST__LIGHT_CURVES, Tally(RAW_MAST__LIGHT_CURVES.name), buckets_of(context)
-    signals = context.resources.lake.read("core_signals", CORE_SIGNALS.schema)
-    before = {bucket: tables.partition(table.name, bucket, table.empty()) for bucket in buckets}
-    trouble: list[Attempt] = []
-    records = list(nightly_records(source, signals, before, context.log, trouble))
-    for bucket, stars in in_buckets(records, buckets).items():
-        wanted = {star: made_from(files) for star, files in stars.items()}
-        made = [_entry(star, stars[star], wanted[star]) for star in tables.changed(table.name, bucket, wanted)]
-        index, written = tables.rewrite(table.name, bucket, table.schema, wanted, made)
-        tally.add(context, bucket, index, worked_on=len(made), written=written)
-    return tally.result({"files": dg.MetadataValue.json(outcomes(records))}, [sources_listed(trouble)])
+    signals, night = (
+        context.resources.lake.read("core_signals", CORE_SIGNALS.schema),
+        datetime.now(UTC).date().isoformat(),
+    )
+    ledger, tally, trouble = Ledger(tables, buckets_of(context)), Tally(TABLE), list[Attempt]()
+    ledger.replace(nightly_records(source, signals, ledger.before(), context.log, trouble))
+    growth = Growth(source, ledger.buckets, night, spent_on(ledger.records, night))
+    for records in growth.records(signals, tables.processed(TABLE), context.log, trouble):
+        ledger.add(records)
+    for bucket in ledger.buckets:
+        written = bucket in ledger.written
+        tally.add(context, bucket, ledger.index(bucket), worked_on=ledger.made[bucket], written=written)
+    seen = {"files": dg.MetadataValue.json(outcomes(ledger.records)), **grown(source, signals, tables, growth)}
+    return tally.result(seen, [sources_listed(trouble)])
+
+
+def grown(source: Any, signals: pl.DataFrame, tables: StarTables, growth: Growth) -> dict[str, Any]:
+    """How far the light curves of each mission are on their way into the vetter, for people."""
+    have = tables.processed(TABLE)
+    states = [curves_wanted(signals, mission, have) for mission in MISSION_BUCKETS]
+    return {
+        "light curves in the vetter": dg.MetadataValue.md("\n".join(f"- {state}" for state in states)),
+        "fetched tonight (GB)": growth.spent / GB,
+        "budget of a night (GB)": source.settings.light_curve_gb_a_night,
+    }
 
 
 def sources_listed(trouble: Sequence[Attempt]) -> dg.AssetCheckResult:
@@ -98,13 +117,6 @@ def sources_listed(trouble: Sequence[Attempt]) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR if any(one.refused for one in trouble) else dg.AssetCheckSeverity.WARN,
         description=f"{said}. Remedy: {remedy}" if trouble else None,
     )
-
-
-def _entry(star: str, files: Sequence[Record], mark: str) -> StarRows:
-    """A star's files; it is lost when not one of them counts."""
-    lost = None if any(record.status == "kept" for record in files) else files[0]
-    entry = StarEntry(star, mark, reason=(lost and lost.reason) or "", message=(lost and lost.message) or "")
-    return StarRows(entry, records_frame(files).to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 @table_asset(RAW_USER__LIGHT_CURVES, group=GROUP, kinds=("parquet",), always=True)
