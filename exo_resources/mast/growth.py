@@ -77,12 +77,12 @@ class Growth:
             queues[mission] = iter(_groups([s for s in stars if bucket_of(s) in self._buckets], LISTED))
         while queues:
             for mission in list(queues):
-                stars = next(queues[mission], [])
-                if not stars or self.spent >= self.budget:
+                group = next(queues[mission], [])
+                if not group or self.spent >= self.budget:
                     del queues[mission]
                     continue
                 try:
-                    yield from self._group(mission, stars, trouble)
+                    yield from self._group(mission, group, trouble)
                 except ArchiveError as error:
                     log.warning("%s: %s; no more stars are asked for tonight", mission, error)
                     trouble.append(Attempt.failed(mission, error))
