@@ -60,8 +60,10 @@ class Layout:
 
 _MARGIN = 0.07
 """How much of a page's height is its upper and lower margin."""
-_APART = 18.0
-"""Points by which a head stands above what is below it."""
+_APART, _PITCHES = 16.0, 1.6
+"""Points, and distances of lines, by which a head stands above what is below it."""
+_SAME_LINE = 3.0
+"""Points by which letters of one line differ in height at most."""
 _LEAST_LINES = 4
 _PROSE_WIDTH = 0.22
 """Half of the lines of a column are at least that much of the page wide."""
@@ -107,20 +109,21 @@ def repeated(heads: Sequence[Line | None]) -> set[int]:
 
 
 def _apart(lines: Sequence[Line], page: Box, *, above: bool) -> Line | None:
-    """The only line in the upper (lower) margin, if it stands apart and is no title."""
-    height = page.top - page.bottom
-    edge = page.top - _MARGIN * height if above else page.bottom + _MARGIN * height
-    inside = [line for line in lines if (line.box.bottom > edge if above else line.box.top < edge)]
-    others = [line.box for line in lines if line not in inside]
-    if not inside or not others:
+    """The uppermost (lowest) line, if it is in the margin, stands apart and is no title."""
+    if not lines:
         return None
-    gap = (
-        min(line.box.bottom for line in inside) - max(b.top for b in others)
-        if above
-        else min(b.bottom for b in others) - max(line.box.top for line in inside)
-    )
+    outermost = max(lines, key=lambda line: line.box.top if above else -line.box.bottom)
+    inside = [line for line in lines if line is outermost or line.box.beside(outermost.box)]
+    others = [line.box for line in lines if line not in inside]
+    margin = _MARGIN * (page.top - page.bottom)
+    at_the_edge = outermost.box.bottom > page.top - margin if above else outermost.box.top < page.bottom + margin
+    if not others or not at_the_edge:
+        return None
+    tops = sorted({round(b.top) for b in others})
+    pitch = median([high - low for low, high in pairwise(tops) if high - low > _SAME_LINE] or [0.0])
+    away = outermost.box.top - tops[-1] if above else tops[0] - outermost.box.top
     tall = max(line.box.height for line in inside) > _TALLER * median(b.height for b in others)
-    if gap < _APART or tall or not all(line.box.beside(inside[0].box) for line in inside):
+    if tall or away < max(_APART, _PITCHES * pitch):
         return None
     box = Box(
         min(line.box.left for line in inside),
@@ -189,8 +192,7 @@ def _columns(body: Sequence[Box], around: Box) -> list[Box] | None:
 def _gutter(body: Sequence[Box], around: Box) -> float | None:
     """Where two columns of prose part; None where there are none."""
     best: tuple[int, float, float] | None = None
-    for left_box in body:
-        x = left_box.right + 1.0
+    for x in sorted({round(b.right) + 2.0 for b in body}):
         if not around.left + 0.25 * around.width < x < around.left + 0.75 * around.width:
             continue
         left = [b for b in body if b.right < x]

@@ -112,3 +112,15 @@ def test_a_sentence_goes_on_behind_heads_and_numbers() -> None:
         *lines("0.31 Jupiter masses, and its\norbit is round.", 60),
     ]
     assert text_of(first, second) == "The mass of the planet\namounts to\n0.31 Jupiter masses, and its\norbit is round."
+
+
+def test_the_first_line_of_a_page_in_wide_spacing_is_text() -> None:
+    pages = [lines(text, 60, 760, step=28) for text in (LEFT, RIGHT)]
+    assert text_of(*pages) == f"{LEFT.strip()}\n{RIGHT.strip()}"
+
+
+def test_a_head_close_above_a_full_page_is_not_read() -> None:
+    pages = [
+        [(60.0, 770.0, 8.0, head), *lines(text, 60, 742)] for head, text in (("2 A. Author", LEFT), ("3 Title", RIGHT))
+    ]
+    assert text_of(*pages) == f"{LEFT.strip()}\n{RIGHT.strip()}"
