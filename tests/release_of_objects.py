@@ -44,7 +44,7 @@ SIGNALS = [
         distance_pc=31.1265,
     ),
     _signal("TOI-700.03", "TIC 150428135", "PC", "CANDIDATE", period_days=9.977, radius_earth=1.1),
-    _signal("TOI-144.01", "TIC 261136679", "CP", "CONFIRMED", period_days=6.267832, depth_ppm=321.0),
+    _signal("TOI-144.01", "TIC 261136679", "CP", "CONFIRMED", period_days=6.267832, t0_bjd=2458325.5, depth_ppm=321.0),
     _signal("TRAPPIST-1 b", "TRAPPIST-1", "CONFIRMED", "CONFIRMED", planet_name="TRAPPIST-1 b", period_days=1.510826),
 ]  # fmt: skip
 PLANETS = [

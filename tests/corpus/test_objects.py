@@ -61,6 +61,9 @@ def text(question: str) -> str:
         ("Is TOI-700.03 a planet?", "is the confirmed planet TOI-700 b", "mart_known_planets", "TOI-700.03"),
         ("period of KIC 11442793-02", "is 14.4491 days", "mart_found_signals", "KIC 11442793-02"),
         ("Is KIC 11442793-02 real?", "a probability of 0.7500", "mart_found_signals", "KIC 11442793-02"),
+        ("How confident is Exo in K00841.04?", "a probability of 0.8900", "out_scores_all", "K00841.04"),
+        ("When does TOI-144.01 transit?", "is 6.267832 days", "core_signals", "TOI-144.01"),
+        ("What is the host star of Kepler-27 d?", "on the star KIC 5792202", "core_signals", "K00841.03"),
         ("Which KOI is Kepler-27 d?", "K00841.03 (Kepler-27 d) is a signal of Kepler", "core_signals", "K00841.03"),
     ],
 )  # fmt: skip

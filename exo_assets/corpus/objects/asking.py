@@ -20,7 +20,8 @@ _DISPOSITION = re.compile(
     r"(?:exo)?planets?\b|\bplanet or\b|\bdispositions?\b|\bstatus\b|"
     r"\b(?:is|are|was|were|been)\b.*\b(?:confirmed|refuted|validated|vetted)\b|\bexists?\b|"
     r"eclipsing binary|brown dwarf|"
-    r"\bverdicts?\b|\bclassif\w+|\bprobabilit\w+|how (?:likely|probable|sure|certain)|\bchances?\b|likelihood|"
+    r"\bverdicts?\b|\bclassif\w+|\bprobabilit\w+|how (?:likely|probable|sure|certain|confident)|"
+    r"\bchances?\b|likelihood|"
     r"\b(?:real|genuine)\b|prediction sets?|\bis\b.*\b(?:false[- ]positive|false[- ]alarm|candidate)\b"
 )
 _MAYBE_DISPOSITION = re.compile(r"\bfalse[- ](?:positive|alarm)s?\b|\bcandidate\b|\bconfirmed\b")
@@ -38,9 +39,11 @@ _AROUND = re.compile(r"\b(?:systems?|other|others|around|orbit(?:s|ing)?|sibling
 _NAMES = re.compile(
     r"other names?|also (?:known|called|named)|\balias(?:es)?\b|designations?|"
     r"(?:which|what) (?:stars?|hosts?|mission)\b|"
-    r"\b(?:kic|tic|epic|koi|toi|kepler)(?: (?:number|id|name|identifier))?\b|known as|another name|host star is"
+    r"\b(?:kic|tic|epic|koi|toi|kepler)(?: (?:number|id|name|identifier))?\b|known as|another name|"
+    r"\bhost stars?\b|\bhosts? of\b"
 )
 _REASONS = re.compile(r"\bwhy\b.*\b(?:planet|candidate|false|verdict|probab|scor|rank|judge)|\breasons?\b")
+_EPHEMERIS, _PERIOD = re.compile(r"\bephemer|when\b.*\btransits?\b"), BY_NAME["orbital period"]
 _RANK = re.compile(r"\brank(?:s|ed|ing)?\b")
 _FOR_PAPERS = re.compile(
     r"\b(?:why|who|whom|whose|measur\w+|determin\w+|estimat\w+|vary|varies|varied|variations?|chang\w+|affect\w*|"
@@ -130,7 +133,7 @@ def _without(question: str, spans: Sequence[tuple[int, int]]) -> str:
 
 def _quantities(text: str) -> tuple[tuple[Quantity, ...], str]:
     """Quantities that `text` asks for, and what is left of it; words that one of them took are not another's too, but
-    coordinates and proper motions are two."""
+    coordinates and proper motions are two, and an ephemeris is epoch and period."""
     found = list[Quantity]()
     rest = text
     for quantity in QUANTITIES:
@@ -138,6 +141,8 @@ def _quantities(text: str) -> tuple[tuple[Quantity, ...], str]:
         if pair or quantity.pattern.search(rest):
             found.append(quantity)
             rest = rest if pair else quantity.pattern.sub(" ", rest)
+    if _EPHEMERIS.search(text) and _PERIOD not in found:
+        found.append(_PERIOD)
     return tuple(found), " ".join(rest.split())
 
 
