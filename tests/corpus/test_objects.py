@@ -255,6 +255,11 @@ def test_what_no_table_has_may_be_in_a_paper_and_else_is_declined(library: Libra
     only_examples = small_library([examples])
     for question in ("What is the mass of pi Men d?", "Is 55 Cnc f a planet?", "period of HD 1 b"):
         assert (answer(question, only_examples).declined or "").startswith("no table of the release has")
+    other = small_library(
+        [document("exo:README.md", "The period of HD 1 b comes out within 0.006 %.", source="package")]
+    )
+    assert "0.006" in answer("period of HD 1 b", other).text
+    assert "no table of the release has HD 1 b" in (answer("What is the mass of HD 1 b?", other).declined or "")
     partly = answer("period and albedo of TOI-700 d", library)
     assert "37.4236838 days" in partly.text and "albedo" in (partly.declined or "")
 

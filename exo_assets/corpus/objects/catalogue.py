@@ -52,6 +52,7 @@ class Catalogue:
         for each in objects:
             if not each.is_known:
                 missing.append(self._unknown(each))
+                lacking += what.quantities
                 continue
             found, absent = self._about(each, what)
             sentences += found
