@@ -21,7 +21,6 @@ from exo_assets.lightcurves.buckets import BUCKET
 from exo_assets.lightcurves.buckets import BUCKETS as MISSION_BUCKETS
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.download import outcomes
-from exo_assets.lightcurves.ledger import TABLE, Ledger
 from exo_assets.lightcurves.page_tasks import draw_star, page_quanta
 from exo_assets.lightcurves.partitions import BUCKETS, buckets_of, one_run
 from exo_assets.lightcurves.planning import KnownStar, known_stars
@@ -45,6 +44,7 @@ from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.archive.errors import Attempt
 from exo_resources.mast.growth import GB, Growth, spent_on
+from exo_resources.mast.ledger import TABLE, Ledger
 from exo_resources.mast.night import nightly_records
 from exo_resources.star_tables import StarTables
 from exo_resources.user_curves import user_files

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from exo_assets.catalogs.contracts import CORE_SIGNALS
 from exo_assets.features.curves_wanted import curves_wanted
 from exo_assets.lightcurves.buckets import bucket_of
-from exo_assets.lightcurves.ledger import TABLE, Ledger
 from exo_assets.lightcurves.records import Record
 from exo_resources.archive.errors import Attempt
 from exo_resources.lake import Lake
 from exo_resources.mast.growth import FETCHED, MOST_A_NIGHT, Growth, spent_on, wanted_tonight
+from exo_resources.mast.ledger import TABLE, Ledger
 from exo_resources.mast.night import nightly_records
 from exo_resources.mast.source import LightCurveSource
 from exo_resources.settings import Settings

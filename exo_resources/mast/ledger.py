@@ -1,7 +1,7 @@
 """The records of a night's files, written as they come.
 
 Belongs here: from records to partitions of `raw_mast__light_curves`, a few stars at a time, and what was written in
-all. Does not belong here: fetching (`exo_resources.mast`), partitions as such (`exo_resources.star_tables`).
+all. Does not belong here: fetching (fetch.py), or partitions as such (star_tables.py).
 """
 
 from __future__ import annotations
