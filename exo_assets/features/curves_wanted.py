@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from exo_assets.catalogs.contracts import RESOLVED
 from exo_assets.features.transformer import LEAST_CURVE_SHARE, LEAST_CURVES, LEAST_CURVES_PER_CLASS
-from exo_assets.lightcurves.planning import ID_COLUMNS, NAMES
+from exo_assets.lightcurves.planning import ID_COLUMNS, NAMES, star_names
 from exo_assets.training.splits import assign_splits
 
 MARGIN = 1.1
@@ -53,12 +54,12 @@ def curves_wanted(core_signals: pl.DataFrame, mission: str, have: Collection[str
     """
     number = pl.col(ID_COLUMNS[mission])
     stars = core_signals.filter(number.is_not_null()).with_columns(star=pl.format(f"{NAMES[mission]} {{}}", number))
-    judged = stars.filter(pl.col("disposition").is_in(["CONFIRMED", "FALSE POSITIVE"]))
+    judged = stars.filter(pl.col("disposition").is_in(RESOLVED))
     resolved = set(judged["star"])
     taught = judged.filter(mission=mission).join(assign_splits(judged).filter(split="train"), on="star_id", how="semi")
     seen = taught.filter(pl.col("star").is_in(list(have)))
     planets = seen.filter(disposition="CONFIRMED").height
-    without = set(stars["star"]) - set(have)
+    without = set(star_names(core_signals, mission)) - set(have)
 
     def place(star: str) -> tuple[bool, bytes]:
         return star not in resolved, hashlib.sha256(f"{order}{star}".encode()).digest()

@@ -7,18 +7,16 @@ No postponed annotations here: Dagster reads those of the asset functions at def
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from exo_assets.catalogs.contracts import CORE_SIGNALS
+from exo_assets.catalogs.contracts import CORE_SIGNALS, MISSIONS
 from exo_assets.features.curves_wanted import curves_wanted
 from exo_assets.lightcurves.account import lost_files, lost_stars, searched_stars, unused_files
 from exo_assets.lightcurves.buckets import BUCKET
-from exo_assets.lightcurves.buckets import BUCKETS as MISSION_BUCKETS
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES, RAW_USER__LIGHT_CURVES
 from exo_assets.lightcurves.download import outcomes
 from exo_assets.lightcurves.page_tasks import draw_star, page_quanta
@@ -43,7 +41,7 @@ from exo_assets.pictures import image
 from exo_assets.retries import tried_again
 from exo_assets.table_asset import Table, column_schema, table_asset
 from exo_resources.archive.errors import Attempt
-from exo_resources.mast.growth import GB, Growth, spent_on
+from exo_resources.mast.growth import GB, Growth, spent_on, tonight
 from exo_resources.mast.ledger import TABLE, Ledger
 from exo_resources.mast.night import nightly_records
 from exo_resources.star_tables import StarTables
@@ -80,10 +78,7 @@ def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeR
     """Fetch what is new or changed, and more stars within the night's budget; what is whole is kept, what is not goes
     to quarantine with the reason. Records are written as they come."""
     source, tables = context.resources.light_curves, context.resources.star_tables
-    signals, night = (
-        context.resources.lake.read("core_signals", CORE_SIGNALS.schema),
-        datetime.now(UTC).date().isoformat(),
-    )
+    signals, night = context.resources.lake.read("core_signals", CORE_SIGNALS.schema), tonight()
     ledger, tally, trouble = Ledger(tables, buckets_of(context)), Tally(TABLE), list[Attempt]()
     ledger.replace(nightly_records(source, signals, ledger.before(), context.log, trouble))
     growth = Growth(source, ledger.buckets, night, spent_on(ledger.records, night))
@@ -92,18 +87,18 @@ def raw_mast__light_curves(context: dg.AssetExecutionContext) -> dg.MaterializeR
     for bucket in ledger.buckets:
         written = bucket in ledger.written
         tally.add(context, bucket, ledger.index(bucket), worked_on=ledger.made[bucket], written=written)
-    seen = {"files": dg.MetadataValue.json(outcomes(ledger.records)), **grown(source, signals, tables, growth)}
+    seen = {"files": dg.MetadataValue.json(outcomes(ledger.records)), **grown(signals, tables, growth)}
     return tally.result(seen, [sources_listed(trouble)])
 
 
-def grown(source: Any, signals: pl.DataFrame, tables: StarTables, growth: Growth) -> dict[str, Any]:
+def grown(signals: pl.DataFrame, tables: StarTables, growth: Growth) -> dict[str, Any]:
     """How far the light curves of each mission are on their way into the vetter, for people."""
     have = tables.processed(TABLE)
-    states = [curves_wanted(signals, mission, have) for mission in MISSION_BUCKETS]
+    states = [curves_wanted(signals, mission, have) for mission in MISSIONS]
     return {
         "light curves in the vetter": dg.MetadataValue.md("\n".join(f"- {state}" for state in states)),
         "fetched tonight (GB)": growth.spent / GB,
-        "budget of a night (GB)": source.settings.light_curve_gb_a_night,
+        "budget of a night (GB)": growth.budget / GB,
     }
 
 

@@ -11,18 +11,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import polars as pl
 
 from exo_assets.lightcurves.buckets import BUCKETS, bucket_of
 from exo_assets.lightcurves.contracts import RAW_MAST__LIGHT_CURVES
-from exo_assets.lightcurves.mast_names import mission_of
 from exo_assets.lightcurves.planning import star_names
 from exo_resources.archive.errors import ArchiveError
 from exo_resources.lake import Lake
 from exo_resources.mast.files import Listing, chosen
-from exo_resources.mast.growth import wanted_tonight
+from exo_resources.mast.growth import tonight, wanted_tonight
 from exo_resources.mast.source import LightCurveSource, shipped
 from exo_resources.star_tables import StarTables
 from exo_resources.user_curves import user_stars
@@ -63,11 +61,10 @@ def buckets_wanted(source: LightCurveSource, lake: Lake) -> list[str]:
         else:
             stars |= {one.file.star_id for one in held}
     if settings.archive in ("auto", "live") and _is_live(lake):
-        signals, night = lake.read(CATALOGUE), datetime.now(UTC).date().isoformat()
-        have = StarTables(lake).processed(RAW_MAST__LIGHT_CURVES.name)
+        signals, have = lake.read(CATALOGUE), StarTables(lake).processed(RAW_MAST__LIGHT_CURVES.name)
+        stars |= have
         for mission in BUCKETS:
-            stars |= {star for star in have if mission_of(star) == mission}
-            stars |= set(wanted_tonight(settings, signals, mission, have, night)[1])
+            stars |= set(wanted_tonight(settings, signals, mission, have, tonight())[1])
     return sorted({bucket_of(star) for star in stars})
 
 

@@ -42,6 +42,9 @@ log = logging.getLogger("exo.mast")
 REPAIRABLE = frozenset(("not_fits", "truncated", "trailing_bytes", "checksum", "damaged"))
 """What the way over the web may have done to a file: another try may bring it whole."""
 
+FEW_STARS = 16
+"""Stars up to which their own folders are listed, and not their mission's: that may hold ten thousands."""
+
 _CHECKING = threading.Lock()
 """One check at a time: what silences warnings while a file is read does so in all threads."""
 
@@ -72,8 +75,7 @@ class Fetcher:
         s = self.settings
         scratch = s.home / "tmp" / "mast"
         sweep(scratch)
-        missions = {one.file.mission for one in files}
-        there = {key: size for mission in missions for key, size in self.lake.sizes(f"{RAW}/{mission}").items()}
+        there = self._there(files)
         new = []
         for one in files:
             record = self._known(one, kept.get(one.file.name), there)
@@ -101,6 +103,13 @@ class Fetcher:
             yield from side_by_side(fetched, new, s.mast_at_once)
 
     # -- what is there already ---------------------------------------------------------------------------------
+
+    def _there(self, files: Sequence[Available]) -> dict[str, int]:
+        """Bytes of what the lake has of the stars or missions of `files`, by key: of a few stars only their folders are
+        listed."""
+        folders = {lake_key(one.file).rpartition("/")[0] for one in files}
+        roots = folders if len(folders) <= FEW_STARS else {f"{RAW}/{one.file.mission}" for one in files}
+        return {key: size for root in sorted(roots) for key, size in self.lake.sizes(root).items()}
 
     def _known(self, one: Available, last: Record | None, there: Mapping[str, int]) -> Record | None:
         """The record of a file that need not be asked for; None for one that must be."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
 
 import polars as pl
 
@@ -27,6 +28,11 @@ LISTED, FETCHED = 16, 4
 MOST_A_NIGHT = 64
 """Stars of a mission that a night of the profile `fast` asks for: all that is fetched is searched, too."""
 GB = 1e9
+
+
+def tonight() -> str:
+    """The night that it is, an ISO date in UTC."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def wanted_tonight(
@@ -62,7 +68,6 @@ class Growth:
         self.source, self.night, self.spent = source, night, spent
         self._buckets = frozenset(buckets)
         self.budget = source.settings.light_curve_gb_a_night * GB
-        self.asked = 0
 
     def records(
         self, signals: pl.DataFrame, have: Collection[str], log: logging.Logger, trouble: list[Attempt]
@@ -99,7 +104,6 @@ class Growth:
         for some in _groups(stars, FETCHED):
             if self.spent >= self.budget:
                 return
-            self.asked += len(some)
             files = [one for one in listing if one.file.star_id in some]
             beside = [passed_record(one) for one in listing.passed_over if one.file.star_id in some]
             records = [*beside, *self.source.fetch(files, {})]

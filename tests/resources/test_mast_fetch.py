@@ -28,6 +28,7 @@ from exo_resources.archive.errors import ArchiveHtmlError, Attempt
 from exo_resources.lake import Lake
 from exo_resources.mast import Available, LightCurveSource, Listing
 from exo_resources.mast.crew import MISSES_IN_A_ROW, side_by_side
+from exo_resources.mast.fetch import FEW_STARS
 from exo_resources.mast.files import chosen, passed_over
 from exo_resources.mast.night import nightly_records
 from exo_resources.settings import CHECKOUT, Settings
@@ -94,6 +95,20 @@ def test_whole_files_without_records_are_found_in_the_lake(source: MakeSource, s
     again = fetched(source(), listed(server))
     assert again.drop("retrieved_at").equals(first.drop("retrieved_at"))
     assert dict(server.asked) == {NAMES[2]: 1}
+
+
+def test_of_a_few_stars_only_their_folders_are_listed(
+    source: MakeSource, server: MastServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fetched(source(), listed(server))
+    asked_for: list[str] = []
+    sizes = Lake.sizes
+    monkeypatch.setattr(Lake, "sizes", lambda lake, prefix: (asked_for.append(prefix), sizes(lake, prefix))[1])
+    for most, folder in ((FEW_STARS, "raw/mast/kepler/011442793"), (0, "raw/mast/kepler")):
+        monkeypatch.setattr("exo_resources.mast.fetch.FEW_STARS", most)
+        asked_for.clear()
+        assert fetched(source(), listed(server), records_of(first)).equals(first)
+        assert asked_for == [folder]
 
 
 SPOILED = {
