@@ -19,13 +19,14 @@ from exo_assets.lightcurves.clean import CleanCurve, CleanError, cleaned, reclea
 from exo_assets.lightcurves.combs import period_beside
 from exo_assets.lightcurves.curve import LightCurve
 from exo_assets.lightcurves.ephemeris import Ephemeris, in_transit, phase_days
-from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period, own_period
+from exo_assets.lightcurves.orbits import FEW_TRANSITS, alternatives, has_period_of, longest_period
 from exo_assets.lightcurves.reliability import BY_CHANCE, described, second_dip, second_dips
 from exo_assets.lightcurves.search import (
     HIDDEN_DURATIONS,
     Dip,
     SearchSettings,
     Signal,
+    at_own_period,
     dips_of,
     is_asked,
     judged,
@@ -237,7 +238,8 @@ def _finished(
         keep = ~in_transit(curve.time_bjd, masked)
         points = curve.time_bjd[keep], curve.flux[keep], curve.flux_err[keep]
         try:
-            transit = _at_own_period(points, fit(*points, signal.transit.ephemeris), settings)
+            transit = at_own_period(*points, fit(*points, signal.transit.ephemeris), settings)
+            transit = _at_seen_period(points, transit, settings)
         except FitError:
             continue
         others = list(masked)
@@ -252,12 +254,9 @@ def _finished(
     return described(curve, again, others, settings, second=found, secure=secure)
 
 
-def _at_own_period(points: tuple[Array, Array, Array], transit: Trapezoid, settings: SearchSettings) -> Trapezoid:
-    """The transit refitted at the double period when odd and even ones are unlike, and at the time between those that
-    are seen when the others fall into gaps; not at a period longer than what is searched."""
-    double = own_period(*points, transit)
-    if double and is_asked(double, points[0], settings):
-        transit = fit(*points, double)
+def _at_seen_period(points: tuple[Array, Array, Array], transit: Trapezoid, settings: SearchSettings) -> Trapezoid:
+    """The transit refitted at the time between those that are seen when the others fall into gaps; not at a period
+    longer than what is searched."""
     whole = longest_period(points[0], points[2], transit)
     is_longer = whole.period_days != transit.ephemeris.period_days and is_asked(whole, points[0], settings)
     return fit(*points, whole) if is_longer else transit

@@ -357,15 +357,19 @@ def at_peak(time: Array, flux: Array, flux_err: Array, found: Spectrum, settings
     """
     gain, place = locate(time, flux, flux_err, _own_period(found), settings)
     try:
-        transit = fit(time, flux, flux_err, place)
-        longer = own_period(time, flux, flux_err, transit)
-        if longer and is_asked(longer, time, settings):
-            transit = fit(time, flux, flux_err, longer)
+        transit = at_own_period(time, flux, flux_err, fit(time, flux, flux_err, place), settings)
         signal = judged(time, flux, flux_err, transit)
     except FitError:
         signal = _unfitted(place)
     signal = replace(signal, sde=found.sde, snr=float(np.sqrt(max(gain, 0.0))))
     return signal if signal.snr >= settings.snr_min else None
+
+
+def at_own_period(time: Array, flux: Array, flux_err: Array, transit: Trapezoid, settings: SearchSettings) -> Trapezoid:
+    """The transit refitted at the double period when odd and even ones are unlike (`orbits.own_period`); not at a
+    period longer than what is searched. Raises FitError."""
+    double = own_period(time, flux, flux_err, transit)
+    return fit(time, flux, flux_err, double) if double and is_asked(double, time, settings) else transit
 
 
 def _unfitted(place: Ephemeris) -> Signal:
