@@ -383,8 +383,7 @@ def _unlearned(registry: Any, lake: Any, rival: ModelRef, signals: pl.DataFrame)
     if isinstance(judged, str) or not lake.has(record):
         return judged
     learned = pl.read_parquet(io.BytesIO(lake.get(record)), columns=["signal_id"])["signal_id"]
-    stored = lake.stored(_NAMES, CORE_DISPOSITION_HISTORY.schema)
-    history = CORE_DISPOSITION_HISTORY.empty() if stored is None else stored
+    history = lake.stored(_NAMES, CORE_DISPOSITION_HISTORY.schema)
     return unlearned(judged, signals, by_present_name(learned, history))
 
 

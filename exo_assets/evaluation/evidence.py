@@ -258,19 +258,22 @@ def _permuted(probe: pl.DataFrame) -> Finding:
 
 
 def _missingness(probe: pl.DataFrame, mission: str) -> Finding:
-    rows = probe.filter(pl.col("roc_auc").is_not_null(), probe="missingness_alone", population=mission)
-    if not rows.height:
-        return Finding(None, f"not applicable, too few resolved training signals of {mission} to look")
-    worst = rows.sort("roc_auc").row(-1, named=True)
-    return Finding(worst["roc_auc"], f"ROC AUC {worst['roc_auc']:.4f} from the pattern of unknowns ({worst['inputs']})")
+    return _most_telling(probe, "missingness_alone", mission, "from the pattern of unknowns ({inputs})")
 
 
 def _feature_alone(probe: pl.DataFrame, mission: str) -> Finding:
-    rows = probe.filter(pl.col("roc_auc").is_not_null(), probe="feature_alone", population=mission)
+    return _most_telling(probe, "feature_alone", mission, "of {subject}, the best of {count}")
+
+
+def _most_telling(probe: pl.DataFrame, name: str, mission: str, of_what: str) -> Finding:
+    """The largest ROC AUC of a mission's probes of one name; `of_what` says which it is, by columns of the probe and
+    `count`, how many there are."""
+    rows = probe.filter(pl.col("roc_auc").is_not_null(), probe=name, population=mission)
     if not rows.height:
         return Finding(None, f"not applicable, too few resolved training signals of {mission} to look")
     best = rows.sort("roc_auc").row(-1, named=True)
-    return Finding(best["roc_auc"], f"ROC AUC {best['roc_auc']:.4f} of {best['subject']}, the best of {rows.height}")
+    told = of_what.format_map({**best, "count": rows.height})
+    return Finding(best["roc_auc"], f"ROC AUC {best['roc_auc']:.4f} {told}")
 
 
 def _drop_group(probe: pl.DataFrame) -> Finding:

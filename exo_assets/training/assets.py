@@ -237,8 +237,7 @@ class _Today:
         if not self.lake.has(record):
             return 0
         learned = pl.read_parquet(io.BytesIO(self.lake.get(record)), columns=["signal_id", "fold"])
-        stored = self.lake.stored(names, CORE_DISPOSITION_HISTORY.schema)
-        history = CORE_DISPOSITION_HISTORY.empty() if stored is None else stored
+        history = self.lake.stored(names, CORE_DISPOSITION_HISTORY.schema)
         learned = learned.with_columns(by_present_name(learned["signal_id"], history))
         return moved(learned, self.splits.select("signal_id", "split", "fold")).height
 

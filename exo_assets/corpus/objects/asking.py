@@ -1,7 +1,7 @@
 """What a question asks of the objects that it names.
 
 Belongs here: quantities, dispositions, names and lists that are asked for, as words say it. Does not belong here: which
-objects are named (`named.py`), what the tables have (`catalogue.py`).
+objects are named (`tables.py`), what the tables have (`catalogue.py`).
 """
 
 from __future__ import annotations

@@ -120,12 +120,11 @@ class Catalogue:
             return
         told = set[str]()
         for table in tables:
-            for row, planets in self._of_planets(named, table):
+            rows = self._of_planets(named, table)
+            for row, planets in rows:
                 if not told & planets and (said := _said(row, quantity.name)):
                     yield said
-            told |= {
-                p for row, planets in self._of_planets(named, table) if row.sentence(quantity.name) for p in planets
-            }
+            told |= {planet for row, planets in rows if row.sentence(quantity.name) for planet in planets}
 
     def _of_star(self, named: Object, table: str) -> list[Row]:
         if table == STARS:
